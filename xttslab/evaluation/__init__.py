@@ -1,0 +1,1 @@
+"""Speech in, measures and marks out."""

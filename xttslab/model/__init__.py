@@ -1,0 +1,1 @@
+"""XTTS: weights and tokenizer in, GPT losses and speech out."""

@@ -1,0 +1,1 @@
+"""Finished runs in, pages with tables, curves and verdicts out."""

@@ -1,0 +1,1 @@
+"""Batches and a model in, a trained and logged run out."""
