@@ -1,0 +1,234 @@
+"""Metadata files in, `Clip` records and reasons for every rejected row out.
+
+Reads the three layouts people have (`metadata.csv` with a header, LJSpeech's header-less
+`id|text|normalised text`, Coqui's `metadata_train.csv` + `metadata_eval.csv`) and writes the first.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from xttslab.errors import UserError
+
+COLUMNS = ("audio_file", "text", "speaker_name", "category", "language", "split", "source")
+REQUIRED = COLUMNS[:3]
+TRAIN, EVAL = "train", "eval"
+ASSUMED = "neutral"
+_CATEGORY = re.compile(r"[a-z0-9_-]+")
+_LAYOUTS = ("metadata.csv", "transcripts.psv", "metadata.psv", "metadata.txt")
+_COQUI = {"metadata_train.csv": TRAIN, "metadata_eval.csv": EVAL}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording and what is said in it. `audio` is where the file lies; `category` is one of
+    the set's emotion categories, `category_assumed` says that nobody named it."""
+
+    audio: Path
+    text: str
+    speaker: str
+    category: str = ASSUMED
+    category_assumed: bool = True
+    language: str = "hu"
+    split: str = ""
+    source: str = ""
+
+    @property
+    def id(self) -> str:
+        """The name under which rejections, metrics and pages mention the clip."""
+        return f"{self.source}/{self.audio.stem}" if self.source else self.audio.stem
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A clip that is not used: which, why, and the value that decided it."""
+
+    audio_file: str
+    reason: str
+    value: str
+
+
+def find_metadata(folder: Path) -> list[Path]:
+    """The metadata files of a folder, in the order in which their rows are read.
+
+    Raises UserError that names the files looked for when there is none.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; prepare it or correct the path")
+    coqui = [folder / name for name in _COQUI if (folder / name).is_file()]
+    single = [folder / name for name in _LAYOUTS if (folder / name).is_file()]
+    found = single[:1] or coqui
+    if not found:
+        wanted = ", ".join((*_LAYOUTS, *_COQUI))
+        raise UserError(f"{folder}: no metadata found; add one of {wanted}")
+    return found
+
+
+def read_folder(
+    folder: Path, source: str = "", language: str = "hu"
+) -> tuple[list[Clip], list[Rejection]]:
+    """Read a folder in any supported layout; every row becomes a clip or a rejection.
+
+    Raises UserError for faults of the whole file: no metadata, a missing column, a category
+    name that MLflow could not carry, no usable row at all.
+    """
+    clips: dict[Path, Clip] = {}
+    rejected: list[Rejection] = []
+    for path in find_metadata(folder):
+        for row in _rows(path):
+            fault = _row_fault(row, folder, clips)
+            if fault:
+                rejected.append(fault)
+                continue
+            clip = _clip(row, folder, path, source, language)
+            clips[clip.audio] = clip
+    if not clips:
+        why = f"; the first rejected row: {rejected[0].reason}" if rejected else ""
+        raise UserError(f"{folder}: no usable clip in its metadata{why}")
+    return list(clips.values()), rejected
+
+
+def write_metadata(path: Path, clips: Iterable[Clip]) -> None:
+    """Write `metadata.csv` (all columns, audio paths relative to it), whole or not at all."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter="|", lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for clip in clips:
+        audio = clip.audio
+        name = audio.relative_to(path.parent) if audio.is_relative_to(path.parent) else audio
+        category = "" if clip.category_assumed else clip.category
+        row = (name.as_posix(), clip.text, clip.speaker, category)
+        writer.writerow((*row, clip.language, clip.split, clip.source))
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(buffer.getvalue(), encoding="utf-8")
+    partial.replace(path)
+
+
+def assign_split(clips: Sequence[Clip], hashes: Sequence[str], share: float = 0.1) -> list[Clip]:
+    """Give every clip without a split its place; clips that have one keep it for ever.
+
+    Within a category the clips with the smallest content hash are held out until `share` of the
+    category is, at least one where a category has three. New clips therefore never move old ones.
+    """
+    placed = list(clips)
+    for category in sorted({clip.category for clip in clips}):
+        members = [i for i, clip in enumerate(clips) if clip.category == category]
+        held = sum(clips[i].split == EVAL for i in members)
+        wanted = max(1, round(share * len(members))) if len(members) >= 3 else 0
+        fresh = sorted((i for i in members if not clips[i].split), key=lambda i: hashes[i])
+        for rank, i in enumerate(fresh):
+            placed[i] = replace(clips[i], split=EVAL if rank < wanted - held else TRAIN)
+    return placed
+
+
+def slug(name: str) -> str:
+    """The nearest valid category name: `Kérdés!` → `kerdes`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-") or ASSUMED
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    values: dict[str, str]
+
+
+def _rows(path: Path) -> Iterable[_Row]:
+    lines = decode_text(path).splitlines()
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not filled:
+        raise UserError(f"{path}: the file is empty; it needs a header {'|'.join(REQUIRED)}")
+    header = [cell.strip().lower() for cell in _cells(filled[0][1])]
+    if "audio_file" in header or "text" in header:
+        missing = [name for name in ("audio_file", "text") if name not in header]
+        if missing:
+            raise UserError(f"{path}: column {missing[0]} is missing; the header is {header}")
+        body = filled[1:]
+    else:
+        header, body = [], filled
+    for number, line in body:
+        cells = _cells(line) if header else line.split("|")
+        if not header:
+            header_less = dict(zip(("audio_file", "text", "normalised"), cells, strict=False))
+            yield _Row(number, _ljspeech(header_less))
+            continue
+        values = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        if path.name in _COQUI:
+            values.setdefault("split", _COQUI[path.name])
+        yield _Row(number, values)
+
+
+def _ljspeech(cells: dict[str, str]) -> dict[str, str]:
+    text = cells.get("normalised", "").strip() or cells.get("text", "").strip()
+    name = cells.get("audio_file", "").strip()
+    return {"audio_file": name, "text": text, "speaker_name": "speaker"}
+
+
+def decode_text(path: Path) -> str:
+    """Read UTF-8 (with or without BOM), else cp1250, what Hungarian spreadsheets save."""
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1250", errors="replace")
+
+
+def _cells(line: str) -> list[str]:
+    """Split one line at `|`; a field in doubled quotes may hold `|`, a stray quote is text."""
+    try:
+        return next(csv.reader([line], delimiter="|", strict=True))
+    except csv.Error:
+        return line.split("|")
+
+
+def _row_fault(row: _Row, folder: Path, seen: dict[Path, Clip]) -> Rejection | None:
+    name = row.values.get("audio_file", "")
+    if not name:
+        return Rejection(f"line {row.line}", "the row names no audio file", "")
+    audio = _locate(folder, name)
+    if not audio.resolve().is_relative_to(folder.resolve()):
+        return Rejection(name, f"line {row.line}: the path leaves the folder", str(folder))
+    if not audio.is_file():
+        return Rejection(name, f"line {row.line}: no such audio file", str(audio))
+    if not row.values.get("text", "").strip():
+        return Rejection(name, f"line {row.line}: the text is empty", "")
+    if audio in seen:
+        return Rejection(name, f"line {row.line}: the clip stands twice", seen[audio].text[:40])
+    return None
+
+
+def _locate(folder: Path, name: str) -> Path:
+    """Where a row's audio lies: as written, under `wavs/`, with `.wav` added (LJSpeech)."""
+    candidates = [folder / name, folder / "wavs" / name]
+    candidates += [path.with_name(path.name + ".wav") for path in candidates]
+    candidates += [path.with_name(path.name + ".flac") for path in candidates[:2]]
+    return next((path for path in candidates if path.is_file()), candidates[0])
+
+
+def _clip(row: _Row, folder: Path, path: Path, source: str, language: str) -> Clip:
+    values = row.values
+    category = values.get("category", "")
+    if category and not _CATEGORY.fullmatch(category):
+        raise UserError(
+            f"{path} line {row.line}: category {category!r} may hold a-z, 0-9, _ and - only; "
+            f"write {slug(category)!r}"
+        )
+    split = values.get("split", "")
+    if split not in ("", TRAIN, EVAL):
+        raise UserError(f"{path} line {row.line}: split {split!r} must be train, eval or empty")
+    return Clip(
+        audio=_locate(folder, values["audio_file"]),
+        text=" ".join(values["text"].split()),
+        speaker=values.get("speaker_name") or "speaker",
+        category=category or ASSUMED,
+        category_assumed=not category,
+        language=values.get("language") or language,
+        split=split,
+        source=values.get("source") or source,
+    )
