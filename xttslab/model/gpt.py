@@ -1,0 +1,97 @@
+"""A `Batch` in, logits of XTTS's GPT out: Coqui's parameters, a forward pass without waste."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from TTS.tts.layers.xtts.gpt import GPT
+
+from xttslab.data.batches import Batch, TokenSpec
+from xttslab.model.transformer import Recompute, run_blocks, run_conditioning
+
+
+@dataclass(frozen=True)
+class Logits:
+    """Predictions at the positions that have a target: no padding, no prompt."""
+
+    text: Tensor  # (N_t, text tokens)
+    audio: Tensor  # (N_m, audio tokens)
+
+
+class XttsGpt(GPT):
+    """Coqui's `GPT` with the same parameter names, so checkpoints go both ways unchanged.
+
+    Args:
+        dropout: of embeddings and residual branches (GPT-2's and Coqui's value is 0.1).
+        attention_dropout: of attention weights; above 0, CPUs fall back to a slower kernel.
+        recompute: what the backward pass computes again to save memory.
+        text_stop_seen: whether training shows the text's stop token as speaking does.
+        architecture: Coqui's own constructor arguments.
+    """
+
+    def __init__(
+        self,
+        *,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.1,
+        recompute: Recompute = "none",
+        text_stop_seen: bool = False,
+        **architecture: Any,
+    ) -> None:
+        super().__init__(use_perceiver_resampler=True, checkpointing=False, **architecture)
+        self.recompute = recompute
+        self.text_stop_seen = text_stop_seen
+        self.gpt.drop.p = dropout
+        for block in self.gpt.h:
+            block.attn.resid_dropout.p = block.mlp.dropout.p = dropout
+            block.attn.attn_dropout.p = attention_dropout
+
+    @property
+    def tokens(self) -> TokenSpec:
+        """The token numbers that batches for this model must use."""
+        return TokenSpec(
+            self.start_text_token,
+            self.stop_text_token,
+            self.start_audio_token,
+            self.stop_audio_token,
+            len(self.conditioning_perceiver.latents),
+            self.text_stop_seen,
+        )
+
+    def prompt_latents(self, mel: Tensor) -> Tensor:
+        """Normalised conditioning mel (B, 80, F) to the latents (B, 32, D) that carry the voice."""
+        features = run_conditioning(self.conditioning_encoder, mel)  # (B, D, F)
+        return self.conditioning_perceiver(features.transpose(1, 2))
+
+    def embed_text(self, tokens: Tensor) -> Tensor:
+        """Token numbers (B, T), start included, to embeddings with positions (B, T, D)."""
+        return self.text_embedding(tokens) + self.text_pos_embedding(tokens)
+
+    def embed_audio(self, tokens: Tensor) -> Tensor:
+        """Codes (B, T), start included, to embeddings with positions (B, T, D)."""
+        return self.mel_embedding(tokens) + self.mel_pos_embedding(tokens)
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """Normalised hidden states in the packed layout, flattened to (B · L, D)."""
+        embedded = self._embed(batch)  # (B, L, D)
+        hidden = run_blocks(self.gpt, embedded, self.recompute)
+        return self.final_norm(hidden).flatten(0, 1)
+
+    def forward(self, batch: Batch) -> Logits:
+        """Logits for every target of the batch, text first."""
+        hidden = self.hidden(batch)
+        return Logits(
+            self.text_head(hidden.index_select(0, batch.text_at)),
+            self.mel_head(hidden.index_select(0, batch.audio_at)),
+        )
+
+    def _embed(self, batch: Batch) -> Tensor:
+        groups = [self.prompt_latents(mel) for _, mel in batch.prompts]
+        members = torch.cat([rows for rows, _ in batch.prompts])
+        latents = torch.cat(groups)[members.argsort()]  # (B, 32, D)
+        parts = [latents, self.embed_text(batch.text), self.embed_audio(batch.audio)]
+        every = torch.cat(parts, dim=1)  # (B, 32 + T_text + T_audio, D)
+        return every.gather(1, batch.order.unsqueeze(-1).expand(-1, -1, every.shape[-1]))

@@ -1,0 +1,97 @@
+"""Coqui's GPT-2 blocks and conditioning blocks, run through PyTorch's fused attention.
+
+The modules (hence weights, LoRA wrappers and checkpoints) are the libraries'; only the order of
+operations is ours: causal attention without a mask, one fused GELU, no key/value cache in
+training. The arithmetic is that of transformers' GPT2Block and Coqui's AttentionBlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import (
+    CheckpointPolicy,
+    checkpoint,
+    create_selective_checkpoint_contexts,
+)
+
+Recompute = Literal["none", "cheap", "all"]
+Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+_KEPT = {
+    torch.ops.aten.mm.default,
+    torch.ops.aten.addmm.default,
+    torch.ops.aten._scaled_dot_product_flash_attention.default,
+    torch.ops.aten._scaled_dot_product_efficient_attention.default,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default,
+    torch.ops.aten._scaled_dot_product_cudnn_attention.default,
+}
+
+
+def run_blocks(gpt2: nn.Module, hidden: Tensor, recompute: Recompute = "none") -> Tensor:
+    """Pass (B, T, D) embeddings through a GPT2Model's blocks, causally.
+
+    `recompute` trades time for memory in the backward pass: "cheap" keeps the results of matrix
+    products and attention and recomputes what lies between them, "all" keeps only each block's
+    input.
+    """
+    hidden = gpt2.drop(hidden)
+    for block in gpt2.h:
+        run = partial(run_block, block, attend=partial(_causal, block.attn))
+        if recompute == "none" or not torch.is_grad_enabled():
+            hidden = run(hidden)
+        else:
+            hidden = checkpoint(run, hidden, use_reentrant=False, **_kept(recompute))
+    return gpt2.ln_f(hidden)
+
+
+def run_block(block: nn.Module, hidden: Tensor, attend: Attend) -> Tensor:
+    """One GPT2Block on (B, T, D); `attend` maps query, key, value (B, H, T, d) to the same shape."""
+    attention, mlp = block.attn, block.mlp
+    batch, length, width = hidden.shape
+    heads = (batch, length, attention.num_heads, attention.head_dim)
+    query, key, value = attention.c_attn(block.ln_1(hidden)).split(width, dim=2)
+    mixed = attend(*(part.view(heads).transpose(1, 2) for part in (query, key, value)))
+    mixed = mixed.transpose(1, 2).reshape(batch, length, width)
+    hidden = hidden + attention.resid_dropout(attention.c_proj(mixed))
+    inner = F.gelu(mlp.c_fc(block.ln_2(hidden)), approximate="tanh")
+    return hidden + mlp.dropout(mlp.c_proj(inner))
+
+
+def run_conditioning(encoder: nn.Module, mel: Tensor) -> Tensor:
+    """Coqui's ConditioningEncoder: normalised mel (B, 80, F) to features (B, D, F)."""
+    hidden = encoder.init(mel)
+    for block in encoder.attn:
+        hidden = _conditioning_block(block, hidden)
+    return hidden
+
+
+def _conditioning_block(block: nn.Module, hidden: Tensor) -> Tensor:
+    batch, width, frames = hidden.shape
+    normed = block.norm(hidden)
+    heads = block.num_heads
+    parts = block.qkv(normed).view(batch, heads, 3, width // heads, frames)
+    query, key, value = parts.transpose(-1, -2).unbind(dim=2)  # each (B, H, F, d)
+    mixed = F.scaled_dot_product_attention(query, key, value)
+    mixed = mixed.transpose(-1, -2).reshape(batch, width, frames)
+    return normed + block.proj_out(mixed)
+
+
+def _causal(attention: nn.Module, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    dropout = attention.attn_dropout.p if attention.training else 0.0
+    return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
+
+
+def _kept(recompute: Recompute) -> dict[str, Any]:
+    if recompute == "all":
+        return {}
+    return {"context_fn": partial(create_selective_checkpoint_contexts, _policy)}
+
+
+def _policy(_context: Any, operation: Any, *_args: Any, **_kwargs: Any) -> CheckpointPolicy:
+    kept = operation in _KEPT
+    return CheckpointPolicy.MUST_SAVE if kept else CheckpointPolicy.PREFER_RECOMPUTE
