@@ -1,0 +1,158 @@
+"""What a run tells its tracker, as typed records: in from the training, out as journal lines.
+
+A journal line is one JSON object with the record's class name under `kind`. `replay` folds a
+run's records into what the run holds, by the rules by which MLflow gets them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
+
+
+@dataclass(frozen=True)
+class Started:
+    """The run begins. `key` is unique to the run and finds it again on any server."""
+
+    key: str
+    name: str
+    experiment: str
+    tags: Mapping[str, str]
+    time: int  # ms since 1970, as in every record
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The run goes on for the `number`-th time after an interruption."""
+
+    number: int
+    time: int
+
+
+@dataclass(frozen=True)
+class Params:
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Tags:
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Values of one epoch; what is not finite is kept here and becomes NaN in MLflow."""
+
+    step: int
+    values: Mapping[str, float]
+    time: int
+
+
+@dataclass(frozen=True)
+class DatasetUsed:
+    name: str
+    fingerprint: str
+    source: str
+    context: str
+    profile: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file, relative to the run's folder, and the MLflow folder that it goes to."""
+
+    file: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    status: str
+    time: int
+
+
+Record = Started | Resumed | Params | Tags | Metrics | DatasetUsed | Artifact | Finished
+_KINDS: dict[str, type[Record]] = {
+    kind.__name__: kind
+    for kind in (Started, Resumed, Params, Tags, Metrics, DatasetUsed, Artifact, Finished)
+}
+
+
+def encode(record: Record) -> bytes:
+    """One line of strict JSON; NaN and infinities are written as strings."""
+    content = {"kind": type(record).__name__, **asdict(record)}
+    if isinstance(record, Metrics):
+        content["values"] = plain_numbers(record.values)
+    return json.dumps(content, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def decode(line: bytes) -> Record:
+    """The record of a journal line. Raises ValueError if it is none."""
+    try:
+        content = json.loads(line)
+        kind = _KINDS[content.pop("kind")]
+        if kind is Metrics:
+            content["values"] = {name: float(value) for name, value in content["values"].items()}
+        return kind(**content)
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise ValueError(f"not a journal line: {line[:80]!r}") from fault
+
+
+def plain_numbers(values: Mapping[str, float]) -> dict[str, float | str]:
+    """JSON has no NaN and no infinity: they become "nan", "inf", "-inf" (`float` reads them)."""
+    return {name: v if math.isfinite(v) else str(float(v)) for name, v in values.items()}
+
+
+@dataclass
+class RunState:
+    """What a run holds after its records: `metrics` is name → {step: value}."""
+
+    key: str = ""
+    name: str = ""
+    experiment: str = ""
+    status: str = RUNNING
+    resumes: int = 0
+    params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, dict[int, float]] = field(default_factory=dict)
+
+    def rows(self) -> dict[int, dict[str, float]]:
+        """The metrics as step → {name: value}, in the order of the steps."""
+        rows: dict[int, dict[str, float]] = {}
+        for name, history in self.metrics.items():
+            for step, value in history.items():
+                rows.setdefault(step, {})[name] = value
+        return dict(sorted(rows.items()))
+
+
+def replay(records: Iterable[Record]) -> RunState:
+    state = RunState()
+    for record in records:
+        apply(state, record)
+    return state
+
+
+def apply(state: RunState, record: Record) -> None:
+    """Change `state` by one record; the first value of a (metric, step) stays."""
+    match record:
+        case Started():
+            state.key, state.name, state.experiment = record.key, record.name, record.experiment
+            state.tags.update(record.tags)
+        case Resumed():
+            state.resumes, state.status = record.number, RUNNING
+        case Params():
+            state.params.update(record.values)
+        case Tags():
+            state.tags.update(record.values)
+        case Metrics():
+            for name, value in record.values.items():
+                state.metrics.setdefault(name, {}).setdefault(record.step, value)
+        case Finished():
+            state.status = record.status
+        case DatasetUsed() | Artifact():
+            pass

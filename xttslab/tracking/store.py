@@ -1,0 +1,339 @@
+"""The run's tracker: parameters, metrics, files of a training in, MLflow and local files out.
+
+Every call is first made durable in the run's folder and returns; a background thread brings it to
+MLflow, now or when an outage is over (`python -m xttslab.sync` after the process has ended). This
+package is the only part of the project that talks to MLflow.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import logging
+import math
+import re
+import shutil
+import time
+import unicodedata
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from xttslab.errors import UserError
+from xttslab.tracking.client import DEFAULT_URI, check_writable, tracking_uri
+from xttslab.tracking.delivery import Delivery
+from xttslab.tracking.journal import Journal
+from xttslab.tracking.records import (
+    FINISHED,
+    Artifact,
+    DatasetUsed,
+    Finished,
+    Metrics,
+    Params,
+    Record,
+    Resumed,
+    Started,
+    Tags,
+    apply,
+    plain_numbers,
+    replay,
+)
+from xttslab.tracking.sender import Sender
+
+log = logging.getLogger(__name__)
+
+METRICS_FILE = "metrics.jsonl"
+_PATIENCE_S = 60.0  # a new sqlite store takes 8 s to make, a loaded machine several times that
+_LONGEST_NAME, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 8000  # MLflow's limits
+
+
+class Tracker(Protocol):
+    """What a training needs of its tracker."""
+
+    @property
+    def run_id(self) -> str | None: ...
+    def log_params(self, params: Mapping[str, object]) -> None: ...
+    def set_tags(self, tags: Mapping[str, object]) -> None: ...
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
+    def log_dataset(
+        self,
+        name: str,
+        fingerprint: str,
+        source: str,
+        context: str = "training",
+        profile: Mapping[str, Any] | None = None,
+    ) -> None: ...
+    def log_artifact(self, path: Path, folder: str = "") -> None: ...
+    def log_text(self, text: str, file: str) -> None: ...
+    def finish(self, status: str = FINISHED) -> bool: ...
+
+
+class NullTracker:
+    """Tracks nothing: for ranks other than 0 and for dry runs."""
+
+    run_id: str | None = None
+
+    def log_params(self, params: Mapping[str, object]) -> None:
+        pass
+
+    def set_tags(self, tags: Mapping[str, object]) -> None:
+        pass
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        pass
+
+    def log_dataset(
+        self,
+        name: str,
+        fingerprint: str,
+        source: str,
+        context: str = "training",
+        profile: Mapping[str, Any] | None = None,
+    ) -> None:
+        pass
+
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        pass
+
+    def log_text(self, text: str, file: str) -> None:
+        pass
+
+    def finish(self, status: str = FINISHED) -> bool:
+        return True
+
+
+class RunTracker:
+    """Tracks one run in `run_dir`. Make it with `start` (a training) or `attach` (an evaluation
+    or a report that adds to a run)."""
+
+    def __init__(self, journal: Journal, uri: str) -> None:
+        self._journal = journal
+        self._state = replay(record for record, _ in journal.read())
+        self._delivery = Delivery(journal, uri)
+        self._sender = Sender(self._delivery)
+
+    @classmethod
+    def start(
+        cls,
+        run_dir: Path,
+        run_name: str,
+        experiment: str = "xttslab",
+        uri: str = DEFAULT_URI,
+        tags: Mapping[str, object] | None = None,
+        parent_run_id: str | None = None,
+        resume: bool = False,
+    ) -> RunTracker:
+        """Begin the run of `run_dir`, or go on with it if `resume` and it has begun.
+
+        MLFLOW_TRACKING_URI overrides `uri`. Raises UserError if the store or the folder cannot be
+        written, or if the folder holds a run and `resume` is False.
+        """
+        uri = tracking_uri(uri)
+        check_writable(uri)
+        journal = Journal(run_dir)
+        begun = journal.exists()
+        if begun and not resume:
+            raise UserError(
+                f"{run_dir}: holds a run already; go on with it by resume=true, or give another "
+                "run_name"
+            )
+        journal.create()
+        tracker = cls(journal, uri)
+        if tracker._state.key:
+            tracker._write(Resumed(tracker._state.resumes + 1, _now()))
+            tracker.set_tags({"resumes": tracker._state.resumes})
+        else:
+            named = _texts({**_identity(parent_run_id), **(tags or {})}, _LONGEST_TAG)
+            tracker._write(Started(uuid.uuid4().hex, run_name, experiment, named, _now()))
+        return tracker
+
+    @classmethod
+    def attach(cls, run_dir: Path, uri: str | None = None) -> RunTracker:
+        """Add to the run of `run_dir` without starting it again; `uri` defaults to the store
+        that the run is in. Raises UserError if the folder holds no run."""
+        journal = Journal(run_dir)
+        if not journal.exists():
+            raise UserError(f"{run_dir}: holds no tracked run (no {journal.path.name} in it)")
+        known = journal.destination()
+        uri = tracking_uri(uri or (known.uri if known else DEFAULT_URI))
+        check_writable(uri)
+        journal.create()
+        return cls(journal, uri)
+
+    @property
+    def run_id(self) -> str | None:
+        """The MLflow run id; None until the store has created the run (see `wait`)."""
+        return self._delivery.run_id
+
+    @property
+    def last_step(self) -> int | None:
+        """The last epoch that has a row, from this or an earlier start; None without any."""
+        return max(self._state.rows(), default=None)
+
+    def log_params(self, params: Mapping[str, object]) -> None:
+        """Log a flat dict. Parameters that an earlier start logged with another value stay, and
+        the new value becomes the tag `resume.N.<key>` (N: how often the run was resumed)."""
+        texts = _texts(params, _LONGEST_PARAM)
+        known = self._state.params
+        changed = {k: v for k, v in texts.items() if known.get(k, v) != v}
+        fresh = {k: v for k, v in texts.items() if k not in known}
+        if fresh:
+            self._write(Params(fresh))
+        if changed:
+            self.set_tags({f"resume.{self._state.resumes}.{k}": v for k, v in changed.items()})
+
+    def set_tags(self, tags: Mapping[str, object]) -> None:
+        self._write(Tags(_texts(tags, _LONGEST_TAG)))
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Log the values of epoch `step` (may be called several times for one epoch).
+
+        A (name, step) that the run holds stays as it is. Values that are not finite are said,
+        become NaN in MLflow (a gap in the chart) and keep their name in metrics.jsonl.
+        """
+        held = self._state.metrics
+        named = {_name(name): float(value) for name, value in metrics.items()}
+        fresh = {k: v for k, v in named.items() if step not in held.get(k, {})}
+        odd = {k: v for k, v in fresh.items() if not math.isfinite(v)}
+        if odd:
+            log.warning("epoch %d: not a finite number: %s", step, odd)
+        if fresh:
+            self._write(Metrics(step, fresh, _now()))
+            self._write_rows()
+
+    def log_dataset(
+        self,
+        name: str,
+        fingerprint: str,
+        source: str,
+        context: str = "training",
+        profile: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Note the data that the run uses, as an MLflow dataset input.
+
+        `fingerprint`: hash of the content (its first 36 characters are kept); `source`: folder or
+        address; `profile`: numbers about it, such as clips and minutes.
+        """
+        self._write(DatasetUsed(name, fingerprint, source, context, dict(profile or {})))
+
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        """Send a file, or every file under a folder, to `folder` in the run's artifacts.
+
+        Files in the run's folder are sent as they are when their turn comes; others are copied
+        into it first. Raises FileNotFoundError.
+        """
+        if path.is_dir():
+            for file in sorted(p for p in path.rglob("*") if p.is_file()):
+                below = file.parent.relative_to(path).as_posix()
+                self.log_artifact(file, "/".join(p for p in (folder, below) if p not in ("", ".")))
+            return
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        inside = path.resolve()
+        if not inside.is_relative_to(self._journal.run_dir.resolve()):
+            inside = self._new_file(path.name)
+            shutil.copyfile(path, inside)
+        relative = inside.resolve().relative_to(self._journal.run_dir.resolve())
+        self._write(Artifact(relative.as_posix(), folder.strip("/")))
+
+    def log_text(self, text: str, file: str) -> None:
+        """Store `text` as the artifact `file` (a path such as `config/config.yaml`)."""
+        folder, _, name = file.rpartition("/")
+        path = self._new_file(name)
+        path.write_text(text, encoding="utf-8")
+        self.log_artifact(path, folder)
+
+    def wait(self, patience_s: float = _PATIENCE_S) -> bool:
+        """Wait until all has arrived in MLflow; False when it cannot be reached."""
+        return self._journal.flush() and self._sender.drain(patience_s)
+
+    def finish(self, status: str = FINISHED) -> bool:
+        """End the run as FINISHED, FAILED or KILLED; see `close`."""
+        self._write(Finished(status, _now()))
+        return self.close()
+
+    def close(self) -> bool:
+        """Wait for what is on its way; True if all of it is in MLflow, else it is said how to
+        send the rest."""
+        arrived = self.wait()
+        self._sender.stop()
+        if not arrived:
+            log.warning(
+                "%d tracking records of %s are not in MLflow yet; send them with "
+                "`python -m xttslab.sync`",
+                self._journal.pending(),
+                self._journal.run_dir,
+            )
+        return arrived
+
+    def _write(self, record: Record) -> None:
+        self._journal.append(record)
+        apply(self._state, record)
+        self._sender.wake()
+
+    def _write_rows(self) -> None:
+        """metrics.jsonl: one line an epoch, whole or not at all."""
+        lines = (
+            json.dumps({"epoch": step, **plain_numbers(row)})
+            for step, row in self._state.rows().items()
+        )
+        path = self._journal.run_dir / METRICS_FILE
+        partial = path.with_name(f".{path.name}.partial")
+        try:
+            partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            partial.replace(path)
+        except OSError as fault:
+            log.warning("%s: cannot be written (%s)", path, fault.strerror)
+
+    def _new_file(self, name: str) -> Path:
+        folder = self._journal.files / uuid.uuid4().hex[:12]
+        folder.mkdir(parents=True)
+        return folder / name
+
+
+def flatten(config: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    """A nested configuration as flat parameters: {"a": {"b": [1, 2]}} → {"a.b": "[1, 2]"}."""
+    flat: dict[str, str] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{prefix}{key}."))
+        elif isinstance(value, (list, tuple, dict)):
+            flat[f"{prefix}{key}"] = json.dumps(value, ensure_ascii=False, default=str)
+        else:
+            flat[f"{prefix}{key}"] = str(value)
+    return flat
+
+
+def _identity(parent_run_id: str | None) -> dict[str, str]:
+    """The tags by which MLflow's UI shows who ran what, and under which parent."""
+    tags = {"mlflow.source.name": "xttslab", "mlflow.source.type": "LOCAL"}
+    try:
+        tags["mlflow.user"] = getpass.getuser()
+    except (OSError, KeyError):  # a container whose user id has no name
+        pass
+    if parent_run_id:
+        tags["mlflow.parentRunId"] = parent_run_id
+    return tags
+
+
+def _texts(values: Mapping[str, object], longest: int) -> dict[str, str]:
+    """Names and values as MLflow takes them; what is too long is cut and said."""
+    texts = {}
+    for key, value in values.items():
+        text = str(value)
+        if len(text) > longest:
+            log.warning("%s: %d characters, cut to %d for MLflow", key, len(text), longest)
+            text = text[: longest - 1] + "…"
+        texts[_name(key)] = text
+    return texts
+
+
+def _name(name: str) -> str:
+    """A name that every MLflow server takes: `eval/műsor/mel_ce` → `eval/musor/mel_ce`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^\w./ :-]", "_", plain)[:_LONGEST_NAME]
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
