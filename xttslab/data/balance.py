@@ -18,13 +18,14 @@ def repeats(groups: Sequence[str], balance: Balance, most: int) -> np.ndarray:
     A group of g clips gets a share proportional to g (none), √g (sqrt) or 1 (equal), and no clip
     is seen more than `most` times. "none" is exactly one each. The whole is scaled so that the
     largest group is seen once: balancing adds repeats of rare clips and never drops a clip.
+    Clips without a group ("") are seen once.
     """
     if balance == "none":
         return np.ones(len(groups))
-    sizes = Counter(groups)
-    largest = max(sizes.values())
+    sizes = Counter(group for group in groups if group)
+    largest = max(sizes.values(), default=1)
     rate = {group: (size / largest) ** (_POWER[balance] - 1) for group, size in sizes.items()}
-    return np.array([min(rate[group], most) for group in groups])
+    return np.array([min(rate.get(group, 1.0), most) for group in groups])
 
 
 def draw(expected: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -12,7 +13,16 @@ from xttslab.data.balance import draw
 WINDOW = 32  # batches within which clips are sorted by length: little padding, still random
 
 
-class LengthBuckets(Sampler[list[int]]):
+@dataclass(frozen=True)
+class Draw:
+    """One batch of one device: which clips, and where in the run (to seed the prompts)."""
+
+    epoch: int
+    number: int
+    positions: list[int]
+
+
+class LengthBuckets(Sampler[Draw]):
     """Batches of clip numbers, shuffled anew each epoch and the same for the same seed.
 
     Args:
@@ -47,9 +57,9 @@ class LengthBuckets(Sampler[list[int]]):
     def __len__(self) -> int:
         return len(self._global_batches())
 
-    def __iter__(self) -> Iterator[list[int]]:
-        for batch in self._global_batches():
-            yield batch[self.rank :: self.world]
+    def __iter__(self) -> Iterator[Draw]:
+        for number, batch in enumerate(self._global_batches()):
+            yield Draw(self.epoch, number, batch[self.rank :: self.world])
 
     def _global_batches(self) -> list[list[int]]:
         random = np.random.default_rng((self.seed, self.epoch))

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tokenizers import Tokenizer as BpeTokenizer
 
 from xttslab.data.hungarian import spell_out
 from xttslab.errors import UserError
+
+if TYPE_CHECKING:
+    from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
 UNKNOWN = "[UNK]"
 # Signs that vocabularies lack and that sound like one they have.
@@ -85,7 +89,7 @@ class Tokenizer:
         return number
 
     @cached_property
-    def _coqui(self):  # noqa: ANN202 - imported where needed, it loads many languages' data
+    def _coqui(self) -> VoiceBpeTokenizer:  # imported where needed: it loads many languages
         from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
         return VoiceBpeTokenizer()

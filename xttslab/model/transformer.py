@@ -50,7 +50,7 @@ def run_blocks(gpt2: nn.Module, hidden: Tensor, recompute: Recompute = "none") -
 
 
 def run_block(block: nn.Module, hidden: Tensor, attend: Attend) -> Tensor:
-    """One GPT2Block on (B, T, D); `attend` maps query, key, value (B, H, T, d) to the same shape."""
+    """One GPT2Block on (B, T, D); `attend` mixes query, key, value, each (B, H, T, d)."""
     attention, mlp = block.attn, block.mlp
     batch, length, width = hidden.shape
     heads = (batch, length, attention.num_heads, attention.head_dim)

@@ -1,0 +1,203 @@
+"""The folders of a data set in, one checked `Corpus` out: clips, their tokens, their split."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from xttslab.data.audio import (
+    MAX_CODES,
+    MIN_SECONDS,
+    SAMPLE_RATE,
+    code_count,
+    content_hash,
+    read_seconds,
+)
+from xttslab.data.manifest import EVAL, TRAIN, Clip, Rejection, read_folder
+from xttslab.errors import UserError
+
+LONGEST_CODES = MAX_CODES - 1  # XTTS's table of audio positions also holds a start and three stops
+REFERENCE_SECONDS = 6.0  # a reference clip of about this length fills one conditioning chunk
+
+
+class TextReader(Protocol):
+    """What the data path needs of a tokenizer."""
+
+    def encode(self, text: str, language: str) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All usable clips of a data set, in manifest order, with what is known of each.
+
+    `hashes` are of the audio files, `tokens` of the texts as they are read aloud, `seconds` of
+    the recordings. `rejected` holds every row that was not used, and why.
+    """
+
+    name: str
+    clips: tuple[Clip, ...]
+    hashes: tuple[str, ...]
+    tokens: tuple[np.ndarray, ...]
+    seconds: tuple[float, ...]
+    rejected: tuple[Rejection, ...]
+
+    @property
+    def train(self) -> list[int]:
+        """Rows that are trained on."""
+        return [row for row, clip in enumerate(self.clips) if clip.split == TRAIN]
+
+    @property
+    def eval(self) -> list[int]:
+        """Rows that are held out."""
+        return [row for row, clip in enumerate(self.clips) if clip.split == EVAL]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over audio, texts, categories and split: equal for equal data only."""
+        lines = sorted(
+            f"{digest}|{clip.text}|{clip.category}|{clip.split}|{clip.source}"
+            for clip, digest in zip(self.clips, self.hashes, strict=True)
+        )
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def references(self, category: str, source: str = "") -> list[int]:
+        """The two training clips that best stand for a category: those nearest to six seconds.
+
+        Taken from `source`, else from any source, else from any category.
+        """
+        train = self.train
+        named = [row for row in train if self.clips[row].category == category]
+        near = [row for row in named if not source or self.clips[row].source == source]
+        distance = {row: abs(self.seconds[row] - REFERENCE_SECONDS) for row in train}
+        ranked = sorted(near, key=distance.__getitem__)
+        for wider in (named, train):
+            if len(ranked) < 2:
+                others = [row for row in wider if row not in ranked]
+                ranked += sorted(others, key=distance.__getitem__)
+        return ranked[:2]
+
+    def companions(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """Training clips by (speaker, category); of the speaker where a category has but one."""
+        by_voice: dict[str, list[int]] = {}
+        by_category: dict[tuple[str, str], list[int]] = {}
+        for row in self.train:
+            clip = self.clips[row]
+            by_voice.setdefault(clip.speaker, []).append(row)
+            by_category.setdefault((clip.speaker, clip.category), []).append(row)
+        return {
+            key: tuple(rows if len(rows) > 1 else by_voice[key[0]])
+            for key, rows in by_category.items()
+        }
+
+
+def load_corpus(
+    name: str,
+    sources: Mapping[str, Path],
+    language: str,
+    reader: TextReader,
+    max_text_tokens: int,
+    cache: Path,
+) -> Corpus:
+    """Read the prepared folders of a data set and check every clip.
+
+    Raises UserError when a folder is missing (with the command that makes it), when no clip is
+    usable, and when nothing is held out for evaluation.
+    """
+    clips: list[Clip] = []
+    rejected: list[Rejection] = []
+    for source, folder in sources.items():
+        if not folder.is_dir():
+            path = "" if source.startswith("demo_") else " source=PATH"
+            raise UserError(
+                f"data set {name!r}: {folder} does not exist; make it with "
+                f"`python -m xttslab.prepare dataset={source}{path}`"
+            )
+        found, faults = read_folder(folder, source, language)
+        clips += found
+        rejected += faults
+    checked = _check(clips, reader, max_text_tokens, rejected)
+    hashes = _hashes([clip.audio for clip, _, _ in checked], cache)
+    if not checked:
+        raise UserError(f"data set {name!r}: no usable clip; the first fault: {rejected[0].reason}")
+    corpus = Corpus(
+        name=name,
+        clips=tuple(clip for clip, _, _ in checked),
+        hashes=tuple(hashes),
+        tokens=tuple(tokens for _, tokens, _ in checked),
+        seconds=tuple(seconds for _, _, seconds in checked),
+        rejected=tuple(rejected),
+    )
+    _require_split(corpus)
+    return corpus
+
+
+def _check(
+    clips: Sequence[Clip], reader: TextReader, max_text_tokens: int, rejected: list[Rejection]
+) -> list[tuple[Clip, np.ndarray, float]]:
+    checked = []
+    for clip in clips:
+        try:
+            seconds = read_seconds(clip.audio)
+            tokens = reader.encode(clip.text, clip.language)
+        except UserError as fault:
+            rejected.append(Rejection(str(clip.audio), str(fault), clip.text))
+            continue
+        codes = code_count(round(seconds * SAMPLE_RATE))
+        if seconds < MIN_SECONDS:
+            reason, value = f"shorter than {MIN_SECONDS} s", f"{seconds:.2f} s"
+        elif codes > LONGEST_CODES:
+            longest = LONGEST_CODES * 1024 / SAMPLE_RATE
+            reason, value = f"longer than XTTS's {longest:.1f} s; cut it", f"{seconds:.1f} s"
+        elif len(tokens) > max_text_tokens:
+            reason = f"text longer than {max_text_tokens} tokens; cut the clip"
+            value = f"{len(tokens)} tokens"
+        else:
+            checked.append((clip, tokens, seconds))
+            continue
+        rejected.append(Rejection(str(clip.audio), reason, value))
+    return checked
+
+
+def _require_split(corpus: Corpus) -> None:
+    unplaced = sum(clip.split not in (TRAIN, EVAL) for clip in corpus.clips)
+    if unplaced:
+        raise UserError(
+            f"data set {corpus.name!r}: {unplaced} clips have no split; run "
+            f"`python -m xttslab.prepare dataset={corpus.name} source=PATH`, which freezes it"
+        )
+    if not corpus.eval or not corpus.train:
+        empty = "eval" if not corpus.eval else "train"
+        raise UserError(
+            f"data set {corpus.name!r}: no clip is marked {empty}; add clips (a category needs "
+            f"three to hold one out) or write {empty} into the split column of metadata.csv"
+        )
+
+
+def _hashes(paths: Sequence[Path], cache: Path) -> list[str]:
+    """Content hashes, remembered by path, size and time of change."""
+    try:
+        known = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    hashes, fresh = [], {}
+    for path in paths:
+        stat = path.stat()
+        name, state = str(path.resolve()), [stat.st_size, stat.st_mtime_ns]
+        entry = known.get(name)
+        if not entry or entry[:2] != state:
+            entry = [*state, content_hash(path)]
+            fresh[name] = entry
+        hashes.append(entry[2])
+    if fresh:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        partial = cache.with_name(f".{cache.name}.{os.getpid()}")
+        partial.write_text(json.dumps({**known, **fresh}), encoding="utf-8")
+        partial.replace(cache)
+    return hashes

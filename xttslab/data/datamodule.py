@@ -1,0 +1,216 @@
+"""A corpus in, training and evaluation loaders out; audio codes are computed once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader
+
+from xttslab.data.audio import read_audio
+from xttslab.data.balance import Balance, repeats
+from xttslab.data.batches import STOPS, LossMask, TokenSpec, collate
+from xttslab.data.codes import CodeStore, Encoded, entry_key
+from xttslab.data.corpus import Corpus
+from xttslab.data.examples import FixedExamples, Prompt, TokenisedClip, TrainingExamples
+from xttslab.data.sampler import LengthBuckets
+
+EVAL_LOADERS = ("eval", "train_eval", "eval_ref")
+ENCODED_TOGETHER = 16  # clips that go through the DVAE at once
+CLIPS_PER_SHARD = 256
+
+
+class Encoder(Protocol):
+    """What the data path needs of a codec (the data stage knows no model)."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def encode(self, waves: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]: ...
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """`conf/batch/`: how clips become batches (meanings stand there)."""
+
+    clips: int
+    max_tokens: int
+    eval_clips: int
+    train_eval_clips: int
+    prompt: Prompt
+    prompt_seconds: tuple[float, float]
+    workers: int
+
+
+class ClipData(pl.LightningDataModule):
+    """Loaders over one corpus for the GPT stage.
+
+    Args:
+        corpus: the checked clips.
+        spec: token numbers of the model.
+        store: where codes and mels are kept.
+        keys: each clip's key in it (`fill_store` makes both).
+        settings: how clips become batches.
+        mask: which prompted codes are left out of the training loss.
+        balance, max_repeats: how often rare categories are seen.
+        seed: decides order and prompts.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        spec: TokenSpec,
+        store: CodeStore,
+        keys: Sequence[bytes],
+        settings: BatchSettings,
+        mask: LossMask,
+        balance: Balance,
+        max_repeats: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.corpus, self.spec, self.store, self.settings = corpus, spec, store, settings
+        self.mask, self.seed = mask, seed
+        self.clips = _tokenised(corpus, keys)
+        self.train_rows = corpus.train
+        groups = [_balance_group(corpus, row) for row in self.train_rows]
+        self.groups, self.expected = groups, repeats(groups, balance, max_repeats)
+        self._loader: DataLoader[Any] | None = None
+
+    @property
+    def lengths(self) -> list[int]:
+        """Packed length in tokens of each training clip."""
+        fixed = self.spec.prompt_latents + 1 + STOPS + self.spec.text_stop_seen
+        return [
+            fixed + len(self.clips[row].tokens) + self.store.length(self.clips[row].key)
+            for row in self.train_rows
+        ]
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """The training loader; asked for before every epoch, so that the order is that epoch's."""
+        if self._loader is None:
+            self._loader = self._train_loader()
+        if self.trainer is not None:
+            self._loader.batch_sampler.set_epoch(self.trainer.current_epoch)
+        return self._loader
+
+    def val_dataloader(self) -> list[DataLoader[Any]]:
+        """Loaders named by EVAL_LOADERS: held out, a fixed part of training, other prompts."""
+        held_out, trained = self.corpus.eval, self.train_eval_rows()
+        return [
+            self._eval_loader(held_out),
+            self._eval_loader(trained),
+            self._eval_loader(held_out, by_reference=True),
+        ]
+
+    def train_eval_rows(self) -> list[int]:
+        """The fixed part of the training clips: those with the smallest content hashes."""
+        ordered = sorted(self.train_rows, key=lambda row: self.corpus.hashes[row])
+        return sorted(ordered[: self.settings.train_eval_clips])
+
+    def _train_loader(self) -> DataLoader[Any]:
+        settings = self.settings
+        rank, world = _place(self.trainer)
+        examples = TrainingExamples(
+            self.clips,
+            self.store,
+            self.train_rows,
+            settings.prompt,
+            settings.prompt_seconds,
+            self.seed,
+        )
+        sampler = LengthBuckets(
+            self.lengths,
+            settings.clips,
+            settings.max_tokens,
+            self.expected,
+            self.seed,
+            rank,
+            world,
+        )
+        return DataLoader(
+            examples,
+            batch_sampler=sampler,
+            collate_fn=partial(collate, spec=self.spec, mask=self.mask),
+            num_workers=settings.workers,
+            persistent_workers=settings.workers > 0,
+            pin_memory=_on_gpu(self.trainer),
+        )
+
+    def _eval_loader(self, rows: Sequence[int], by_reference: bool = False) -> DataLoader[Any]:
+        rank, world = _place(self.trainer)
+        ordered = sorted(rows, key=lambda row: self.store.length(self.clips[row].key))
+        low, high = self.settings.prompt_seconds
+        examples = FixedExamples(
+            self.clips, self.store, ordered[rank::world], (low + high) / 2, by_reference
+        )
+        return DataLoader(
+            examples,
+            batch_size=self.settings.eval_clips,
+            collate_fn=partial(collate, spec=self.spec, mask="none"),
+            pin_memory=_on_gpu(self.trainer),
+        )
+
+
+def fill_store(corpus: Corpus, codec: Encoder, folder: Path) -> tuple[CodeStore, list[bytes]]:
+    """Encode the clips that the store lacks, in batches of like length, with a progress bar.
+
+    Returns the store and each clip's key. Interrupted, what was written stays.
+    """
+    from rich.progress import track
+
+    store = CodeStore(folder)
+    fingerprint = codec.fingerprint
+    keys = [entry_key(digest, fingerprint) for digest in corpus.hashes]
+    missing = {key: row for row, key in enumerate(keys) if key not in store}
+    ordered = sorted(missing, key=lambda key: corpus.seconds[missing[key]])
+    if not ordered:
+        return store, keys
+    fresh: dict[bytes, Encoded] = {}
+    groups = [ordered[i : i + ENCODED_TOGETHER] for i in range(0, len(ordered), ENCODED_TOGETHER)]
+    with ThreadPoolExecutor() as readers:
+        for group in track(groups, description="audio codes", transient=True):
+            paths = [corpus.clips[missing[key]].audio for key in group]
+            waves = list(readers.map(read_audio, paths))
+            for key, (codes, mel) in zip(group, codec.encode(waves), strict=True):
+                fresh[key] = Encoded(codes, mel)
+            if len(fresh) >= CLIPS_PER_SHARD:
+                store.add(fresh)
+                fresh = {}
+    store.add(fresh)
+    return store, keys
+
+
+def _tokenised(corpus: Corpus, keys: Sequence[bytes]) -> list[TokenisedClip]:
+    companions = corpus.companions()
+    references: dict[tuple[str, str], list[int]] = {}
+    clips = []
+    for row, (tokens, key) in enumerate(zip(corpus.tokens, keys, strict=True)):
+        clip = corpus.clips[row]
+        kind = (clip.category, clip.source)
+        if kind not in references:
+            references[kind] = corpus.references(*kind)
+        other = next((found for found in references[kind] if found != row), row)
+        voice = companions.get((clip.speaker, clip.category), ())
+        clips.append(TokenisedClip(tokens, key, other, voice))
+    return clips
+
+
+def _place(trainer: pl.Trainer | None) -> tuple[int, int]:
+    return (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+
+
+def _balance_group(corpus: Corpus, row: int) -> str:
+    """Clips are balanced by source and category; one without a category is left as it is."""
+    clip = corpus.clips[row]
+    return "" if clip.category_assumed else f"{clip.source}/{clip.category}"
+
+
+def _on_gpu(trainer: pl.Trainer | None) -> bool:
+    return trainer is not None and trainer.strategy.root_device.type == "cuda"

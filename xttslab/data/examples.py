@@ -1,0 +1,136 @@
+"""Encoded clips in, the `Example`s of a batch out: which prompt each clip is spoken after.
+
+A batch has prompts of one length (evaluation: few lengths), so that none is padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from xttslab.data.audio import SAMPLE_RATE
+from xttslab.data.batches import Example
+from xttslab.data.codes import CodeStore
+from xttslab.data.sampler import Draw
+
+FRAMES_PER_SECOND = SAMPLE_RATE / 256
+FRAMES_PER_CODE = 4
+Prompt = Literal["self", "other"]
+
+
+@dataclass(frozen=True)
+class TokenisedClip:
+    """What training knows of a clip: its tokens and where its codes are kept."""
+
+    tokens: np.ndarray  # (T_text,)
+    key: bytes
+    reference: int  # a clip of the same voice and category that prompts it (itself if alone)
+    companions: tuple[int, ...]  # training clips of the same voice and category
+
+
+class TrainingExamples(Dataset[list[Example]]):
+    """Clips with prompts drawn at random, the same for the same seed, epoch and batch.
+
+    Args:
+        rows: the clips trained on; a draw's positions count within them.
+        prompt: "self" slices the clip itself, as Coqui does (those codes are then masked);
+            "other" slices another clip of the same speaker and category, as the voice is used.
+        seconds: shortest and longest prompt. A clip too short for the drawn length gives half.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[TokenisedClip],
+        store: CodeStore,
+        rows: Sequence[int],
+        prompt: Prompt,
+        seconds: tuple[float, float],
+        seed: int,
+    ) -> None:
+        self.clips, self.store, self.rows = clips, store, rows
+        self.prompt, self.seed = prompt, seed
+        self.frames = tuple(round(second * FRAMES_PER_SECOND) for second in seconds)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitems__(self, draw: Draw) -> list[Example]:
+        """The examples of one batch."""
+        rows = [self.rows[position] for position in draw.positions]
+        random = np.random.default_rng((self.seed, draw.epoch, draw.number, *rows[:1]))
+        prompters = [self._prompter(row, random) for row in rows]
+        mels = [self.store[self.clips[prompter].key].mel for prompter in prompters]
+        length = self._length([mel.shape[1] for mel in mels], random)
+        return [
+            self._example(row, prompter, mel, length, random)
+            for row, prompter, mel in zip(rows, prompters, mels, strict=True)
+        ]
+
+    def _prompter(self, row: int, random: np.random.Generator) -> int:
+        companions = self.clips[row].companions
+        if self.prompt == "self" or len(companions) < 2:
+            return row
+        chosen = int(random.integers(len(companions) - 1))
+        # `row` itself gives its place to the last one, which was not drawn from.
+        return companions[chosen] if companions[chosen] != row else companions[-1]
+
+    def _length(self, available: Sequence[int], random: np.random.Generator) -> int:
+        """Frames of every prompt of the batch, whole codes."""
+        drawn = int(random.integers(self.frames[0], self.frames[1] + 1))
+        shortest = min(available)
+        frames = drawn if drawn <= shortest else shortest // 2
+        return max(FRAMES_PER_CODE, frames // FRAMES_PER_CODE * FRAMES_PER_CODE)
+
+    def _example(
+        self, row: int, prompter: int, mel: np.ndarray, length: int, random: np.random.Generator
+    ) -> Example:
+        clip = self.clips[row]
+        starts = (mel.shape[1] - length) // FRAMES_PER_CODE
+        first = int(random.integers(starts + 1)) * FRAMES_PER_CODE if starts > 0 else 0
+        codes = first // FRAMES_PER_CODE, (first + length) // FRAMES_PER_CODE
+        return Example(
+            row=row,
+            text=clip.tokens,
+            codes=self.store[clip.key].codes,
+            prompt=mel[:, first : first + length],
+            prompt_span=codes if prompter == row else None,
+        )
+
+
+class FixedExamples(Dataset[list[Example]]):
+    """Clips with prompts that never change: the start of the clip itself, or of its reference.
+
+    `rows` are the clips evaluated; positions count within them.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[TokenisedClip],
+        store: CodeStore,
+        rows: Sequence[int],
+        seconds: float,
+        by_reference: bool = False,
+    ) -> None:
+        self.clips, self.store, self.rows = clips, store, rows
+        self.frames = round(seconds * FRAMES_PER_SECOND) // FRAMES_PER_CODE * FRAMES_PER_CODE
+        self.by_reference = by_reference
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitems__(self, positions: Sequence[int]) -> list[Example]:
+        """The examples of one batch."""
+        return [self._example(self.rows[position]) for position in positions]
+
+    def _example(self, row: int) -> Example:
+        clip = self.clips[row]
+        prompter = clip.reference if self.by_reference else row
+        mel = self.store[self.clips[prompter].key].mel
+        # Half of a short clip, as in training; a reference is another clip and may be used whole.
+        enough = mel.shape[1] if prompter != row else mel.shape[1] // 2
+        frames = self.frames if self.frames <= mel.shape[1] else enough
+        return Example(row, clip.tokens, self.store[clip.key].codes, mel[:, : max(frames, 1)])

@@ -1,0 +1,116 @@
+"""A model configuration in, the parts of an XTTS out: tokenizer, GPT and codec, with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from xttslab.errors import UserError
+from xttslab.model.checkpoints import load_part, read_tensors
+from xttslab.model.codec import MEL_BINS, Codec
+from xttslab.model.files import base_files
+from xttslab.model.gpt import XttsGpt
+from xttslab.model.tokenizer import Tokenizer
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+Weights = Literal["pretrained", "random"]
+
+
+@dataclass(frozen=True)
+class Base:
+    """One XTTS before training. `folder` holds its files (None: random weights, nothing on disk);
+    `codec_fitted` is False while the codebook still has to be fitted to data."""
+
+    name: str
+    tokenizer: Tokenizer
+    gpt: XttsGpt
+    codec: Codec
+    folder: Path | None
+    codec_fitted: bool = True
+
+
+def build_base(
+    name: str,
+    architecture: Mapping[str, Any],
+    codec: Mapping[str, int],
+    files: Mapping[str, str],
+    folder: str,
+    dropout: float,
+    attention_dropout: float,
+    recompute: str,
+    text_stop_seen: bool,
+    weights: Weights = "pretrained",
+    repository: str = "",
+    revision: str = "",
+    accept_licence: bool = False,
+    seed: int = 0,
+) -> Base:
+    """Build the parts that training needs, from `conf/model/<name>.yaml`.
+
+    `files` names the files of each part within `folder`; a folder that starts with `assets/` lies
+    inside the package. `weights="random"` builds the same sizes without any file.
+    """
+    packaged = folder.startswith("assets/")
+    place = ASSETS / folder.removeprefix("assets/") if packaged else Path(folder)
+    pretrained = weights == "pretrained"
+    if pretrained and not packaged:
+        names = sorted(set(files.values()))
+        base_files(place, names, repository, revision, accept_licence)
+    vocabulary = place / files["vocabulary"]
+    if not pretrained and not vocabulary.is_file():
+        vocabulary = ASSETS / "xtts_mini" / "vocab.json"
+    tokenizer = Tokenizer(vocabulary)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        gpt = XttsGpt(
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            recompute=recompute,
+            text_stop_seen=text_stop_seen,
+            start_text_token=tokenizer.start,
+            stop_text_token=tokenizer.stop,
+            **architecture,
+        )
+        front = Codec(torch.ones(MEL_BINS), **codec)
+    if not pretrained:
+        return Base(name, tokenizer, gpt, front, folder=None, codec_fitted=False)
+    _require_files(place, files)
+    load_gpt(gpt, place / files["gpt"])
+    load_codec(front, place / files["dvae"], place / files["mel_stats"])
+    return Base(name, tokenizer, gpt, front, place)
+
+
+def load_gpt(gpt: XttsGpt, path: Path) -> None:
+    """Load a GPT from Coqui's or our checkpoint; raises UserError when it is of another size."""
+    load_part(gpt, read_tensors(path), "gpt.", str(path))
+
+
+def load_codec(codec: Codec, dvae: Path, mel_stats: Path) -> None:
+    """Load the DVAE (`dvae.pth` holds bare names, our file `dvae.` ones) and the mel statistics."""
+    tensors = read_tensors(dvae)
+    prefix = "dvae." if any(name.startswith("dvae.") for name in tensors) else ""
+    wanted = codec.dvae.state_dict()
+    kept = {name: value for name, value in tensors.items() if name.removeprefix(prefix) in wanted}
+    # The released file lacks buffers of Coqui's training loss, which encoding never uses.
+    unused = {f"{prefix}{name}": wanted[name] for name in wanted if name.startswith("discrete_")}
+    load_part(codec.dvae, {**unused, **kept}, prefix, str(dvae))
+    codec.mel_stats.copy_(_mel_stats(mel_stats))
+
+
+def _mel_stats(path: Path) -> torch.Tensor:
+    if path.suffix == ".safetensors":
+        return read_tensors(path)["mel_stats"]
+    loaded = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(loaded, torch.Tensor) or loaded.shape != (MEL_BINS,):
+        raise UserError(f"{path}: expected {MEL_BINS} mel statistics; fetch the file again")
+    return loaded
+
+
+def _require_files(folder: Path, files: Mapping[str, str]) -> None:
+    for name in sorted(set(files.values())):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder / name}: no such file; the model needs it")
