@@ -6,7 +6,8 @@ import logging
 import threading
 
 from xttslab.tracking.client import without_credentials
-from xttslab.tracking.delivery import Delivery, Unreachable
+from xttslab.tracking.delivery import Delivery
+from xttslab.tracking.writer import Unreachable
 
 log = logging.getLogger(__name__)
 

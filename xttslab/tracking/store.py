@@ -7,23 +7,21 @@ package is the only part of the project that talks to MLflow.
 
 from __future__ import annotations
 
-import getpass
 import json
 import logging
 import math
-import re
 import shutil
 import time
-import unicodedata
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from xttslab.errors import UserError
 from xttslab.tracking.client import DEFAULT_URI, check_writable, tracking_uri
 from xttslab.tracking.delivery import Delivery
 from xttslab.tracking.journal import Journal
+from xttslab.tracking.naming import LONGEST_PARAM, LONGEST_TAG, identity, mlflow_name, texts_for
 from xttslab.tracking.records import (
     FINISHED,
     Artifact,
@@ -45,62 +43,6 @@ log = logging.getLogger(__name__)
 
 METRICS_FILE = "metrics.jsonl"
 _PATIENCE_S = 60.0  # a new sqlite store takes 8 s to make, a loaded machine several times that
-_LONGEST_NAME, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 8000  # MLflow's limits
-
-
-class Tracker(Protocol):
-    """What a training needs of its tracker."""
-
-    @property
-    def run_id(self) -> str | None: ...
-    def log_params(self, params: Mapping[str, object]) -> None: ...
-    def set_tags(self, tags: Mapping[str, object]) -> None: ...
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
-    def log_dataset(
-        self,
-        name: str,
-        fingerprint: str,
-        source: str,
-        context: str = "training",
-        profile: Mapping[str, Any] | None = None,
-    ) -> None: ...
-    def log_artifact(self, path: Path, folder: str = "") -> None: ...
-    def log_text(self, text: str, file: str) -> None: ...
-    def finish(self, status: str = FINISHED) -> bool: ...
-
-
-class NullTracker:
-    """Tracks nothing: for ranks other than 0 and for dry runs."""
-
-    run_id: str | None = None
-
-    def log_params(self, params: Mapping[str, object]) -> None:
-        pass
-
-    def set_tags(self, tags: Mapping[str, object]) -> None:
-        pass
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        pass
-
-    def log_dataset(
-        self,
-        name: str,
-        fingerprint: str,
-        source: str,
-        context: str = "training",
-        profile: Mapping[str, Any] | None = None,
-    ) -> None:
-        pass
-
-    def log_artifact(self, path: Path, folder: str = "") -> None:
-        pass
-
-    def log_text(self, text: str, file: str) -> None:
-        pass
-
-    def finish(self, status: str = FINISHED) -> bool:
-        return True
 
 
 class RunTracker:
@@ -144,7 +86,7 @@ class RunTracker:
             tracker._write(Resumed(tracker._state.resumes + 1, _now()))
             tracker.set_tags({"resumes": tracker._state.resumes})
         else:
-            named = _texts({**_identity(parent_run_id), **(tags or {})}, _LONGEST_TAG)
+            named = texts_for({**identity(parent_run_id), **(tags or {})}, LONGEST_TAG)
             tracker._write(Started(uuid.uuid4().hex, run_name, experiment, named, _now()))
         return tracker
 
@@ -174,7 +116,7 @@ class RunTracker:
     def log_params(self, params: Mapping[str, object]) -> None:
         """Log a flat dict. Parameters that an earlier start logged with another value stay, and
         the new value becomes the tag `resume.N.<key>` (N: how often the run was resumed)."""
-        texts = _texts(params, _LONGEST_PARAM)
+        texts = texts_for(params, LONGEST_PARAM)
         known = self._state.params
         changed = {k: v for k, v in texts.items() if known.get(k, v) != v}
         fresh = {k: v for k, v in texts.items() if k not in known}
@@ -184,7 +126,7 @@ class RunTracker:
             self.set_tags({f"resume.{self._state.resumes}.{k}": v for k, v in changed.items()})
 
     def set_tags(self, tags: Mapping[str, object]) -> None:
-        self._write(Tags(_texts(tags, _LONGEST_TAG)))
+        self._write(Tags(texts_for(tags, LONGEST_TAG)))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Log the values of epoch `step` (may be called several times for one epoch).
@@ -193,7 +135,7 @@ class RunTracker:
         become NaN in MLflow (a gap in the chart) and keep their name in metrics.jsonl.
         """
         held = self._state.metrics
-        named = {_name(name): float(value) for name, value in metrics.items()}
+        named = {mlflow_name(name): float(value) for name, value in metrics.items()}
         fresh = {k: v for k, v in named.items() if step not in held.get(k, {})}
         odd = {k: v for k, v in fresh.items() if not math.isfinite(v)}
         if odd:
@@ -290,49 +232,6 @@ class RunTracker:
         folder = self._journal.files / uuid.uuid4().hex[:12]
         folder.mkdir(parents=True)
         return folder / name
-
-
-def flatten(config: Mapping[str, object], prefix: str = "") -> dict[str, str]:
-    """A nested configuration as flat parameters: {"a": {"b": [1, 2]}} → {"a.b": "[1, 2]"}."""
-    flat: dict[str, str] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            flat.update(flatten(value, f"{prefix}{key}."))
-        elif isinstance(value, (list, tuple, dict)):
-            flat[f"{prefix}{key}"] = json.dumps(value, ensure_ascii=False, default=str)
-        else:
-            flat[f"{prefix}{key}"] = str(value)
-    return flat
-
-
-def _identity(parent_run_id: str | None) -> dict[str, str]:
-    """The tags by which MLflow's UI shows who ran what, and under which parent."""
-    tags = {"mlflow.source.name": "xttslab", "mlflow.source.type": "LOCAL"}
-    try:
-        tags["mlflow.user"] = getpass.getuser()
-    except (OSError, KeyError):  # a container whose user id has no name
-        pass
-    if parent_run_id:
-        tags["mlflow.parentRunId"] = parent_run_id
-    return tags
-
-
-def _texts(values: Mapping[str, object], longest: int) -> dict[str, str]:
-    """Names and values as MLflow takes them; what is too long is cut and said."""
-    texts = {}
-    for key, value in values.items():
-        text = str(value)
-        if len(text) > longest:
-            log.warning("%s: %d characters, cut to %d for MLflow", key, len(text), longest)
-            text = text[: longest - 1] + "…"
-        texts[_name(key)] = text
-    return texts
-
-
-def _name(name: str) -> str:
-    """A name that every MLflow server takes: `eval/műsor/mel_ce` → `eval/musor/mel_ce`."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^\w./ :-]", "_", plain)[:_LONGEST_NAME]
 
 
 def _now() -> int:
