@@ -77,7 +77,7 @@ class Sender:
             wishes = self._asked
         try:
             self._delivery.send_pending(self._count)
-        except Unreachable as fault:
+        except (Unreachable, OSError) as fault:  # OSError: our own disk
             if not pause:
                 self._say_outage(str(fault))
             return self._failed(pause)
