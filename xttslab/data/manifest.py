@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from xttslab.data.audio import write_whole
+from xttslab.data.metadata import COLUMNS, Row, read_rows
 from xttslab.errors import UserError
 
-COLUMNS = ("audio_file", "text", "speaker_name", "category", "language", "split", "source")
-REQUIRED = COLUMNS[:3]
 TRAIN, EVAL = "train", "eval"
 ASSUMED = "neutral"
+PROPOSED = "?"  # after a category that `prepare` proposed and no person has confirmed
 _CATEGORY = re.compile(r"[a-z0-9_-]+")
 _LAYOUTS = ("metadata.csv", "transcripts.psv", "metadata.psv", "metadata.txt")
 _COQUI = {"metadata_train.csv": TRAIN, "metadata_eval.csv": EVAL}
@@ -28,7 +30,9 @@ _COQUI = {"metadata_train.csv": TRAIN, "metadata_eval.csv": EVAL}
 @dataclass(frozen=True)
 class Clip:
     """One recording and what is said in it. `audio` is where the file lies; `category` is one of
-    the set's emotion categories, `category_assumed` says that nobody named it."""
+    the set's emotion categories; `category_assumed` says that no person named it: it is `neutral`,
+    or what `prepare` proposed (written `question?` in the file, until somebody takes the mark
+    away)."""
 
     audio: Path
     text: str
@@ -71,23 +75,28 @@ def find_metadata(folder: Path) -> list[Path]:
 
 
 def read_folder(
-    folder: Path, source: str = "", language: str = "hu"
+    folder: Path, source: str = "", language: str = "hu", raw: bool = False
 ) -> tuple[list[Clip], list[Rejection]]:
     """Read a folder in any supported layout; every row becomes a clip or a rejection.
 
-    Raises UserError for faults of the whole file: no metadata, a missing column, a category
-    name that MLflow could not carry, no usable row at all.
+    `raw` is for folders that are still to be prepared: a text may be empty, and files in different
+    folders may share a name. Raises UserError for faults of the whole file: no metadata, a missing
+    column, a category name that MLflow could not carry, no usable row at all.
     """
     clips: dict[Path, Clip] = {}
+    names: dict[str, Path] = {}
     rejected: list[Rejection] = []
     for path in find_metadata(folder):
-        for row in _rows(path):
+        for row in read_rows(path):
             fault = _row_fault(row, folder, clips)
+            if not fault and not raw:
+                fault = _unready(row, folder, names)
             if fault:
                 rejected.append(fault)
                 continue
             clip = _clip(row, folder, path, source, language)
             clips[clip.audio] = clip
+            names[clip.audio.stem] = clip.audio
     if not clips:
         why = f"; the first rejected row: {rejected[0].reason}" if rejected else ""
         raise UserError(f"{folder}: no usable clip in its metadata{why}")
@@ -102,12 +111,10 @@ def write_metadata(path: Path, clips: Iterable[Clip]) -> None:
     for clip in clips:
         audio = clip.audio
         name = audio.relative_to(path.parent) if audio.is_relative_to(path.parent) else audio
-        category = "" if clip.category_assumed else clip.category
+        category = _category_cell(clip)
         row = (name.as_posix(), clip.text, clip.speaker, category)
         writer.writerow((*row, clip.language, clip.split, clip.source))
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(buffer.getvalue(), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, buffer.getvalue().encode())
 
 
 def assign_split(clips: Sequence[Clip], hashes: Sequence[str], share: float = 0.1) -> list[Clip]:
@@ -133,102 +140,74 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-") or ASSUMED
 
 
-@dataclass(frozen=True)
-class _Row:
-    line: int
-    values: dict[str, str]
-
-
-def _rows(path: Path) -> Iterable[_Row]:
-    lines = decode_text(path).splitlines()
-    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not filled:
-        raise UserError(f"{path}: the file is empty; it needs a header {'|'.join(REQUIRED)}")
-    header = [cell.strip().lower() for cell in _cells(filled[0][1])]
-    if "audio_file" in header or "text" in header:
-        missing = [name for name in ("audio_file", "text") if name not in header]
-        if missing:
-            raise UserError(f"{path}: column {missing[0]} is missing; the header is {header}")
-        body = filled[1:]
-    else:
-        header, body = [], filled
-    for number, line in body:
-        cells = _cells(line) if header else line.split("|")
-        if not header:
-            header_less = dict(zip(("audio_file", "text", "normalised"), cells, strict=False))
-            yield _Row(number, _ljspeech(header_less))
-            continue
-        values = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        if path.name in _COQUI:
-            values.setdefault("split", _COQUI[path.name])
-        yield _Row(number, values)
-
-
-def _ljspeech(cells: dict[str, str]) -> dict[str, str]:
-    text = cells.get("normalised", "").strip() or cells.get("text", "").strip()
-    name = cells.get("audio_file", "").strip()
-    return {"audio_file": name, "text": text, "speaker_name": "speaker"}
-
-
-def decode_text(path: Path) -> str:
-    """Read UTF-8 (with or without BOM), else cp1250, what Hungarian spreadsheets save."""
-    raw = path.read_bytes()
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("cp1250", errors="replace")
-
-
-def _cells(line: str) -> list[str]:
-    """Split one line at `|`; a field in doubled quotes may hold `|`, a stray quote is text."""
-    try:
-        return next(csv.reader([line], delimiter="|", strict=True))
-    except csv.Error:
-        return line.split("|")
-
-
-def _row_fault(row: _Row, folder: Path, seen: dict[Path, Clip]) -> Rejection | None:
+def _row_fault(row: Row, folder: Path, seen: dict[Path, Clip]) -> Rejection | None:
     name = row.values.get("audio_file", "")
     if not name:
         return Rejection(f"line {row.line}", "the row names no audio file", "")
     audio = _locate(folder, name)
-    if not audio.resolve().is_relative_to(folder.resolve()):
-        return Rejection(name, f"line {row.line}: the path leaves the folder", str(folder))
-    if not audio.is_file():
+    if not audio.is_relative_to(os.path.normpath(folder)):
+        return Rejection(name, f"line {row.line}: the path leaves the folder", str(audio))
+    if not _is_file(audio):
         return Rejection(name, f"line {row.line}: no such audio file", str(audio))
-    if not row.values.get("text", "").strip():
-        return Rejection(name, f"line {row.line}: the text is empty", "")
     if audio in seen:
         return Rejection(name, f"line {row.line}: the clip stands twice", seen[audio].text[:40])
     return None
 
 
+def _unready(row: Row, folder: Path, names: dict[str, Path]) -> Rejection | None:
+    """What keeps a row of a finished set from training."""
+    name = row.values["audio_file"]
+    audio = _locate(folder, name)
+    if not row.values.get("text", "").strip():
+        return Rejection(name, f"line {row.line}: the text is empty", "")
+    if audio.stem in names:
+        reason = f"line {row.line}: another clip has this name; run xttslab.prepare on the folder"
+        return Rejection(name, reason, str(names[audio.stem]))
+    return None
+
+
 def _locate(folder: Path, name: str) -> Path:
     """Where a row's audio lies: as written, under `wavs/`, with `.wav` added (LJSpeech)."""
-    candidates = [folder / name, folder / "wavs" / name]
-    candidates += [path.with_name(path.name + ".wav") for path in candidates]
-    candidates += [path.with_name(path.name + ".flac") for path in candidates[:2]]
-    return next((path for path in candidates if path.is_file()), candidates[0])
+    root = os.path.normpath(folder)
+    candidates = [Path(os.path.normpath(os.path.join(root, *to, name))) for to in ((), ("wavs",))]
+    candidates += [path.with_name(path.name + ".wav") for path in candidates if path.name]
+    candidates += [path.with_name(path.name + ".flac") for path in candidates[:2] if path.name]
+    return next((path for path in candidates if _is_file(path)), candidates[0])
 
 
-def _clip(row: _Row, folder: Path, path: Path, source: str, language: str) -> Clip:
+def _is_file(path: Path) -> bool:
+    """`Path.is_file` that also says no to names too long for the file system."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _clip(row: Row, folder: Path, path: Path, source: str, language: str) -> Clip:
     values = row.values
-    category = values.get("category", "")
+    cell = values.get("category", "")
+    category = cell.removesuffix(PROPOSED)
     if category and not _CATEGORY.fullmatch(category):
         raise UserError(
             f"{path} line {row.line}: category {category!r} may hold a-z, 0-9, _ and - only; "
             f"write {slug(category)!r}"
         )
-    split = values.get("split", "")
+    split = values.get("split") or _COQUI.get(path.name, "")
     if split not in ("", TRAIN, EVAL):
         raise UserError(f"{path} line {row.line}: split {split!r} must be train, eval or empty")
     return Clip(
         audio=_locate(folder, values["audio_file"]),
-        text=" ".join(values["text"].split()),
+        text=" ".join(values.get("text", "").split()),
         speaker=values.get("speaker_name") or "speaker",
         category=category or ASSUMED,
-        category_assumed=not category,
+        category_assumed=not category or cell.endswith(PROPOSED),
         language=values.get("language") or language,
         split=split,
         source=values.get("source") or source,
     )
+
+
+def _category_cell(clip: Clip) -> str:
+    if not clip.category_assumed:
+        return clip.category
+    return "" if clip.category == ASSUMED else clip.category + PROPOSED

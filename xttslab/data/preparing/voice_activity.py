@@ -1,0 +1,90 @@
+"""Samples in, the probability of speech for every 32 ms out (Silero VAD, MIT licence).
+
+The model file of the `silero-vad` package is run directly: importing the package would load torch
+into every worker and set its number of threads for the whole process.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soxr
+
+from xttslab.data.audio import SAMPLE_RATE
+from xttslab.errors import UserError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+FRAME_SECONDS = 512 / 16_000  # one probability each
+_RATE, _FRAME, _CONTEXT = 16_000, 512, 64
+_BLOCK = 512  # frames per call
+
+
+def speech_probability(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
+    """Probability of speech per frame of 32 ms, float32 (ceil(n / 0.032 s),).
+
+    `samples`: (n,) mono. Silero's sequence model gives the same numbers as its streaming one.
+    """
+    wave = samples if rate == _RATE else soxr.resample(samples, rate, _RATE, quality="HQ")
+    frames = -(-len(wave) // _FRAME)
+    if not frames:
+        return np.zeros(0, np.float32)
+    padded = np.zeros(_CONTEXT + frames * _FRAME, np.float32)
+    padded[_CONTEXT : _CONTEXT + len(wave)] = wave
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT + _FRAME)[::_FRAME]
+    hidden = cell = np.zeros((1, 1, 128), np.float32)
+    found = []
+    for start in range(0, frames, _BLOCK):
+        block = np.ascontiguousarray(windows[start : start + _BLOCK])
+        values, hidden, cell = _session().run(None, {"input": block, "h": hidden, "c": cell})
+        found.append(values)
+    return np.concatenate(found)
+
+
+@dataclass(frozen=True)
+class SpeechFinder:
+    """Turns probabilities into stretches of speech, with hysteresis between two thresholds."""
+
+    enter: float
+    leave: float
+    min_speech_s: float
+    min_pause_s: float
+
+    def regions(self, probability: np.ndarray) -> list[tuple[float, float]]:
+        """(start, end) in seconds of every stretch of speech, in order."""
+        spans: list[list[float]] = []
+        speaking = False
+        for index, value in enumerate(probability):
+            now = index * FRAME_SECONDS
+            if not speaking and value >= self.enter:
+                speaking = True
+                if spans and now - spans[-1][1] < self.min_pause_s:
+                    continue
+                spans.append([now, now])
+            elif speaking and value < self.leave:
+                speaking = False
+                spans[-1][1] = now
+        if speaking:
+            spans[-1][1] = len(probability) * FRAME_SECONDS
+        return [(a, b) for a, b in spans if b - a >= self.min_speech_s]
+
+
+@functools.cache
+def _session() -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    package = importlib.util.find_spec("silero_vad")
+    if package is None or package.origin is None:
+        raise UserError("silero-vad is not installed; run `pip install silero-vad`")
+    model = Path(package.origin).parent / "data" / "silero_vad_16k_sequence.onnx"
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        str(model), sess_options=options, providers=["CPUExecutionProvider"]
+    )
