@@ -1,0 +1,159 @@
+"""The GPT's hidden states and a speaker embedding in, a 24 kHz waveform out.
+
+Two decoders of one interface: XTTS-v2's HiFi-GAN as Coqui wrote it, and a small spectral one for
+`xtts_mini`, which predicts magnitude and phase of a short-time Fourier transform (Vocos,
+arXiv 2306.00814) and costs a hundredth of the GPT's time.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+import torchaudio
+from torch import Tensor, nn
+from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
+
+from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE
+
+SPEECH_RATE = 24_000  # of the waveforms that both decoders make
+EMBEDDER_RATE = 16_000  # of XTTS-v2's speaker encoder
+FFT, HOP = 1024, 256
+FRAMES_PER_CODE = SAMPLES_PER_CODE // HOP
+MEL_BINS = 80
+
+
+class Decoder(Protocol):
+    """What turns the GPT's hidden states into sound: XTTS's HiFi-GAN or the small spectral one."""
+
+    def __call__(self, latents: Tensor, g: Tensor) -> Tensor:
+        """Latents (B, T, D) and speaker embeddings (B, S, 1) to waveforms (B, 1, N) at 24 kHz."""
+        ...
+
+    def embed_speaker(self, wave: Tensor) -> Tensor:
+        """Reference waves (B, N) at 22,050 Hz to speaker embeddings (B, S, 1)."""
+        ...
+
+
+class XttsDecoder(HifiDecoder):
+    """Coqui's HiFi-GAN and speaker encoder under their own parameter names."""
+
+    def embed_speaker(self, wave: Tensor) -> Tensor:
+        """Reference waves (B, N) at 22,050 Hz to L2-normalised embeddings (B, 512, 1)."""
+        audio = torchaudio.functional.resample(wave, SAMPLE_RATE, EMBEDDER_RATE)
+        return self.speaker_encoder.forward(audio, l2_norm=True).unsqueeze(-1)
+
+
+class MiniDecoder(nn.Module):
+    """A spectral decoder with its own small speaker encoder.
+
+    Args:
+        latent_dim: width of the GPT.
+        width, blocks: of the ConvNeXt trunk.
+        speaker_dim: length of the speaker embedding.
+        speaker_width: channels of the speaker encoder.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 256,
+        width: int = 256,
+        blocks: int = 8,
+        speaker_dim: int = 128,
+        speaker_width: int = 160,
+    ) -> None:
+        super().__init__()
+        self.speaker_encoder = SpeakerEncoder(speaker_dim, speaker_width)
+        self.spread = nn.Linear(latent_dim, FRAMES_PER_CODE * width)
+        self.first = nn.Conv1d(width, width, kernel_size=7, padding=3)
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.blocks = nn.ModuleList(ConvNextBlock(width, speaker_dim) for _ in range(blocks))
+        self.last_norm = nn.LayerNorm(width, eps=1e-6)
+        self.head = nn.Linear(width, FFT + 2)
+        self.register_buffer("window", torch.hann_window(FFT), persistent=False)
+
+    def embed_speaker(self, wave: Tensor) -> Tensor:
+        """Reference waves (B, N) at 22,050 Hz to L2-normalised embeddings (B, S, 1)."""
+        return self.speaker_encoder(wave).unsqueeze(-1)
+
+    def forward(self, latents: Tensor, g: Tensor) -> Tensor:
+        """Latents (B, T, D) and embeddings (B, S, 1) to waveforms (B, 1, N).
+
+        N is as in XTTS-v2: floor(4 · T · 24,000 / 22,050) frames of 256 samples.
+        """
+        batch, codes, _ = latents.shape
+        spread = self.spread(latents).view(batch, codes * FRAMES_PER_CODE, -1).transpose(1, 2)
+        frames = int(codes * FRAMES_PER_CODE * SPEECH_RATE / SAMPLE_RATE)
+        hidden = F.interpolate(spread, size=frames, mode="linear")  # (B, C, F)
+        hidden = self.first(hidden).transpose(1, 2)
+        hidden = self.norm(hidden)
+        speaker = g.squeeze(-1)
+        for block in self.blocks:
+            hidden = block(hidden, speaker)
+        return self._to_wave(self.head(self.last_norm(hidden)), frames * HOP)
+
+    def _to_wave(self, spectrum: Tensor, samples: int) -> Tensor:
+        """Log magnitude and phase (B, F, 1026) to waves (B, 1, samples)."""
+        spectrum = F.pad(spectrum.float().transpose(1, 2), (0, 1), mode="replicate")
+        log_magnitude, phase = spectrum.chunk(2, dim=1)  # (B, 513, F + 1)
+        magnitude = log_magnitude.exp().clamp(max=1e2)  # as Vocos: keeps early training finite
+        complex_spectrum = torch.polar(magnitude, phase)
+        wave = torch.istft(complex_spectrum, FFT, HOP, window=self.window, length=samples)
+        return wave.unsqueeze(1)
+
+
+class ConvNextBlock(nn.Module):
+    """A ConvNeXt block over time (B, F, C), its norm scaled and shifted by the speaker."""
+
+    def __init__(self, width: int, speaker_dim: int, expansion: int = 3) -> None:
+        super().__init__()
+        self.mix = nn.Conv1d(width, width, kernel_size=7, padding=3, groups=width)
+        self.norm = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
+        self.style = nn.Linear(speaker_dim, 2 * width)
+        self.wider = nn.Linear(width, expansion * width)
+        self.back = nn.Linear(expansion * width, width)
+        self.scale = nn.Parameter(torch.full((width,), 0.125))
+        nn.init.zeros_(self.style.weight)
+        nn.init.zeros_(self.style.bias)
+
+    def forward(self, hidden: Tensor, speaker: Tensor) -> Tensor:
+        """Hidden (B, F, C), speaker (B, S)."""
+        mixed = self.mix(hidden.transpose(1, 2)).transpose(1, 2)
+        gain, shift = self.style(speaker).unsqueeze(1).chunk(2, dim=-1)  # (B, 1, C)
+        mixed = self.norm(mixed) * (1 + gain) + shift
+        return hidden + self.scale * self.back(F.gelu(self.wider(mixed)))
+
+
+class SpeakerEncoder(nn.Module):
+    """Waves (B, N) at 22,050 Hz to unit vectors (B, S): log mel, convolutions, and the mean and
+    deviation over time weighted by attention (attentive statistics pooling, arXiv 1803.10963)."""
+
+    def __init__(self, dim: int, width: int) -> None:
+        super().__init__()
+        self.mel = torchaudio.transforms.MelSpectrogram(
+            SAMPLE_RATE, n_fft=FFT, hop_length=HOP, f_max=8000, n_mels=MEL_BINS, norm="slaney"
+        )
+        sizes = [(MEL_BINS, width, 2, 1), (width, width, 2, 1), (width, width, 1, 2)]
+        sizes.append((width, width, 1, 4))
+        self.layers = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv1d(before, after, 5, stride, padding=2 * dilation, dilation=dilation),
+                nn.GroupNorm(1, after),
+                nn.GELU(),
+            )
+            for before, after, stride, dilation in sizes
+        )
+        self.attention = nn.Conv1d(width, width, 1)
+        self.out = nn.Linear(2 * width, dim)
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Level does not matter: the log mel's mean over time and bands is taken away."""
+        mel = self.mel(wave.float()).clamp(min=1e-5).log()
+        hidden = (mel - mel.mean(dim=(1, 2), keepdim=True)) / 4
+        for layer in self.layers:
+            hidden = layer(hidden)
+        weight = self.attention(hidden).softmax(dim=-1)  # (B, C, F)
+        mean = (weight * hidden).sum(-1)
+        deviation = ((weight * hidden.pow(2)).sum(-1) - mean.pow(2)).clamp(min=1e-6).sqrt()
+        return F.normalize(self.out(torch.cat([mean, deviation], dim=-1)), dim=-1)
