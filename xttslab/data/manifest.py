@@ -65,13 +65,22 @@ def find_metadata(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; prepare it or correct the path")
-    coqui = [folder / name for name in _COQUI if (folder / name).is_file()]
-    single = [folder / name for name in _LAYOUTS if (folder / name).is_file()]
-    found = single[:1] or coqui
+    found = _metadata_files(folder)
     if not found:
         wanted = ", ".join((*_LAYOUTS, *_COQUI))
         raise UserError(f"{folder}: no metadata found; add one of {wanted}")
     return found
+
+
+def has_metadata(folder: Path) -> bool:
+    """Whether a folder holds clips with metadata in a supported layout."""
+    return bool(_metadata_files(folder))
+
+
+def _metadata_files(folder: Path) -> list[Path]:
+    coqui = [folder / name for name in _COQUI if (folder / name).is_file()]
+    single = [folder / name for name in _LAYOUTS if (folder / name).is_file()]
+    return single[:1] or coqui
 
 
 def read_folder(

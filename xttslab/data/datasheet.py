@@ -1,0 +1,112 @@
+"""`dataset.yaml` in, a checked data sheet out: source, licence, and each speaker's consent."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from xttslab.data.audio import write_whole
+from xttslab.errors import UserError
+
+FILE = "dataset.yaml"
+Filled = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_TEMPLATE = """\
+# What this voice is made from. It goes to MLflow with every run, and into exported models.
+name: {name}
+language: {language}
+source: {source}
+licence: null # such as CC-BY-4.0, or "recorded by us"
+speakers:
+"""
+_SPEAKER = """\
+  - name: {name}
+    synthetic: false # true for a voice that no person owns
+    consent: null # replace null by these three lines, filled in:
+    #  by: the person who agreed
+    #  date: 2025-01-31
+    #  purpose: what the voice may be used for
+"""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Consent(_Strict):
+    """Who agreed that this voice is trained, when, and for what use."""
+
+    by: Filled
+    date: datetime.date
+    purpose: Filled
+
+
+class Speaker(_Strict):
+    """A voice in the data set; a synthetic one needs no consent."""
+
+    name: Filled
+    synthetic: bool = False
+    consent: Consent | None = None
+
+
+class DataSheet(_Strict):
+    """What travels with a data set into the run, the model card and the export."""
+
+    name: Filled
+    language: Filled
+    source: Filled | None = None
+    licence: Filled | None = None
+    speakers: tuple[Speaker, ...] = ()
+
+    def warning(self) -> str | None:
+        """One line when somebody's consent is not on record; None when all is in order."""
+        missing = [s.name for s in self.speakers if not (s.synthetic or s.consent)]
+        if self.speakers and not missing:
+            return None
+        who = ", ".join(missing) or "the speaker"
+        return (
+            f"data set {self.name!r} has no consent entry for {who}: training somebody's voice "
+            f"needs their agreement; fill in `consent` in its {FILE}"
+        )
+
+
+def read_sheet(folder: Path) -> DataSheet:
+    """The data sheet of a prepared set; one without an entry where there is no file.
+
+    Raises UserError that names the field, its value and the remedy.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return DataSheet(name=folder.name, language="unknown")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return DataSheet.model_validate(content)
+    except (OSError, UnicodeDecodeError) as fault:
+        raise UserError(f"{path}: cannot be read ({fault}); write it as UTF-8") from fault
+    except yaml.YAMLError as fault:
+        raise UserError(f"{path}: is not YAML ({' '.join(str(fault).split())})") from fault
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise UserError(
+            f"{path}: {place} is {first['input']!r}: {first['msg'].lower()}; correct it"
+        ) from fault
+
+
+def write_template(folder: Path, language: str, source: str, speakers: Iterable[str]) -> None:
+    """Write a data sheet to fill in, unless the folder has one."""
+    if (folder / FILE).exists():
+        return
+    facts = {"name": folder.name, "language": language, "source": source}
+    filled = _TEMPLATE.format(**{key: _scalar(value) for key, value in facts.items()})
+    filled += "".join(_SPEAKER.format(name=_scalar(name)) for name in sorted(set(speakers)))
+    write_whole(folder / FILE, filled.encode())
+
+
+def _scalar(value: str) -> str:
+    """A string as YAML, quoted where YAML needs it."""
+    return yaml.safe_dump(value, allow_unicode=True, width=10_000).removesuffix("...\n").strip()

@@ -1,0 +1,69 @@
+"""Independent pieces of work in, their results out in the same order, with a progress bar."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from xttslab.errors import UserError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+_AHEAD = 4  # results a worker may be ahead of the reader: memory stays flat
+
+
+def run_all(
+    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int, label: str
+) -> Iterator[Result]:
+    """Yield `function(task)` for every task, in order; `workers` 0 means one a core.
+
+    Both must be picklable. Raises UserError if the system kills a worker.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        shown = bar.add_task(label, total=len(tasks))
+        for result in _results(function, tasks, workers or os.cpu_count() or 1):
+            bar.advance(shown)
+            yield result
+
+
+def _results(
+    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int
+) -> Iterator[Result]:
+    workers = min(workers, len(tasks))
+    if workers <= 1:
+        yield from map(function, tasks)
+        return
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # inherited: each worker keeps to one core
+    context = multiprocessing.get_context("spawn")  # a forked torch or onnxruntime may hang
+    waiting: deque[Future[Result]] = deque()
+    with ProcessPoolExecutor(workers, context) as pool:
+        try:
+            for task in tasks:
+                waiting.append(pool.submit(function, task))
+                if len(waiting) >= _AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as fault:
+            raise UserError(
+                "the system ended a worker process (out of memory?); run the same command again "
+                "with workers=1, it goes on where it stopped"
+            ) from fault
+        finally:
+            for future in waiting:
+                future.cancel()
