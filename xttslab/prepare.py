@@ -44,12 +44,8 @@ def main(config: DictConfig) -> None:
 def plain_name(arguments: Sequence[str]) -> list[str]:
     """`dataset=NAME` → `name=NAME`: Hydra would look for NAME in the group of data sets, and here
     it is a new name."""
-    return [
-        f"name='{argument.removeprefix('dataset=')}'"
-        if argument.startswith("dataset=")
-        else argument
-        for argument in arguments
-    ]
+    named = "dataset="
+    return [f"name='{a[len(named) :]}'" if a.startswith(named) else a for a in arguments]
 
 
 if __name__ == "__main__":
