@@ -61,17 +61,38 @@ def launch(task: Callable[[DictConfig], Any], config_name: str) -> None:
     if (PREPARED_CONF / "dataset").is_dir():
         sys.argv.append(f"hydra.searchpath=['file://{PREPARED_CONF.resolve()}']")
     application = hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
+    failed: list[str] = []
     try:
-        application(task)()
-    except UserError as fault:
-        sys.exit(_fail(str(fault)))
+        application(_kind(task, failed))()
     except (HydraException, OmegaConfBaseException) as fault:
-        sys.exit(_fail(_explain(fault)))
+        _say(_explain(fault))
+        sys.exit(2)
+    if failed:
+        _say(f"{len(failed)} runs of the sweep failed, the others are whole")
+        sys.exit(1)
 
 
-def _fail(message: str) -> int:
+def _kind(task: Callable[[DictConfig], Any], failed: list[str]) -> Callable[[DictConfig], Any]:
+    """`task` that tells a UserError in one line; a failed run does not stop a sweep."""
+
+    def run(config: DictConfig) -> Any:
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+
+        try:
+            return task(config)
+        except UserError as fault:
+            _say(str(fault))
+            if HydraConfig.get().mode != RunMode.MULTIRUN:
+                sys.exit(2)
+            failed.append(str(fault))
+            return float("inf")
+
+    return run
+
+
+def _say(message: str) -> None:
     print(f"error: {message}", file=sys.stderr)
-    return 2
 
 
 def _explain(fault: Exception) -> str:

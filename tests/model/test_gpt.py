@@ -132,7 +132,9 @@ def test_neighbours_and_padding_do_not_change_a_clip(models) -> None:
     _, ours = models
     alone, _, alone_logits, _ = our_forward(ours, examples(1))
     _, _, logits, batch = our_forward(ours, [*examples(1), *examples(5)[3:]])
-    torch.testing.assert_close(logits.audio[batch.audio_rows == 0], alone_logits.audio)
+    torch.testing.assert_close(
+        logits.audio[batch.audio_rows == 0], alone_logits.audio, atol=1e-4, rtol=1e-4
+    )
     assert alone.isfinite()
 
 

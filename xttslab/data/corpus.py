@@ -97,9 +97,20 @@ class Corpus:
         }
 
 
+def require_folders(name: str, sources: Mapping[str, str]) -> None:
+    """Raise UserError with the command that makes a data set's first missing folder."""
+    for source, folder in sources.items():
+        if not Path(folder).is_dir():
+            path = "" if source.startswith("demo_") else " source=PATH"
+            raise UserError(
+                f"data set {name!r}: {folder} does not exist; make it with "
+                f"`python -m xttslab.prepare dataset={source}{path}`"
+            )
+
+
 def load_corpus(
     name: str,
-    sources: Mapping[str, Path],
+    sources: Mapping[str, str],
     language: str,
     reader: TextReader,
     max_text_tokens: int,
@@ -110,16 +121,11 @@ def load_corpus(
     Raises UserError when a folder is missing (with the command that makes it), when no clip is
     usable, and when nothing is held out for evaluation.
     """
+    require_folders(name, sources)
     clips: list[Clip] = []
     rejected: list[Rejection] = []
     for source, folder in sources.items():
-        if not folder.is_dir():
-            path = "" if source.startswith("demo_") else " source=PATH"
-            raise UserError(
-                f"data set {name!r}: {folder} does not exist; make it with "
-                f"`python -m xttslab.prepare dataset={source}{path}`"
-            )
-        found, faults = read_folder(folder, source, language)
+        found, faults = read_folder(Path(folder), source, language)
         clips += found
         rejected += faults
     checked = _check(clips, reader, max_text_tokens, rejected)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +13,15 @@ import torch
 from xttslab.errors import UserError
 from xttslab.model.checkpoints import load_part, read_tensors
 from xttslab.model.codec import MEL_BINS, Codec
+from xttslab.model.decoder import Decoder, MiniDecoder, XttsDecoder
 from xttslab.model.files import base_files
 from xttslab.model.gpt import XttsGpt
 from xttslab.model.tokenizer import Tokenizer
+from xttslab.model.voice import Voice, likely_codes
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 Weights = Literal["pretrained", "random"]
+DECODERS = {"hifigan": XttsDecoder, "spectral": MiniDecoder}
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,21 @@ class Base:
     gpt: XttsGpt
     codec: Codec
     folder: Path | None
+    make_decoder: Callable[[], Decoder]  # built when something is to be spoken
+    likely_codes: Callable[[int], float]
     codec_fitted: bool = True
+
+    def voice(self) -> Voice:
+        """The parts put together to speak."""
+        return Voice(self.gpt, self.codec, self.make_decoder(), self.likely_codes)
 
 
 def build_base(
     name: str,
     architecture: Mapping[str, Any],
     codec: Mapping[str, int],
+    decoder: Mapping[str, Any],
+    codes_per_token: float,
     files: Mapping[str, str],
     folder: str,
     dropout: float,
@@ -52,7 +64,8 @@ def build_base(
     """Build the parts that training needs, from `conf/model/<name>.yaml`.
 
     `files` names the files of each part within `folder`; a folder that starts with `assets/` lies
-    inside the package. `weights="random"` builds the same sizes without any file.
+    inside the package. `codes_per_token` is what a text of this vocabulary makes likely.
+    `weights="random"` builds the same sizes without any file.
     """
     packaged = folder.startswith("assets/")
     place = ASSETS / folder.removeprefix("assets/") if packaged else Path(folder)
@@ -76,17 +89,35 @@ def build_base(
             **architecture,
         )
         front = Codec(torch.ones(MEL_BINS), **codec)
+    trained = place / files["decoder"] if pretrained else None
+    make = partial(build_decoder, **decoder, weights=trained, seed=seed)
+    likely = partial(likely_codes, per_token=codes_per_token)
     if not pretrained:
-        return Base(name, tokenizer, gpt, front, folder=None, codec_fitted=False)
+        return Base(name, tokenizer, gpt, front, None, make, likely, codec_fitted=False)
     _require_files(place, files)
     load_gpt(gpt, place / files["gpt"])
     load_codec(front, place / files["dvae"], place / files["mel_stats"])
-    return Base(name, tokenizer, gpt, front, place)
+    return Base(name, tokenizer, gpt, front, place, make, likely)
 
 
-def load_gpt(gpt: XttsGpt, path: Path) -> None:
-    """Load a GPT from Coqui's or our checkpoint; raises UserError when it is of another size."""
-    load_part(gpt, read_tensors(path), "gpt.", str(path))
+def build_decoder(
+    kind: Literal["hifigan", "spectral"], sizes: Mapping[str, Any], weights: Path | None, seed: int
+) -> Decoder:
+    """The decoder of a base, in eval mode; `weights` is the file that holds it (None: random)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        decoder = DECODERS[kind](**sizes)
+    if weights is not None:
+        load_part(decoder, read_tensors(weights), "hifigan_decoder.", str(weights))
+    return decoder.eval().requires_grad_(False)
+
+
+def load_gpt(gpt: XttsGpt, path: Path, partial: bool = False) -> None:
+    """Load a GPT from Coqui's or our checkpoint; raises UserError when it is of another size.
+
+    `partial`: the file may hold fewer weights (a run that trained some); the others stay.
+    """
+    load_part(gpt, read_tensors(path), "gpt.", str(path), partial)
 
 
 def load_codec(codec: Codec, dvae: Path, mel_stats: Path) -> None:

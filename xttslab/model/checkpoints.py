@@ -61,14 +61,23 @@ def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name: value for name, value in cut.items() if not name.startswith(_REPEATED)}
 
 
-def load_part(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, origin: str) -> None:
-    """Copy a part's weights into `module`, every one of them.
+def load_part(
+    module: nn.Module,
+    tensors: Mapping[str, Tensor],
+    prefix: str,
+    origin: str,
+    partial: bool = False,
+) -> None:
+    """Copy a part's weights into `module`, every one of them unless `partial`.
 
     Raises UserError that names the first weight that is missing, left over or of another size.
     """
     given, wanted = part(tensors, prefix), module.state_dict()
     for name in wanted:
         if name not in given:
+            if partial and given:
+                given[name] = wanted[name]
+                continue
             raise UserError(f"{origin}: weight {prefix}{name} is missing; is it another model?")
         if given[name].shape != wanted[name].shape:
             sizes = f"{tuple(given[name].shape)}, the model wants {tuple(wanted[name].shape)}"

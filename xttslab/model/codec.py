@@ -104,21 +104,21 @@ class Codec(nn.Module):
         return self.dvae.decode(codes)[0]
 
     @torch.inference_mode()
-    def fit_codebook(self, waves: Sequence[np.ndarray], seed: int = 0) -> None:
-        """Replace the codebook by k-means centres of the encoder's outputs on `waves`.
+    def fit(self, waves: Sequence[np.ndarray], seed: int = 0) -> None:
+        """Fit mel statistics and codebook of an untrained codec to recordings.
 
-        An untrained encoder with its random codebook uses almost no codes; this one uses most.
+        The statistics are the mean magnitudes of the log mel bands; the codebook is k-means
+        centres of the encoder's outputs (a random codebook would use almost no code).
         """
         from sklearn.cluster import MiniBatchKMeans
 
-        vectors = [self._vectors(wave) for wave in waves]
-        points = np.concatenate(vectors)
+        mels = [self._code_mel(torch.from_numpy(wave).to(self.device)) for wave in waves]
+        logs = torch.cat([mel.clamp(min=1e-5).log() for mel in mels], dim=1)  # (80, F)
+        self.mel_stats.copy_(logs.abs().mean(dim=1))
+        points = np.concatenate([self._vectors(wave) for wave in waves])
         codes = self.dvae.codebook.n_embed
-        rounds = -(-codes // len(points))  # fewer points than codes: repeat them
-        points = np.tile(points, (rounds, 1))
-        fitted = MiniBatchKMeans(
-            codes, random_state=seed, n_init=1, batch_size=4096, max_iter=30, reassignment_ratio=0.1
-        ).fit(points)
+        points = np.tile(points, (-(-codes // len(points)), 1))  # never fewer points than codes
+        fitted = MiniBatchKMeans(codes, random_state=seed, n_init=1, batch_size=4096).fit(points)
         centres = torch.from_numpy(fitted.cluster_centers_.astype(np.float32))
         self.dvae.codebook.embed.copy_(centres.T)
         self.dvae.codebook.embed_avg.copy_(centres.T)

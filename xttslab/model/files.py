@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from xttslab.data.audio import content_hash
 from xttslab.errors import UserError
@@ -29,6 +30,16 @@ def base_files(
         _download(folder, missing, repository, revision)
     _record(folder, names, downloaded=bool(missing))
     return folder
+
+
+def require_base(model: Mapping[str, Any], weights: str) -> None:
+    """Say at once when a base's files can be had neither from disk nor by download."""
+    folder = str(model["folder"])
+    if weights == "random" or folder.startswith("assets/"):
+        return
+    names = sorted(set(model["files"].values()))
+    fetch = (model["repository"], model["revision"], model["accept_licence"])
+    base_files(Path(folder), names, *fetch)
 
 
 def _require_licence(accepted: bool, folder: Path) -> None:

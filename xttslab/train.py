@@ -1,0 +1,31 @@
+"""python -m xttslab.train: a data set and a model in, a tracked, fine-tuned run out.
+
+python -m xttslab.train dataset=combined trainer.max_epochs=60
+python -m xttslab.train -m optim.lr=2e-6,5e-6 dataset=milliomos
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xttslab.commands import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def main(config: DictConfig) -> float | None:
+    """Train as configured; returns the best monitored loss, which sweeps minimise."""
+    from xttslab.data.corpus import require_folders
+    from xttslab.model.files import require_base
+
+    # What is missing is said before the libraries that need seconds to load.
+    require_folders(config.dataset.name, config.dataset.sources)
+    require_base(config.model, config.weights)
+    from xttslab.training.run import train
+
+    return train(config)
+
+
+if __name__ == "__main__":
+    launch(main, "train")

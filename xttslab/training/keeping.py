@@ -1,0 +1,159 @@
+"""Finished epochs in, checkpoint files out: the best as weights alone, `last` to go on from."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from xttslab.errors import UserError
+from xttslab.model.checkpoints import write_tensors
+from xttslab.training.parameters import trained_state
+
+LAST = "last.ckpt"
+BEST = "best.safetensors"
+RECORD = "checkpoints.json"
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes a checkpoint to a temporary file, flushes it to the disk and renames it.
+
+    Lightning's own writer first makes a second copy of everything in memory. Raises UserError
+    when the disk is full; the checkpoint before stays as it was.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.partial")
+        try:
+            with partial.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+        except (OSError, RuntimeError) as fault:
+            raise UserError(
+                f"{target}: the checkpoint cannot be written ({fault}); free some space and start "
+                "again with resume=true"
+            ) from fault
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        try:
+            return torch.load(path, map_location=map_location or "cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError) as fault:
+            raise UserError(
+                f"{path}: damaged ({str(fault).splitlines()[0][:120]}); delete it and start again "
+                f"with init_from= the run's {BEST}"
+            ) from fault
+
+
+class RunCheckpoints(Checkpoint):
+    """Keeps a run's checkpoints in `folder`.
+
+    Args:
+        monitor: the metric whose lowest value is best.
+        top_k: how many of the best epochs are kept; only the best is called `best`.
+        half: store them in 16 bits.
+        every_minutes: `last` is written at epoch ends, at most this often.
+        keep_last: keep `last` after a run that succeeded.
+        origin: where weights that this run did not train come from ("" for the base model).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        monitor: str,
+        top_k: int,
+        half: bool,
+        every_minutes: float,
+        keep_last: bool,
+        origin: str,
+    ) -> None:
+        self.folder, self.monitor, self.top_k, self.half = folder, monitor, top_k, half
+        self.every_minutes, self.keep_last, self.origin = every_minutes, keep_last, origin
+        self.kept: list[tuple[float, int]] = []  # (value, epoch), best first
+        self._last_written = time.monotonic()
+
+    @property
+    def best(self) -> tuple[float, int] | None:
+        """The lowest monitored value and its epoch, once there is one."""
+        return self.kept[0] if self.kept else None
+
+    @property
+    def best_path(self) -> Path:
+        return self.folder / BEST
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"kept": [list(entry) for entry in self.kept]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.kept = [(value, epoch) for value, epoch in state_dict["kept"]]
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Judge the epoch that ended; epochs are counted from 1, as their metrics are."""
+        value = trainer.callback_metrics.get(self.monitor)
+        if value is None:
+            known = ", ".join(sorted(trainer.callback_metrics))
+            raise UserError(f"checkpoint.monitor={self.monitor} is not logged; choose of: {known}")
+        epoch = trainer.current_epoch + 1
+        if all(epoch != kept for _, kept in self.kept):
+            self._judge(float(value), epoch, trainer, pl_module)
+        minutes = (time.monotonic() - self._last_written) / 60
+        if minutes >= self.every_minutes or epoch == trainer.max_epochs or trainer.should_stop:
+            self._write_last(trainer)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that came to its end needs no `last`."""
+        if trainer.is_global_zero and not self.keep_last:
+            (self.folder / LAST).unlink(missing_ok=True)
+
+    def _write_last(self, trainer: pl.Trainer) -> None:
+        trainer.save_checkpoint(self.folder / LAST)
+        self._last_written = time.monotonic()
+
+    def _judge(
+        self, value: float, epoch: int, trainer: pl.Trainer, module: pl.LightningModule
+    ) -> None:
+        ranked = sorted([*self.kept, (value, epoch)])[: self.top_k]
+        if value != value or (value, epoch) not in ranked:
+            return
+        dropped = [entry for entry in self.kept if entry not in ranked]
+        former = self.best
+        self.kept = ranked
+        if not trainer.is_global_zero:
+            return
+        if (value, epoch) == ranked[0]:
+            if former in ranked:
+                self.best_path.replace(self._path(former[1]))
+            self._write_weights(self.best_path, module)
+        else:
+            self._write_weights(self._path(epoch), module)
+        for _, old in dropped:
+            self._path(old).unlink(missing_ok=True)
+        self._write_record()
+
+    def _write_weights(self, path: Path, module: pl.LightningModule) -> None:
+        state = trained_state(module.gpt)
+        write_tensors(path, {f"gpt.{name}": value for name, value in state.items()}, self.half)
+
+    def _write_record(self) -> None:
+        entries = [{"epoch": epoch, self.monitor: value} for value, epoch in self.kept]
+        record = {"monitor": self.monitor, "origin": self.origin, "best_first": entries}
+        (self.folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+
+    def _path(self, epoch: int) -> Path:
+        return self.folder / f"epoch_{epoch:03d}.safetensors"

@@ -1,0 +1,123 @@
+"""Losses per clip in, the epoch's metrics by name out.
+
+Names and units are the contract of the project's README, "Metrics". Every value is a mean over
+tokens in nats per token; sums are kept per clip, so any grouping is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import torch
+import torch.distributed
+from torch import Tensor
+
+from xttslab.data.manifest import Clip
+from xttslab.model.losses import ClipLosses
+
+_COLUMNS = [field.name for field in fields(ClipLosses)]
+
+
+class LossMeter:
+    """Sums of `ClipLosses` per clip of a data set, on the device, in float64 where it has it."""
+
+    def __init__(self, clips: int, device: torch.device) -> None:
+        kind = torch.float32 if device.type == "mps" else torch.float64
+        self.sums = torch.zeros(clips, len(_COLUMNS), device=device, dtype=kind)
+
+    def add(self, rows: Tensor, losses: ClipLosses) -> None:
+        """Add a batch; `rows` (B,) are the clips' numbers in the data set."""
+        values = torch.stack([getattr(losses, name) for name in _COLUMNS], dim=1)
+        self.sums.index_add_(0, rows, values.detach().to(self.sums.dtype))
+
+    def reduced(self) -> Tensor:
+        """The sums (clips, columns) over all processes, on the CPU."""
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(self.sums)
+        return self.sums.cpu()
+
+
+class GradientLog:
+    """Gradient norms of an epoch's steps, kept on the device until the epoch ends."""
+
+    def __init__(self) -> None:
+        self.norms: list[Tensor] = []
+        self.clipped: list[Tensor] = []
+
+    def add(self, norm: Tensor, limit: float | None) -> None:
+        """Note one step's norm before clipping to `limit`."""
+        self.norms.append(norm.detach())
+        self.clipped.append(norm.detach() > (limit or float("inf")))
+
+    def epoch_means(self) -> dict[str, float]:
+        """Mean norm and the share of steps that were clipped; starts anew."""
+        if not self.norms:
+            return {}
+        norms, clipped = torch.stack(self.norms), torch.stack(self.clipped)
+        self.__init__()
+        return {"grad_norm": norms.mean().item(), "grad_clipped": clipped.float().mean().item()}
+
+
+def epoch_means(
+    sums: Tensor, rows: Sequence[int], text_weight: float, mel_weight: float
+) -> dict[str, float]:
+    """`text_ce`, `mel_ce`, `total`, `text_ce_weighted` and `stop_ce` over some clips."""
+    part = dict(zip(_COLUMNS, sums[list(rows)].sum(0).tolist(), strict=True))
+    text = _ratio(part["text"], part["text_tokens"])
+    mel = _ratio(part["code"] + part["stops"], part["code_tokens"] + part["stop_tokens"])
+    return {
+        "text_ce": text,
+        "mel_ce": mel,
+        "total": text_weight * text + mel_weight * mel,
+        "text_ce_weighted": text_weight * text,
+        "stop_ce": _ratio(part["end"], part["end_tokens"]),
+    }
+
+
+def code_ce(sums: Tensor, rows: Sequence[int]) -> float:
+    """Cross-entropy of the audio codes alone, stop tokens left out: does not favour short clips."""
+    part = dict(zip(_COLUMNS, sums[list(rows)].sum(0).tolist(), strict=True))
+    return _ratio(part["code"], part["code_tokens"])
+
+
+def train_metrics(sums: Tensor, text_weight: float, mel_weight: float) -> dict[str, float]:
+    """`train/*` from an epoch's training-mode losses."""
+    seen = torch.nonzero(sums.sum(1)).flatten().tolist()
+    means = epoch_means(sums, seen, text_weight, mel_weight)
+    means.pop("stop_ce")
+    return {f"train/{name}": value for name, value in means.items()}
+
+
+def eval_metrics(
+    held_out: Tensor,
+    trained: Tensor,
+    by_reference: Tensor,
+    clips: Sequence[Clip],
+    eval_rows: Sequence[int],
+    train_rows: Sequence[int],
+    text_weight: float,
+    mel_weight: float,
+) -> dict[str, float]:
+    """`eval/*`, `train_eval/*`, `gap/*`, `eval_ref/*` and the parts by source and category."""
+    weights = (text_weight, mel_weight)
+    held = epoch_means(held_out, eval_rows, *weights)
+    train = epoch_means(trained, train_rows, *weights)
+    train.pop("stop_ce")
+    metrics = {f"eval/{name}": value for name, value in held.items()}
+    metrics |= {f"train_eval/{name}": value for name, value in train.items()}
+    for name in ("text_ce", "mel_ce", "total"):
+        metrics[f"gap/{name}"] = held[name] - train[name]
+    metrics["eval_ref/mel_ce"] = epoch_means(by_reference, eval_rows, *weights)["mel_ce"]
+    for source in sorted({clips[row].source for row in eval_rows}):
+        rows = [row for row in eval_rows if clips[row].source == source]
+        means = epoch_means(held_out, rows, *weights)
+        metrics |= {f"eval/{source}/{name}": means[name] for name in ("text_ce", "mel_ce", "total")}
+    for category in sorted({clips[row].category for row in eval_rows}):
+        rows = [row for row in eval_rows if clips[row].category == category]
+        metrics[f"eval/mel_ce/{category}"] = code_ce(held_out, rows)
+    return metrics
+
+
+def _ratio(total: float, count: float) -> float:
+    return total / count if count else float("nan")

@@ -1,0 +1,158 @@
+"""Batches in, gradients and epoch metrics out: the Lightning module of `stage=gpt`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.distributed
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from xttslab.data.batches import Batch
+from xttslab.data.datamodule import EVAL_LOADERS
+from xttslab.data.manifest import Clip
+from xttslab.errors import UserError
+from xttslab.model.losses import clip_losses, weighted_total
+from xttslab.training.metrics import GradientLog, LossMeter, eval_metrics, train_metrics
+from xttslab.training.parameters import decay_groups, trained_state
+
+
+class GptStage(pl.LightningModule):
+    """Fine-tunes XTTS's GPT on audio codes.
+
+    Args:
+        gpt: the model; anything that maps a `Batch` to `Logits`.
+        clips: the data set, in the order that `Batch.rows` counts.
+        eval_rows, train_eval_rows: the clips of the evaluation loaders.
+        optimizer, scheduler: constructors that lack only what they work on.
+        text_weight, mel_weight: of the two cross-entropies in the loss.
+        seed: makes dropout depend on the epoch alone, so that a resumed run repeats an
+            uninterrupted one.
+    """
+
+    def __init__(
+        self,
+        gpt: nn.Module,
+        clips: Sequence[Clip],
+        eval_rows: Sequence[int],
+        train_eval_rows: Sequence[int],
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., LRScheduler],
+        text_weight: float,
+        mel_weight: float,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.gpt = gpt
+        self.clips, self.eval_rows, self.train_eval_rows = clips, eval_rows, train_eval_rows
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.weights = (text_weight, mel_weight)
+        self.seed = seed
+        self.meters: dict[str, LossMeter] = {}
+        self.gradients = GradientLog()
+        self.strict_loading = False  # checkpoints hold what was trained, not what was frozen
+
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        """Move a batch; copies from pinned memory overlap with the work before."""
+        return batch.to(device, non_blocking=True)
+
+    def on_train_epoch_start(self) -> None:
+        self._previous = (torch.zeros((), device=self.device), torch.empty(0))
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        self.meters["train"] = self._meter()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The weighted loss; a device's share counts by its tokens, not as one of `world` means."""
+        losses = clip_losses(self.gpt(batch), batch)
+        self.meters["train"].add(batch.rows, losses)
+        text = self._global_mean(losses.text, losses.text_tokens)
+        mel = self._global_mean(losses.mel, losses.mel_tokens)
+        loss = weighted_total(text, mel, *self.weights)
+        self._check_previous(loss, batch)
+        return loss * self._group_scale(batch_idx)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the norm over all parameters if asked, and note it either way."""
+        trained = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(trained, gradient_clip_val or float("inf"))
+        self.gradients.add(norm, gradient_clip_val)
+
+    def on_train_epoch_end(self) -> None:
+        sums = self.meters.pop("train").reduced()
+        self._publish(train_metrics(sums, *self.weights) | self.gradients.epoch_means())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave frozen weights out: they are where they came from."""
+        kept = trained_state(self.gpt)
+        state = {f"gpt.{name}": value for name, value in kept.items()}
+        checkpoint["state_dict"] = state
+
+    def on_validation_epoch_start(self) -> None:
+        self.meters |= {name: self._meter() for name in EVAL_LOADERS}
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int) -> None:
+        losses = clip_losses(self.gpt(batch), batch)
+        self.meters[EVAL_LOADERS[dataloader_idx]].add(batch.rows, losses)
+
+    def on_validation_epoch_end(self) -> None:
+        held_out, trained, by_reference = (self.meters.pop(name).reduced() for name in EVAL_LOADERS)
+        rows = (self.eval_rows, self.train_eval_rows)
+        found = eval_metrics(held_out, trained, by_reference, self.clips, *rows, *self.weights)
+        self._publish(found)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The optimiser over everything that requires gradients, decaying matrices only."""
+        optimizer = self.make_optimizer(decay_groups(self.gpt))
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = self.make_scheduler(optimizer, total_steps=steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def _check_previous(self, loss: Tensor, batch: Batch) -> None:
+        """Stop at a loss that is not a number, naming the clips. Looks at the step before, whose
+        value is known by now, so that a GPU never waits."""
+        before, rows = self._previous
+        self._previous = (loss.detach(), batch.rows)
+        if not torch.isfinite(before):
+            names = ", ".join(self.clips[row].id for row in rows.tolist())
+            raise UserError(
+                f"epoch {self.current_epoch + 1}: the loss is {float(before)} on {names}; lower "
+                "optim.lr or set trainer.gradient_clip_val, then go on with resume=true"
+            )
+
+    def _meter(self) -> LossMeter:
+        return LossMeter(len(self.clips), self.device)
+
+    def _publish(self, metrics: dict[str, float]) -> None:
+        # Already reduced over processes; Lightning needs them for stopping and for checkpoints.
+        self.log_dict(metrics, logger=False, sync_dist=False)
+
+    def _global_mean(self, sums: Tensor, tokens: Tensor) -> Tensor:
+        """Mean over the tokens of all devices, scaled so that DDP's average is that mean."""
+        count = tokens.sum()
+        if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+            return sums.sum() / count
+        everywhere = count.clone()
+        torch.distributed.all_reduce(everywhere)
+        return sums.sum() * torch.distributed.get_world_size() / everywhere
+
+    def _group_scale(self, batch_idx: int) -> float:
+        """Lightning divides by the accumulation even where an epoch's last group is smaller."""
+        group = self.trainer.accumulate_grad_batches
+        batches = self.trainer.num_training_batches
+        last = batches % group
+        in_last = last and batch_idx >= batches - last
+        return group / last if in_last else 1.0

@@ -1,0 +1,278 @@
+"""A composed configuration in, a finished and tracked run out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import EarlyStopping, RichProgressBar
+
+from xttslab.data.audio import read_audio
+from xttslab.data.corpus import Corpus, load_corpus
+from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
+from xttslab.errors import UserError
+from xttslab.model.base import Base, build_base, load_codec
+from xttslab.tracking.protocol import NullTracker, Tracker
+from xttslab.tracking.store import RunTracker
+from xttslab.training.keeping import LAST, RunCheckpoints, WholeFiles
+from xttslab.training.module import GptStage
+from xttslab.training.parameters import train_only
+from xttslab.training.starting import CODEC, Start, load_start, resolve_start, save_codec
+from xttslab.training.summary import print_summary
+from xttslab.training.watching import EpochLog
+
+RUN_NAME = "XTTSLAB_RUN_NAME"  # the processes of one run share its generated name
+FITTED_CLIPS = 400  # enough clips for the codebook of an untrained codec
+
+
+def train(config: DictConfig) -> float | None:
+    """Train one run; returns the best monitored value, or None when no epoch improved.
+
+    Raises UserError for everything that the user can mend, before any training where possible.
+    """
+    run_dir = Path(config.output_dir) / run_name(config)
+    resume_from = _resume_point(run_dir, config.resume)
+    pl.seed_everything(config.seed, verbose=False)
+    base = build_base(**plain(config.model), weights=config.weights, seed=config.seed)
+    corpus = load_corpus(
+        config.dataset.name,
+        config.dataset.sources,
+        config.dataset.language,
+        base.tokenizer,
+        base.gpt.max_text_tokens - 2,
+        Path(config.codes_dir) / "hashes.json",
+    )
+    start = resolve_start(config.init_from, config.tracking.uri)
+    load_start(base, start)
+    tracker = _start_tracking(config, run_dir, corpus, start)
+    try:
+        _settle_codec(base, corpus, run_dir, start)
+        best = _fit(config, base, corpus, start, tracker, run_dir, resume_from)
+    except BaseException as fault:
+        stopped = isinstance(fault, KeyboardInterrupt | SystemExit)
+        tracker.finish("KILLED" if stopped else "FAILED")
+        raise
+    tracker.finish()
+    return best
+
+
+def run_name(config: DictConfig) -> str:
+    """The configured name, else data set, model and a short id."""
+    if config.run_name:
+        if "=" in config.run_name or "/" in config.run_name:
+            raise UserError(f"run_name={config.run_name!r} may hold neither = nor /")
+        return config.run_name
+    made = f"{config.dataset.name}_{config.model.name}_{uuid.uuid4().hex[:6]}"
+    return os.environ.setdefault(RUN_NAME, made)
+
+
+def plain(node: DictConfig) -> dict[str, Any]:
+    """A configuration node as plain dictionaries and lists, resolved."""
+    return OmegaConf.to_container(node, resolve=True)
+
+
+def _resume_point(run_dir: Path, resume: bool) -> Path | None:
+    """The checkpoint to go on from; refuses to start where a run already is."""
+    if not resume and (run_dir / "config.yaml").exists():
+        raise UserError(
+            f"{run_dir}: holds a run already; go on with it by resume=true, or give another "
+            "run_name"
+        )
+    last = run_dir / "checkpoints" / LAST
+    if resume and not last.is_file() and (run_dir / "finished").exists():
+        raise UserError(f"{run_dir}: is finished; continue it with init_from={run_dir}")
+    return last if resume and last.is_file() else None
+
+
+def _settle_codec(base: Base, corpus: Corpus, run_dir: Path, start: Start) -> None:
+    """Untrained codecs get a codebook from the training clips, once for a chain of runs."""
+    if base.codec_fitted:
+        return
+    kept = run_dir / CODEC
+    inherited = start.run_dir is not None and (start.run_dir / CODEC).is_file()
+    if kept.is_file():
+        load_codec(base.codec, kept, kept)
+    elif not inherited:
+        rows = corpus.train[:FITTED_CLIPS]
+        base.codec.fit([read_audio(corpus.clips[row].audio) for row in rows])
+    save_codec(base, run_dir)
+
+
+def _fit(
+    config: DictConfig,
+    base: Base,
+    corpus: Corpus,
+    start: Start,
+    tracker: Tracker,
+    run_dir: Path,
+    resume_from: Path | None,
+) -> float | None:
+    train_only(base.gpt, list(config.train_only))
+    data = _build_data(config, base, corpus)
+    stage = _build_stage(config, base, data)
+    keeper = RunCheckpoints(
+        run_dir / "checkpoints",
+        **{k: config.checkpoint[k] for k in _KEEPING},
+        origin=str(start.checkpoint or ""),
+    )
+    trainer = _build_trainer(config, base, data, tracker, keeper, run_dir)
+    if resume_from is None:
+        trainer.validate(stage, data, verbose=False)
+    trainer.fit(stage, data, ckpt_path=resume_from, weights_only=True)
+    if trainer.received_sigterm:
+        raise SystemExit(128 + signal.SIGTERM)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    return _conclude(keeper, tracker, start, run_dir)
+
+
+_KEEPING = ("monitor", "top_k", "half", "every_minutes", "keep_last")
+
+
+def _build_data(config: DictConfig, base: Base, corpus: Corpus) -> ClipData:
+    store, keys = fill_store(corpus, base.codec, Path(config.codes_dir))
+    return ClipData(
+        corpus,
+        base.gpt.tokens,
+        store,
+        keys,
+        BatchSettings(**plain(config.batch)),
+        config.loss.mask,
+        config.dataset.balance,
+        config.dataset.max_repeats,
+        config.seed,
+    )
+
+
+def _build_stage(config: DictConfig, base: Base, data: ClipData) -> GptStage:
+    return GptStage(
+        base.gpt,
+        data.corpus.clips,
+        data.corpus.eval,
+        data.train_eval_rows(),
+        instantiate(config.optim, _convert_="all"),
+        instantiate(config.scheduler, _convert_="all"),
+        config.loss.text_weight,
+        config.loss.mel_weight,
+        config.seed,
+    )
+
+
+def _build_trainer(
+    config: DictConfig,
+    base: Base,
+    data: ClipData,
+    tracker: Tracker,
+    keeper: RunCheckpoints,
+    run_dir: Path,
+) -> pl.Trainer:
+    rows = data.corpus.train
+    seconds = sum(data.corpus.seconds[row] for row in rows)
+    callbacks: list[pl.Callback] = [EpochLog(tracker, seconds, len(rows)), keeper]
+    if config.trainer.enable_progress_bar:
+        callbacks.append(RichProgressBar(leave=False))
+    if config.checkpoint.patience:
+        stopping = {
+            "patience": config.checkpoint.patience,
+            "min_delta": config.checkpoint.min_delta,
+        }
+        callbacks.append(EarlyStopping(config.checkpoint.monitor, **stopping))
+    if config.samples.every_n_epochs:
+        from xttslab.training.speaking import SpokenSamples, sample_plan
+
+        plan = sample_plan(plain(config.samples), data.corpus)
+        callbacks.append(SpokenSamples(base, plan, tracker, run_dir / "samples"))
+    return instantiate(
+        config.trainer,
+        _convert_="all",
+        precision=precision(config.trainer.precision),
+        callbacks=callbacks,
+        plugins=[WholeFiles()],
+        logger=False,
+        enable_model_summary=False,
+        reload_dataloaders_every_n_epochs=1,  # the number of batches may change with the epoch
+        default_root_dir=str(run_dir),
+    )
+
+
+def precision(configured: str) -> str:
+    """Lightning's name of a precision; `auto` takes what the machine is good at."""
+    if configured != "auto":
+        return configured
+    if not torch.cuda.is_available():
+        return "32-true"
+    return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+
+
+def _start_tracking(config: DictConfig, run_dir: Path, corpus: Corpus, start: Start) -> Tracker:
+    if int(os.environ.get("LOCAL_RANK", 0)) or int(os.environ.get("RANK", 0)):
+        return NullTracker()
+    tracker = RunTracker.start(
+        run_dir,
+        run_dir.name,
+        config.tracking.experiment,
+        config.tracking.uri,
+        tags=_tags(config, corpus, start, run_dir),
+        resume=config.resume,
+    )
+    written = OmegaConf.to_yaml(config, resolve=True)
+    (run_dir / "config.yaml").write_text(written, encoding="utf-8")
+    tracker.log_text(written, "config/config.yaml")
+    tracker.log_params(flat(plain(config)))
+    minutes = sum(corpus.seconds) / 60
+    profile = {"clips": len(corpus.clips), "minutes": round(minutes, 2)}
+    source = ", ".join(map(str, config.dataset.sources.values()))
+    tracker.log_dataset(corpus.name, corpus.fingerprint, source, profile=profile)
+    for folder in config.dataset.sources.values():
+        for name in ("metadata.csv", "rejected.csv", "dataset.yaml"):
+            if (Path(folder) / name).is_file():
+                tracker.log_artifact(Path(folder) / name, f"data/{Path(folder).name}")
+    return tracker
+
+
+def _tags(config: DictConfig, corpus: Corpus, start: Start, run_dir: Path) -> dict[str, str]:
+    tags = {
+        "dataset": corpus.name,
+        "model": config.model.name,
+        "stage": config.stage.name,
+        "dataset_fingerprint": corpus.fingerprint,
+        "monitor": config.checkpoint.monitor,
+        "run_dir": str(run_dir),
+    }
+    if start.run_id:
+        tags |= {"init_from_run": start.run_id, "init_from_name": start.run_name}
+    return tags
+
+
+def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one with dotted names; lists stay values."""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        name = f"{prefix}{key}"
+        found |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return found
+
+
+def _conclude(
+    keeper: RunCheckpoints, tracker: Tracker, start: Start, run_dir: Path
+) -> float | None:
+    rows = print_summary(run_dir, keeper)
+    (run_dir / "finished").touch()
+    tags: dict[str, object] = {"epochs_total": start.epochs + rows}
+    if keeper.best:
+        value, epoch = keeper.best
+        tags |= {
+            "best_value": value,
+            "best_epoch": epoch,
+            "checkpoint": str(keeper.best_path),
+        }
+    tracker.set_tags(tags)
+    return keeper.best[0] if keeper.best else None

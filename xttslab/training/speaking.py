@@ -1,0 +1,106 @@
+"""A model in training in, the sample sentences it speaks out: one folder of recordings an epoch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Checkpoint
+
+from xttslab.data.audio import read_audio, write_audio
+from xttslab.data.corpus import Corpus
+from xttslab.model.base import Base
+from xttslab.model.decoder import SPEECH_RATE
+from xttslab.model.sampling import Sampling
+from xttslab.model.voice import Speaking
+from xttslab.tracking.gallery import SampleSentence, write_gallery
+from xttslab.tracking.protocol import Tracker
+
+
+@dataclass(frozen=True)
+class SamplePlan:
+    """What is spoken, after which reference recording of each category, how and how often."""
+
+    sentences: tuple[SampleSentence, ...]
+    references: Mapping[str, Path]  # category → its recording
+    settings: Speaking
+    every_n_epochs: int
+    language: str
+
+
+def sample_plan(samples: Mapping[str, Any], corpus: Corpus) -> SamplePlan:
+    """`conf/samples/` and a data set to a plan; a category that the set lacks borrows a clip."""
+    sentences = tuple(
+        SampleSentence(f"{number:02d}_{entry['category']}", entry["category"], entry["text"])
+        for number, entry in enumerate(samples["sentences"], 1)
+    )
+    references = {
+        sentence.category: corpus.clips[corpus.references(sentence.category)[0]].audio
+        for sentence in sentences
+    }
+    rules = Sampling(
+        samples["temperature"],
+        samples["top_k"],
+        samples["top_p"],
+        samples["repetition_penalty"],
+    )
+    settings = Speaking(rules, seed=samples["seed"])
+    language = corpus.clips[0].language
+    return SamplePlan(sentences, references, settings, samples["every_n_epochs"], language)
+
+
+class SpokenSamples(Checkpoint):
+    """Speaks the plan's sentences in one batch: before training, then every n epochs.
+
+    Writes `folder/epoch_012/03_greeting.wav` and `folder/index.html`, and sends both on.
+    """
+
+    def __init__(self, base: Base, plan: SamplePlan, tracker: Tracker, folder: Path) -> None:
+        self.plan, self.tracker, self.folder = plan, tracker, folder
+        self.voice = base.voice()
+        read = base.tokenizer.encode
+        self.texts = [read(sentence.text, plan.language) for sentence in plan.sentences]
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn == "validate":
+            self._speak(trainer, pl_module, epoch=0)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        epoch = trainer.current_epoch + 1
+        if epoch % self.plan.every_n_epochs == 0 or epoch == trainer.max_epochs:
+            self._speak(trainer, pl_module, epoch)
+
+    def _speak(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> None:
+        done = self.folder / f"epoch_{epoch:03d}"
+        if not trainer.is_global_zero or done.is_dir():
+            return
+        was_training = module.training
+        module.eval()
+        waves = self._waves(module.device)
+        module.train(was_training)
+        partial = self.folder / f".epoch_{epoch:03d}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        for sentence, wave in zip(self.plan.sentences, waves, strict=True):
+            write_audio(partial / f"{sentence.name}.wav", wave, SPEECH_RATE)
+        os.replace(partial, done)
+        self.tracker.log_artifact(done, f"samples/{done.name}")
+        page = self.folder / "index.html"
+        write_gallery(self.folder, self.plan.sentences, self.plan.references, page)
+        self.tracker.log_artifact(page, "samples")
+
+    def _waves(self, device: torch.device) -> list[Any]:
+        self.voice.codec.to(device)
+        self.voice.decoder.to(device)
+        heard = {
+            category: self.voice.reference([read_audio(path)])
+            for category, path in self.plan.references.items()
+        }
+        pairs = [heard[sentence.category] for sentence in self.plan.sentences]
+        latents, speakers = zip(*pairs, strict=True)
+        return self.voice.speak(self.texts, latents, speakers, self.plan.settings)

@@ -1,0 +1,53 @@
+"""A finished run in, the short table at its end out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from xttslab.training.keeping import RunCheckpoints
+
+_SHOWN = ("text_ce", "mel_ce", "total")
+
+
+def print_summary(run_dir: Path, keeper: RunCheckpoints) -> int:
+    """Print start, best and last epoch of a run and what to do next; returns its last epoch."""
+    lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = {row["epoch"]: row for row in map(json.loads, lines)}
+    last = max(rows)
+    chosen = {"zero-shot": 0, "last": last}
+    if keeper.best:
+        chosen = {"zero-shot": 0, "best": keeper.best[1], "last": last}
+    table = Table(title=run_dir.name, title_justify="left")
+    table.add_column("nats per token")
+    for name, epoch in chosen.items():
+        table.add_column(f"{name}\nepoch {epoch}", justify="right")
+    picked = [rows.get(epoch, {}) for epoch in chosen.values()]
+    for prefix in ("train", "eval", "gap"):
+        for metric in _SHOWN:
+            name = f"{prefix}/{metric}"
+            table.add_row(name, *(_shown(row.get(name)) for row in picked))
+    console = Console()
+    console.print(table)
+    if not keeper.best:
+        console.print(f"{keeper.monitor} was never a number: no checkpoint was kept")
+    for label, what in _next_steps(run_dir, keeper):
+        console.print(f"{label:<10} {what}", highlight=False, soft_wrap=True)
+    return last
+
+
+def _next_steps(run_dir: Path, keeper: RunCheckpoints) -> list[tuple[str, str]]:
+    steps = [("listen", str(run_dir / "samples" / "index.html")), ("compare", "make ui")]
+    if keeper.best:
+        steps.insert(0, ("model", str(keeper.best_path)))
+    if not (run_dir / "samples" / "index.html").is_file():
+        steps = [step for step in steps if step[0] != "listen"]
+    return steps
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "–"
