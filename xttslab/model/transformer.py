@@ -75,7 +75,8 @@ def _conditioning_block(block: nn.Module, hidden: Tensor) -> Tensor:
     normed = block.norm(hidden)
     heads = block.num_heads
     parts = block.qkv(normed).view(batch, heads, 3, width // heads, frames)
-    query, key, value = parts.transpose(-1, -2).unbind(dim=2)  # each (B, H, F, d)
+    # Contiguous, since fused attention wants features next to each other.
+    query, key, value = parts.transpose(-1, -2).contiguous().unbind(dim=2)  # each (B, H, F, d)
     mixed = F.scaled_dot_product_attention(query, key, value)
     mixed = mixed.transpose(-1, -2).reshape(batch, width, frames)
     return normed + block.proj_out(mixed)
