@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.distributed
@@ -30,7 +31,7 @@ class GptStage(pl.LightningModule):
         eval_rows, train_eval_rows: the clips of the evaluation loaders.
         optimizer, scheduler: constructors that lack only what they work on.
         text_weight, mel_weight: of the two cross-entropies in the loss.
-        seed: makes dropout depend on the epoch alone, so that a resumed run repeats an
+        seed: makes dropout depend on epoch and step alone, so that a resumed run repeats an
             uninterrupted one.
     """
 
@@ -64,11 +65,11 @@ class GptStage(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._previous = (torch.zeros((), device=self.device), torch.empty(0))
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
         self.meters["train"] = self._meter()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The weighted loss; a device's share counts by its tokens, not as one of `world` means."""
+        self._seed_dropout(batch_idx)
         losses = clip_losses(self.gpt(batch), batch)
         self.meters["train"].add(batch.rows, losses)
         text = self._global_mean(losses.text, losses.text_tokens)
@@ -120,6 +121,10 @@ class GptStage(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def _seed_dropout(self, batch_idx: int) -> None:
+        place = (self.seed, self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
 
     def _check_previous(self, loss: Tensor, batch: Batch) -> None:
         """Stop at a loss that is not a number, naming the clips. Looks at the step before, whose

@@ -25,6 +25,8 @@ from xttslab.tracking.store import RunTracker
 from xttslab.training.keeping import LAST, RunCheckpoints, WholeFiles
 from xttslab.training.module import GptStage
 from xttslab.training.parameters import train_only
+from xttslab.training.quiet import quiet_libraries
+from xttslab.training.speaking import SpokenSamples, sample_plan
 from xttslab.training.starting import CODEC, Start, load_start, resolve_start, save_codec
 from xttslab.training.summary import print_summary
 from xttslab.training.watching import EpochLog
@@ -38,6 +40,7 @@ def train(config: DictConfig) -> float | None:
 
     Raises UserError for everything that the user can mend, before any training where possible.
     """
+    quiet_libraries()
     run_dir = Path(config.output_dir) / run_name(config)
     resume_from = _resume_point(run_dir, config.resume)
     pl.seed_everything(config.seed, verbose=False)
@@ -186,8 +189,6 @@ def _build_trainer(
         }
         callbacks.append(EarlyStopping(config.checkpoint.monitor, **stopping))
     if config.samples.every_n_epochs:
-        from xttslab.training.speaking import SpokenSamples, sample_plan
-
         plan = sample_plan(plain(config.samples), data.corpus)
         callbacks.append(SpokenSamples(base, plan, tracker, run_dir / "samples"))
     return instantiate(

