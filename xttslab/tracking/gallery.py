@@ -1,0 +1,209 @@
+"""Spoken samples of a run in, one page to listen to them out: epochs by sentences, self-contained.
+
+The page holds its audio (MP3 at 40 kbit/s, which every browser plays): it works from disk and in
+MLflow's artifact viewer, whose sandbox follows no links. Each clip is compressed once and kept in
+`<samples_dir>/.page/`, so that an epoch's rewriting costs that epoch's clips alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import soundfile
+from jinja2 import Environment, PackageLoader, Template
+
+log = logging.getLogger(__name__)
+
+PAGE_BYTES = 20_000_000  # rather fewer epochs on the page than a page that no browser likes
+_KEPT = ".page"
+_EPOCH = re.compile(r"epoch_(\d+)")
+_COMPRESSION = 0.8  # libsndfile's scale; 40 kbit/s at 24 kHz
+
+
+@dataclass(frozen=True)
+class SampleSentence:
+    """A sentence that is spoken every epoch; `name` is its file's, such as `03_greeting`."""
+
+    name: str
+    category: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A compressed clip: `key` is unique on the page."""
+
+    key: str
+    seconds: float
+    mp3: bytes
+
+
+@dataclass(frozen=True)
+class Group:
+    """A category's columns, from `first_column` on, and the real recording above them."""
+
+    category: str
+    sentences: tuple[SampleSentence, ...]
+    first_column: int
+    real: Sound | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    sentence: SampleSentence
+    first: bool  # of its category
+    clip: Sound | None
+
+
+@dataclass(frozen=True)
+class Row:
+    epoch: int
+    cells: tuple[Cell, ...]
+
+    @property
+    def label(self) -> str:
+        return f"epoch {self.epoch}" if self.epoch else "before training"
+
+    @property
+    def size(self) -> int:
+        """Bytes on the page."""
+        return sum(len(cell.clip.mp3) * 4 // 3 for cell in self.cells if cell.clip)
+
+
+def write_gallery(
+    samples_dir: Path,
+    sentences: Sequence[SampleSentence],
+    references: Mapping[str, Path],
+    out: Path,
+    losses: Mapping[int, float] | None = None,
+    loss_name: str = "eval/mel_ce",
+    title: str = "Samples, epoch by epoch",
+    language: str = "hu",
+) -> int:
+    """Write the page of `samples_dir/epoch_NNN/<name>.wav` to `out` and return its bytes.
+
+    `references`: category → the real recording that its sentences are prompted with. `losses`:
+    epoch → value of `loss_name`, shown beside the epoch; the lowest is marked. A clip that is
+    missing leaves its place empty, one that cannot be read is said. Above PAGE_BYTES every second
+    (fourth, …) epoch is left out, never the newest, and the page says so.
+    """
+    keep = samples_dir / _KEPT
+    groups = _groups(sentences, references, keep)
+    ordered = [sentence for group in groups for sentence in group.sentences]
+    epochs = sorted(
+        (int(match[1]), folder)
+        for folder in samples_dir.iterdir()
+        if (match := _EPOCH.fullmatch(folder.name))
+    )
+    rows = [_row(epoch, folder, ordered, keep) for epoch, folder in epochs]
+    shown = _thinned(rows)
+    sounds = [group.real for group in groups if group.real]
+    sounds += [cell.clip for row in shown for cell in row.cells if cell.clip]
+    known = losses or {}
+    page = _template().render(
+        title=title,
+        language=language,
+        loss_name=loss_name,
+        losses=known,
+        best=min(known, key=known.__getitem__, default=None),
+        groups=groups,
+        rows=shown,
+        omitted=_omission(rows, shown),
+        sounds={sound.key: base64.b64encode(sound.mp3).decode() for sound in sounds},
+    )
+    return _write(out, page.encode())
+
+
+def _groups(
+    sentences: Sequence[SampleSentence], references: Mapping[str, Path], keep: Path
+) -> list[Group]:
+    """The categories in the order in which the sentences bring them up."""
+    groups: list[Group] = []
+    column = 0
+    rank = {sentence.category: place for place, sentence in reversed([*enumerate(sentences)])}
+    ordered = sorted(sentences, key=lambda sentence: rank[sentence.category])
+    for category, members in groupby(ordered, key=lambda sentence: sentence.category):
+        real = references.get(category)
+        sound = _sound(real, keep / "real" / f"{category}.mp3", f"real/{category}")
+        groups.append(Group(category, tuple(members), column, sound))
+        column += len(groups[-1].sentences)
+    return groups
+
+
+def _row(epoch: int, folder: Path, ordered: Sequence[SampleSentence], keep: Path) -> Row:
+    cells = []
+    category = None
+    for sentence in ordered:
+        key = f"{folder.name}/{sentence.name}"
+        clip = _sound(folder / f"{sentence.name}.wav", keep / f"{key}.mp3", key)
+        cells.append(Cell(sentence, sentence.category != category, clip))
+        category = sentence.category
+    return Row(epoch, tuple(cells))
+
+
+def _sound(source: Path | None, kept: Path, key: str) -> Sound | None:
+    """The compressed clip, made now unless a fresh one is kept; None where there is none."""
+    if source is None or not source.is_file():
+        return None
+    try:
+        if not kept.is_file() or kept.stat().st_mtime < source.stat().st_mtime:
+            _compress(source, kept)
+        seconds = soundfile.info(source).duration
+    except soundfile.LibsndfileError as fault:
+        log.warning("%s: left out of the samples page (%s)", source, fault)
+        return None
+    return Sound(key, seconds, kept.read_bytes())
+
+
+def _compress(source: Path, kept: Path) -> None:
+    samples, rate = soundfile.read(source)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    partial = kept.with_suffix(".partial")
+    soundfile.write(
+        partial,
+        samples if samples.ndim == 1 else samples.mean(axis=1),
+        rate,
+        format="MP3",
+        subtype="MPEG_LAYER_III",
+        bitrate_mode="CONSTANT",
+        compression_level=_COMPRESSION,
+    )
+    partial.replace(kept)
+
+
+def _thinned(rows: Sequence[Row]) -> list[Row]:
+    """Every row, or every second, fourth, … counted from the newest, until the page is small
+    enough."""
+    stride = 1
+    while True:
+        shown = list(rows)[::-1][::stride][::-1]
+        if sum(row.size for row in shown) <= PAGE_BYTES or len(shown) <= 1:
+            return shown
+        stride *= 2
+
+
+def _omission(rows: Sequence[Row], shown: Sequence[Row]) -> str:
+    left_out = len(rows) - len(shown)
+    if not left_out:
+        return ""
+    return f"To keep the page small it leaves out {left_out} of {len(rows)} epochs."
+
+
+def _template() -> Template:
+    environment = Environment(loader=PackageLoader("xttslab", "assets/pages"), autoescape=True)
+    return environment.get_template("samples.html.j2")
+
+
+def _write(out: Path, page: bytes) -> int:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.partial")
+    partial.write_bytes(page)
+    os.replace(partial, out)
+    return len(page)
