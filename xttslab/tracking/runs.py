@@ -1,0 +1,222 @@
+"""What a person calls a run in, its record out: parameters, tags, curves, folder, checkpoint."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from xttslab.errors import UserError
+from xttslab.tracking.client import (
+    DEFAULT_URI,
+    database_file,
+    open_client,
+    tracking_uri,
+    without_credentials,
+)
+from xttslab.tracking.journal import Journal
+from xttslab.tracking.records import FINISHED, replay
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+log = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
+BEST = "best:"
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_NAMED_IN_ERRORS = 8
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A tracked run. `run_id` is empty for a checkpoint that no run made; `run_dir` and
+    `checkpoint` (its best) are None where this disk does not have them; `metrics` are the last
+    values."""
+
+    run_id: str
+    name: str
+    status: str
+    run_dir: Path | None
+    checkpoint: Path | None
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    _read: Callable[[str], dict[int, float]] = field(repr=False, compare=False)
+
+    def history(self, metric: str) -> dict[int, float]:
+        """Epoch → value, in the order of the epochs; empty if the run has no such metric."""
+        return dict(sorted(self._read(metric).items())) if metric in self.metrics else {}
+
+
+def find_run(reference: str, uri: str = DEFAULT_URI, model: str | None = None) -> RunRecord:
+    """The run that `reference` names: a checkpoint or run folder on this disk, an MLflow run id,
+    a run name (the newest of that name), or `best:DATASET`.
+
+    `best:DATASET` is the finished run on that data set (and of that `model`, if given) with the
+    lowest `best_value` among those that watched what the newest of them watched. Raises UserError
+    that lists what there is when nothing matches, or says that the store cannot be reached.
+    """
+    path = Path(reference).expanduser()
+    run_dir = _run_folder(path)
+    if run_dir or path.is_file():
+        return _on_disk(path, run_dir)
+    store = _Store(tracking_uri(uri))
+    if reference.startswith(BEST):
+        return _best(store, reference.removeprefix(BEST), model)
+    if _RUN_ID.fullmatch(reference):
+        found = store.search(f"attributes.run_id = '{reference}'")
+    else:
+        quoted = reference.replace("'", "\\'")
+        found = store.search(f"attributes.run_name = '{quoted}'")
+    if not found:
+        raise UserError(
+            f"run {reference!r} is not in {store.shown}, and no such checkpoint or run folder exists; "
+            f"{_listing('runs there', [run.info.run_name for run in store.search()])}"
+        )
+    return store.record(found[0])
+
+
+class _Store:
+    """Searches of one MLflow store, with its faults in one line."""
+
+    def __init__(self, uri: str) -> None:
+        self.shown = without_credentials(uri)
+        database = database_file(uri)
+        if database and not database.is_file():
+            raise UserError(
+                f"no run yet: {database} does not exist; train first, or name the store with "
+                "tracking.uri or MLFLOW_TRACKING_URI"
+            )
+        self._client: MlflowClient = self._ask(lambda: open_client(uri))
+
+    def search(self, condition: str = "") -> list[Run]:
+        """Runs that are not deleted, of every experiment, newest first."""
+
+        def ask() -> list[Run]:
+            experiments = [e.experiment_id for e in self._client.search_experiments()]
+            return list(self._client.search_runs(experiments, condition, max_results=1000))
+
+        return self._ask(ask)
+
+    def record(self, run: Run) -> RunRecord:
+        tags = run.data.tags
+        run_dir = Path(tags["run_dir"]) if tags.get("run_dir") else None
+        run_dir = run_dir if run_dir and run_dir.is_dir() else None
+
+        def read(metric: str) -> dict[int, float]:
+            history = self._ask(lambda: self._client.get_metric_history(run.info.run_id, metric))
+            return {point.step: point.value for point in history}
+
+        return RunRecord(
+            run.info.run_id,
+            run.info.run_name,
+            run.info.status,
+            run_dir,
+            _checkpoint(tags, run_dir),
+            run.data.params,
+            tags,
+            run.data.metrics,
+            read,
+        )
+
+    def _ask(self, question: Callable[[], _Answer]) -> _Answer:
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            return question()
+        except (MlflowException, SQLAlchemyError, OSError) as fault:
+            reason = (str(fault).splitlines() or [""])[0][:200]
+            raise UserError(
+                f"the tracking store {self.shown} does not answer ({reason}); start it, correct "
+                "tracking.uri or MLFLOW_TRACKING_URI, or give the path of a checkpoint"
+            ) from fault
+
+
+def _best(store: _Store, dataset: str, model: str | None) -> RunRecord:
+    finished = store.search(f"attributes.status = '{FINISHED}'")
+    runs = [
+        run
+        for run in finished
+        if run.data.tags.get("dataset") == dataset
+        and model in (None, run.data.tags.get("model"))
+        and math.isfinite(_best_value(run))
+    ]
+    if not runs:
+        of_model = f" with model {model}" if model else ""
+        known = [run.data.tags["dataset"] for run in finished if "dataset" in run.data.tags]
+        raise UserError(
+            f"no finished run on data set {dataset!r}{of_model} in {store.shown}; "
+            f"{_listing('there are runs on', known)}"
+        )
+    monitor = runs[0].data.tags.get("monitor")
+    alike = [run for run in runs if run.data.tags.get("monitor") == monitor]
+    records = [store.record(run) for run in sorted(alike, key=_best_value)]
+    usable = next((record for record in records if record.checkpoint), records[0])
+    if usable is not records[0]:
+        log.warning(
+            "run %s is better than %s, but its checkpoint is not on this disk",
+            records[0].name,
+            usable.name,
+        )
+    return usable
+
+
+def _best_value(run: Run) -> float:
+    try:
+        return float(run.data.tags.get("best_value", "nan"))
+    except ValueError:
+        return math.nan
+
+
+def _run_folder(path: Path) -> Path | None:
+    """The folder with a journal that `path` is or lies in."""
+    if not path.exists():
+        return None
+    folders = (path, *path.resolve().parents)
+    return next((folder for folder in folders if Journal(folder).exists()), None)
+
+
+def _on_disk(path: Path, run_dir: Path | None) -> RunRecord:
+    """A run from its journal; a file that lies in no run's folder is a record of itself alone."""
+    checkpoint = path if path.is_file() else None
+    if run_dir is None:
+        return RunRecord("", path.stem, FINISHED, path.parent, path, {}, {}, {}, lambda _: {})
+    journal = Journal(run_dir)
+    state = replay(record for record, _ in journal.read())
+    known = journal.destination()
+    return RunRecord(
+        known.run_id if known else "",
+        state.name,
+        state.status,
+        run_dir,
+        checkpoint or _checkpoint(state.tags, run_dir),
+        state.params,
+        state.tags,
+        {name: history[max(history)] for name, history in state.metrics.items()},
+        state.metrics.__getitem__,
+    )
+
+
+def _checkpoint(tags: Mapping[str, str], run_dir: Path | None) -> Path | None:
+    """The best checkpoint where the run noted it, or in the run's folder if that was moved."""
+    noted = Path(tags["checkpoint"]) if tags.get("checkpoint") else None
+    if noted is None:
+        return None
+    places = [noted, *([run_dir / "checkpoints" / noted.name] if run_dir else [])]
+    return next((place for place in places if place.is_file()), None)
+
+
+def _listing(label: str, names: Sequence[str]) -> str:
+    unique = sorted(set(names))
+    if not unique:
+        return f"{label}: none"
+    more = len(unique) - _NAMED_IN_ERRORS
+    shown = ", ".join(unique[:_NAMED_IN_ERRORS])
+    return f"{label}: {shown}" + (f" and {more} more" if more > 0 else "")
