@@ -25,7 +25,7 @@ TINY_MODEL = [
     "model.architecture.start_audio_token=64",
     "model.architecture.stop_audio_token=65",
     "model.codec={hidden: 16, codebook_dim: 8, codes: 64, blocks: 1}",
-    "model.decoder.sizes={latent_dim: 64, width: 32, blocks: 1, speaker_dim: 16, speaker_width: 16}",
+    "model.decoder.sizes={latent_dim: 64, width: 32, blocks: 1, speaker_dim: 16}",
 ]
 QUICK = [
     "trainer.accelerator=cpu",

@@ -139,7 +139,7 @@ def test_neighbours_and_padding_do_not_change_a_clip(models) -> None:
 
 
 def test_text_stop_is_seen_when_asked(models) -> None:
-    theirs, ours = models
+    _, ours = models
     seeing = XttsGpt(text_stop_seen=True, **SIZE).eval()
     seeing.load_state_dict(ours.state_dict())
     clips = examples(2)

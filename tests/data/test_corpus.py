@@ -1,0 +1,144 @@
+"""Folders become a checked corpus; every clip that cannot be used is told, with the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from tests.conftest import make_clips, spoken
+from xttslab.data.audio import write_audio
+from xttslab.data.corpus import Corpus, load_corpus, require_folders
+from xttslab.errors import UserError
+
+
+class Letters:
+    """A reader that knows the letters a to z and Hungarian's."""
+
+    def encode(self, text: str, language: str) -> np.ndarray:
+        strange = [sign for sign in text if not (sign.isalpha() or sign in " .,?!")]
+        if strange:
+            raise UserError(f"{text!r}: the vocabulary lacks {strange[0]!r}; write it as words")
+        return np.array([ord(letter) % 70 for letter in text])
+
+
+def load(*folders: Path) -> Corpus:
+    sources = {folder.name: str(folder) for folder in folders}
+    return load_corpus("set", sources, "hu", Letters(), 400, folders[0].parent / "hashes.json")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    make_clips(tmp_path / "milliomos", "milliomos", ["greeting", "tension"])
+    return tmp_path / "milliomos"
+
+
+def append(folder: Path, name: str, samples: np.ndarray, text: str = "Jó estét.") -> None:
+    write_audio(folder / "wavs" / name, samples)
+    add_row(folder, name, text)
+
+
+def add_row(folder: Path, name: str, text: str = "Jó estét.", category: str = "greeting") -> None:
+    with (folder / "metadata.csv").open("a", encoding="utf-8") as file:
+        file.write(f"wavs/{name}|{text}|beszélő|{category}|hu|train|milliomos\n")
+
+
+def test_a_corpus_knows_its_split_and_its_fingerprint(folder: Path) -> None:
+    corpus = load(folder)
+    assert len(corpus.clips) == 10
+    assert len(corpus.eval) == 2  # one of every category that has three
+    assert {corpus.clips[row].category for row in corpus.eval} == {"greeting", "tension"}
+    again = load(folder)
+    assert again.fingerprint == corpus.fingerprint
+    add_row(folder, "000.wav")  # stands twice: rejected, so nothing changes
+    assert load(folder).fingerprint == corpus.fingerprint
+    assert "stands twice" in load(folder).rejected[0].reason
+
+
+@pytest.mark.parametrize(
+    ("samples", "text", "reason"),
+    [
+        (np.zeros(0, np.float32), "Jó estét.", "shorter than 0.5 s"),
+        (spoken(0.2, 100, 0), "Jó estét.", "shorter than 0.5 s"),
+        (spoken(40, 100, 0), "Jó estét.", "longer than XTTS's 28.0 s; cut it"),
+        (spoken(1, 100, 0), "Jó " * 150, "text longer than 400 tokens; cut the clip"),
+        (spoken(1, 100, 0), "Jó ☃ estét.", "the vocabulary lacks '☃'; write it as words"),
+    ],
+)
+def test_unusable_clips_are_rejected_with_a_reason(
+    folder: Path, samples: np.ndarray, text: str, reason: str
+) -> None:
+    append(folder, "bad.wav", samples, text)
+    corpus = load(folder)
+    assert len(corpus.clips) == 10
+    (rejection,) = corpus.rejected
+    assert rejection.audio_file.endswith("bad.wav")
+    assert reason in rejection.reason
+
+
+def test_corrupt_and_missing_audio_are_rejected(folder: Path) -> None:
+    (folder / "wavs/broken.wav").write_bytes(b"RIFF not audio at all")
+    add_row(folder, "broken.wav")
+    add_row(folder, "gone.wav")
+    reasons = [rejection.reason for rejection in load(folder).rejected]
+    assert any("no such audio file" in reason for reason in reasons)
+    assert any("cannot be decoded" in reason and "re-encode" in reason for reason in reasons)
+
+
+def test_a_telephone_stereo_clip_is_used(folder: Path) -> None:
+    sf.write(folder / "wavs/phone.wav", np.zeros((8000, 2), np.float32), 8000)
+    add_row(folder, "phone.wav")
+    corpus = load(folder)
+    assert len(corpus.clips) == 11
+    assert corpus.seconds[-1] == pytest.approx(1.0)
+
+
+def test_a_category_with_an_accent_is_refused_with_its_slug(folder: Path) -> None:
+    add_row(folder, "000.wav", category="kérdés")
+    (folder / "wavs/new.wav").write_bytes((folder / "wavs/000.wav").read_bytes())
+    add_row(folder, "new.wav", category="kérdés")
+    with pytest.raises(
+        UserError, match=r"metadata.csv line \d+: category 'kérdés'.*write 'kerdes'"
+    ):
+        load(folder)
+
+
+def test_a_set_without_eval_clips_says_how_to_get_them(tmp_path: Path) -> None:
+    make_clips(tmp_path / "small", "small", ["greeting"], each=2)
+    with pytest.raises(UserError, match=r"no clip is marked eval; add clips.*split column"):
+        load(tmp_path / "small")
+
+
+def test_a_category_with_one_clip_is_trained_on(folder: Path) -> None:
+    append_category = spoken(1.0, 111, 99)
+    write_audio(folder / "wavs/one.wav", append_category)
+    add_row(folder, "one.wav", category="confirmation")
+    corpus = load(folder)
+    row = next(r for r, clip in enumerate(corpus.clips) if clip.category == "confirmation")
+    assert row in corpus.train
+    assert corpus.references("confirmation")[0] == row
+    assert len(corpus.references("confirmation")) == 2  # the second borrows another category
+
+
+def test_a_missing_folder_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"xttslab.prepare dataset=blikk source=PATH`"):
+        require_folders("combined", {"blikk": str(tmp_path / "nowhere")})
+    with pytest.raises(UserError, match=r"xttslab.prepare dataset=demo_blikk`"):
+        require_folders("demo", {"demo_blikk": str(tmp_path / "nowhere")})
+
+
+def test_companions_are_of_the_same_voice_and_category(folder: Path) -> None:
+    corpus = load(folder)
+    for (speaker, category), rows in corpus.companions().items():
+        assert speaker == "beszélő"
+        assert set(rows) <= set(corpus.train)
+        assert {corpus.clips[row].category for row in rows} == {category}
+
+
+def test_sources_keep_their_clips(folder: Path, tmp_path: Path) -> None:
+    make_clips(tmp_path / "blikk", "blikk", ["neutral"])
+    corpus = load(folder, tmp_path / "blikk")
+    assert [clip.source for clip in corpus.clips] == ["milliomos"] * 10 + ["blikk"] * 5
+    assert corpus.clips[corpus.references("neutral", "blikk")[0]].source == "blikk"

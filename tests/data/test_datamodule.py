@@ -1,0 +1,127 @@
+"""Loaders over encoded clips: what each batch holds, and that codes are computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import make_clips
+from tests.data.test_corpus import Letters
+from xttslab.data.batches import CODE, IGNORED, TokenSpec
+from xttslab.data.corpus import load_corpus
+from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
+
+SPEC = TokenSpec(start_text=72, stop_text=0, start_audio=64, stop_audio=65)
+
+
+class Counting:
+    """An encoder that counts what it is given; its codes and mels tell which clip they are of."""
+
+    fingerprint = "counting"
+
+    def __init__(self) -> None:
+        self.encoded = 0
+
+    def encode(self, waves: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+        self.encoded += len(waves)
+        results = []
+        for wave in waves:
+            codes = np.full(-(-len(wave) // 1024), int(abs(wave[3000]) * 1e6) % 64, np.uint16)
+            results.append((codes, np.full((80, 1 + len(wave) // 256), codes[0], np.float16)))
+        return results
+
+
+@pytest.fixture
+def data(tmp_path: Path):
+    def build(
+        prompt: str = "self", balance: str = "none", codec: Counting | None = None
+    ) -> ClipData:
+        folder = tmp_path / "milliomos"
+        if not folder.is_dir():
+            make_clips(folder, "milliomos", ["greeting", "tension"], each=8)
+        corpus = load_corpus(
+            "set", {"milliomos": str(folder)}, "hu", Letters(), 400, tmp_path / "h.json"
+        )
+        store, keys = fill_store(corpus, codec or Counting(), tmp_path / "codes")
+        settings = BatchSettings(3, 0, 4, 5, prompt, (0.3, 0.6), 0)
+        return ClipData(corpus, SPEC, store, keys, settings, "fixed", balance, 3, seed=7)
+
+    return build
+
+
+def test_codes_are_computed_once(data, tmp_path: Path) -> None:
+    first, second = Counting(), Counting()
+    data(codec=first)
+    data(codec=second)
+    assert (first.encoded, second.encoded) == (16, 0)
+    changed = tmp_path / "milliomos/wavs/000.wav"
+    changed.write_bytes(changed.read_bytes()[:-2000])
+    data(codec=second)
+    assert second.encoded == 1
+
+
+def test_an_epoch_holds_every_training_clip_once(data) -> None:
+    clips = data()
+    seen = [row for batch in clips.train_dataloader() for row in batch.rows.tolist()]
+    assert sorted(seen) == clips.corpus.train
+    held_out = clips.val_dataloader()[0]
+    assert sorted(r for b in held_out for r in b.rows.tolist()) == clips.corpus.eval
+
+
+def test_a_prompt_of_the_clip_itself_masks_its_codes(data) -> None:
+    clips = data(prompt="self")
+    for batch in clips.train_dataloader():
+        assert len(batch.prompts) == 1  # one length, so nothing is padded
+        frames = batch.prompts[0][1].shape[-1]
+        for position, row in enumerate(batch.rows.tolist()):
+            mine = (batch.audio_rows == position) & (batch.audio_kinds == CODE)
+            masked = int((batch.audio_targets[mine] == IGNORED).sum())
+            assert masked == frames // 4
+            assert int(mine.sum()) == clips.store.length(clips.clips[row].key)
+
+
+def test_a_prompt_of_another_clip_is_of_its_category(data) -> None:
+    clips = data(prompt="other")
+    code_of = {row: int(clips.store[clip.key].codes[0]) for row, clip in enumerate(clips.clips)}
+    for batch in clips.train_dataloader():
+        assert (batch.audio_targets != IGNORED).all()
+        ((rows, mels),) = batch.prompts
+        for position, mel in zip(rows.tolist(), mels, strict=True):
+            row = int(batch.rows[position])
+            category = clips.corpus.clips[row].category
+            allowed = {
+                code_of[other]
+                for other in clips.corpus.train
+                if other != row and clips.corpus.clips[other].category == category
+            }
+            assert int(mel[0, 0]) in allowed
+
+
+def test_evaluation_never_changes_and_scores_every_code(data) -> None:
+    clips = data()
+    for loader in clips.val_dataloader():
+        first, second = list(loader), list(loader)
+        for one, two in zip(first, second, strict=True):
+            assert one.order.equal(two.order)
+            assert (one.audio_targets != IGNORED).all()
+            assert all(a[1].equal(b[1]) for a, b in zip(one.prompts, two.prompts, strict=True))
+
+
+def test_the_reference_loader_prompts_with_another_clip(data) -> None:
+    clips = data()
+    own, _, by_reference = clips.val_dataloader()
+    (first,), (second,) = list(own), list(by_reference)
+    assert first.rows.equal(second.rows)
+    assert first.audio_targets.equal(second.audio_targets)
+    for row in first.rows.tolist():
+        assert clips.clips[row].reference in clips.corpus.train
+
+
+def test_train_eval_is_a_fixed_part_of_training(data) -> None:
+    clips = data()
+    assert len(clips.train_eval_rows()) == 5
+    assert set(clips.train_eval_rows()) <= set(clips.corpus.train)
+    assert data().train_eval_rows() == clips.train_eval_rows()
