@@ -24,7 +24,7 @@ DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
 _BUSY_TIMEOUT_S = 60  # sqlite gives up after 5 s by default; eight runs may share one file
-_ENVIRONMENT = {
+QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -89,7 +89,7 @@ def open_client(uri: str) -> MlflowClient:
 
     Raises MlflowException while a database cannot be reached.
     """
-    for name, value in _ENVIRONMENT.items():
+    for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     from mlflow.tracking import MlflowClient
 

@@ -76,7 +76,7 @@ def find_run(reference: str, uri: str = DEFAULT_URI, model: str | None = None) -
         found = store.search(f"attributes.run_name = '{quoted}'")
     if not found:
         raise UserError(
-            f"run {reference!r} is not in {store.shown}, and no such checkpoint or run folder exists; "
+            f"run {reference!r} is not in {store.shown} and names no checkpoint or run folder; "
             f"{_listing('runs there', [run.info.run_name for run in store.search()])}"
         )
     return store.record(found[0])
