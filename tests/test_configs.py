@@ -1,0 +1,71 @@
+"""Every shipped configuration composes, and says what it promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from tests.conftest import CONF
+
+GROUPS = sorted(
+    f"{path.parent.name}={path.stem}"
+    for path in CONF.glob("*/*.yaml")
+    if path.parent.name
+    in {"dataset", "model", "adapter", "trainer", "optim", "scheduler", "batch"}
+    | {"loss", "checkpoint", "samples", "tracking", "hardware", "experiment", "stage"}
+)
+
+
+@pytest.mark.parametrize("choice", GROUPS)
+def test_every_choice_composes(compose, choice: str) -> None:
+    OmegaConf.to_container(compose(choice), resolve=True)
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda p: p.stem)
+def test_an_experiment_starts_with_its_command(path: Path) -> None:
+    package, command = path.read_text(encoding="utf-8").splitlines()[:2]
+    assert package == "# @package _global_"  # Hydra reads it from the first line only
+    assert command == f"# python -m xttslab.train experiment={path.stem}"
+
+
+def test_the_first_cycle_is_the_seeds(compose) -> None:
+    config = compose("experiment=milliomos")
+    assert config.dataset.name == "milliomos"
+    assert config.trainer.max_epochs == 30
+    assert config.optim.lr == 3e-6
+    assert config.batch.clips == 3
+    assert config.trainer.gradient_clip_val is None
+    assert config.checkpoint.patience == 0
+    assert config.scheduler._target_.endswith("constant")
+
+
+def test_the_second_cycle_is_judged_on_the_first_sets_clips(compose) -> None:
+    config = compose("experiment=combined")
+    assert config.init_from == "best:milliomos"
+    assert config.checkpoint.monitor == "eval/milliomos/mel_ce"
+    assert (config.optim.lr, config.trainer.max_epochs) == (2e-6, 30)
+    assert config.trainer.gradient_clip_val == 1.0
+    assert config.scheduler._target_.endswith("cosine")
+
+
+def test_the_sentences_are_numbered_as_in_the_seed(compose) -> None:
+    sentences = compose().samples.sentences
+    assert len(sentences) == 14
+    assert (sentences[2].category, sentences[2].text) == ("greeting", "Nagyszerű teljesítmény!")
+    assert (sentences[9].category, sentences[9].text) == ("tension", "Ez egy nagyon nehéz kérdés.")
+    counts = {entry.category: 0 for entry in sentences}
+    for entry in sentences:
+        counts[entry.category] += 1
+    assert set(counts.values()) == {2}
+    assert len(counts) == 7
+
+
+def test_xtts_v2_is_described_as_it_is(compose) -> None:
+    model = compose().model
+    assert (model.architecture.layers, model.architecture.model_dim) == (30, 1024)
+    assert model.architecture.num_audio_tokens == 1026
+    assert set(model.files.values()) == {
+        *("model.pth", "config.json", "vocab.json", "dvae.pth", "mel_stats.pth"),
+    }
