@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
 _BUSY_TIMEOUT_S = 60  # sqlite gives up after 5 s by default; eight runs may share one file
+_LONGEST_FAULT = 200
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -93,10 +95,19 @@ def open_client(uri: str) -> MlflowClient:
         os.environ.setdefault(name, value)
     from mlflow.tracking import MlflowClient
 
-    for chatty in ("mlflow", "alembic"):
+    for chatty in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     database = database_file(uri)
     if not database:
         return MlflowClient(uri)
     with FileLock(database.with_name(f".{database.name}.lock")):
         return MlflowClient(f"{_SQLITE}{database}?timeout={_BUSY_TIMEOUT_S}")
+
+
+def first_line(fault: Exception) -> str:
+    """What went wrong in one line without credentials; of nested HTTP faults the innermost."""
+    line = (str(fault).splitlines() or [type(fault).__name__])[0]
+    cause = re.search(r"Caused by \w+\(['\"]?(.*?)['\"]?\)*$", line)
+    words = (cause[1].rpartition(": ")[2] if cause else line).split(" ")
+    shown = " ".join(without_credentials(word) if "://" in word else word for word in words)
+    return shown if len(shown) <= _LONGEST_FAULT else shown[: _LONGEST_FAULT - 1] + "…"

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from xttslab.tracking.client import open_client, without_credentials
+from xttslab.tracking.client import first_line, open_client, without_credentials
 from xttslab.tracking.journal import Destination, Journal
 from xttslab.tracking.records import Artifact, Record, Started
 from xttslab.tracking.writer import Refused, RunWriter, Unreachable, open_run
@@ -39,6 +39,15 @@ class Delivery:
     def run_id(self) -> str | None:
         """The MLflow run id; None until the store has created the run."""
         return self._destination().run_id or None
+
+    def claim(self) -> None:
+        """Note the store as the run's own, so that `sync` knows it even if nothing arrives now."""
+        if self.journal.destination() != self._destination():
+            self.journal.set_destination(self._destination())
+
+    def pending(self) -> int:
+        """Number of records that have not arrived."""
+        return self.journal.pending(self._destination().offset)
 
     def send_pending(self, arrived: Callable[[], None] = lambda: None) -> int:
         """Send everything pending and return how many records that were; `arrived` is called
@@ -93,14 +102,14 @@ class Delivery:
             if fault.error_code == "RESOURCE_DOES_NOT_EXIST" and run_id:
                 raise _RunGone from fault
             if fault.error_code not in _REFUSALS or not run_id:
-                raise Unreachable(_first_line(fault)) from fault
-            self._put_aside(record, _first_line(fault))
+                raise Unreachable(first_line(fault)) from fault
+            self._put_aside(record, first_line(fault))
         except Refused as fault:
             self._put_aside(record, str(fault))
         except (OSError, SQLAlchemyError) as fault:
             if _status(fault) not in _REFUSED_STATUS:
-                raise Unreachable(_first_line(fault)) from fault
-            self._put_aside(record, _first_line(fault))
+                raise Unreachable(first_line(fault)) from fault
+            self._put_aside(record, first_line(fault))
         return run_id
 
     def _put_aside(self, record: Record, reason: str) -> None:
@@ -122,9 +131,3 @@ class _RunGone(Unreachable):
 def _status(fault: Exception) -> int | None:
     """The HTTP status of a failed upload."""
     return getattr(getattr(fault, "response", None), "status_code", None)
-
-
-def _first_line(fault: Exception) -> str:
-    """The fault's first line; URLs in it lose their credentials."""
-    words = (str(fault).splitlines() or [type(fault).__name__])[0].split(" ")
-    return " ".join(without_credentials(word) if "://" in word else word for word in words)

@@ -133,10 +133,9 @@ class Journal:
     def _destination(self) -> Path:
         return self.folder / "destination.json"
 
-    def pending(self) -> int:
-        """Number of records that have not arrived."""
-        known = self.destination()
-        return sum(1 for _ in self.read(known.offset if known else 0)) + len(self._held)
+    def pending(self, offset: int) -> int:
+        """Number of records behind `offset`."""
+        return sum(1 for _ in self.read(offset)) + len(self._held)
 
 
 def _append_durably(path: Path, lines: bytes) -> None:

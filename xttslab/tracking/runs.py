@@ -14,6 +14,7 @@ from xttslab.errors import UserError
 from xttslab.tracking.client import (
     DEFAULT_URI,
     database_file,
+    first_line,
     open_client,
     tracking_uri,
     without_credentials,
@@ -132,10 +133,9 @@ class _Store:
         try:
             return question()
         except (MlflowException, SQLAlchemyError, OSError) as fault:
-            reason = (str(fault).splitlines() or [""])[0][:200]
             raise UserError(
-                f"the tracking store {self.shown} does not answer ({reason}); start it, correct "
-                "tracking.uri or MLFLOW_TRACKING_URI, or give the path of a checkpoint"
+                f"the tracking store {self.shown} does not answer ({first_line(fault)}); start it, "
+                "correct tracking.uri or MLFLOW_TRACKING_URI, or give a checkpoint's path"
             ) from fault
 
 

@@ -82,6 +82,7 @@ class RunTracker:
             )
         journal.create()
         tracker = cls(journal, uri)
+        tracker._delivery.claim()
         if tracker._state.key:
             tracker._write(Resumed(tracker._state.resumes + 1, _now()))
             tracker.set_tags({"resumes": tracker._state.resumes})
@@ -204,7 +205,7 @@ class RunTracker:
             log.warning(
                 "%d tracking records of %s are not in MLflow yet; send them with "
                 "`python -m xttslab.sync`",
-                self._journal.pending(),
+                self._delivery.pending(),
                 self._journal.run_dir,
             )
         return arrived
