@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +18,12 @@ from xttslab.tracking.runs import RunRecord
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-_NOT_FETCHED = ("samples/index.html", "report/", "compare/", "model/")  # made of the others, or huge
+_NOT_FETCHED = (
+    "samples/index.html",
+    "report/",
+    "compare/",
+    "model/",
+)  # made of the others, or huge
 
 
 def run_files(record: RunRecord, uri: str) -> dict[str, Path]:
@@ -29,13 +37,17 @@ def run_files(record: RunRecord, uri: str) -> dict[str, Path]:
     return _from_store(record, tracking_uri(uri)) if record.run_id else {}
 
 
-def dataset_profile(record: RunRecord) -> dict[str, float]:
+def dataset_profile(record: RunRecord, uri: str) -> dict[str, float]:
     """What the run noted of its data (clips, minutes); empty where it is not known."""
     if record.run_dir and Journal(record.run_dir).exists():
-        for entry, _ in Journal(record.run_dir).read():
-            if isinstance(entry, DatasetUsed):
-                return dict(entry.profile)
-    return {}
+        entries = [entry for entry, _ in Journal(record.run_dir).read()]
+        used = [entry for entry in entries if isinstance(entry, DatasetUsed)]
+        return dict(used[-1].profile) if used else {}
+    if not record.run_id:
+        return {}
+    inputs = open_client(tracking_uri(uri)).get_run(record.run_id).inputs
+    datasets = inputs.dataset_inputs if inputs else []
+    return json.loads(datasets[-1].dataset.profile or "{}") if datasets else {}
 
 
 def _from_journal(run_dir: Path) -> dict[str, Path]:
@@ -51,6 +63,7 @@ def _from_store(record: RunRecord, uri: str) -> dict[str, Path]:
     from mlflow.exceptions import MlflowException
 
     target = Path(tempfile.mkdtemp(prefix="xttslab-"))
+    atexit.register(shutil.rmtree, target, ignore_errors=True)
     try:
         client = open_client(uri)
         names = [n for n in _listed(client, record.run_id) if not n.startswith(_NOT_FETCHED)]

@@ -1,0 +1,174 @@
+"""A tracked run in, everything a report reads of it out: curves, facts, clips, files.
+
+Reads the store and the run's folder only. What is not there stays empty, and the report says so.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xttslab.data.manifest import ASSUMED, PROPOSED
+from xttslab.reporting.curves import Curve, curve
+from xttslab.tracking.artifacts import dataset_profile, run_files
+from xttslab.tracking.runs import RunRecord, find_run
+
+TEXT_WEIGHT = 0.01  # Coqui's; a run's own weight is its parameter loss.text_weight
+_MANIFEST = "metadata.csv"
+
+
+@dataclass(frozen=True)
+class ManifestClip:
+    """One row of a data set's manifest, as the run saw it."""
+
+    source: str
+    audio_file: str
+    text: str
+    category: str
+    assumed: bool  # nobody named the category: it counts in no advice
+    split: str
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What a report knows of one run. `files` maps artifact paths to files on this disk."""
+
+    name: str
+    run_id: str = ""
+    status: str = "FINISHED"
+    histories: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    clips: Sequence[ManifestClip] = ()
+    files: Mapping[str, Path] = field(default_factory=dict)
+    profile: Mapping[str, float] = field(default_factory=dict)  # clips and minutes of the data
+    noise_db: Sequence[float] = ()  # signal to noise of the clips, where the audit measured it
+    rejected: int = 0  # clips that the data set has but that were not used
+    run_dir: Path | None = None
+    checkpoint: Path | None = None
+
+    def curve(self, name: str) -> Curve:
+        """The metric's curve; without points where the run has no such metric."""
+        return curve(name, self.histories.get(name, {}))
+
+    def value(self, name: str, epoch: int | None = None) -> float | None:
+        """A metric at an epoch (default: its last), or None."""
+        history = self.histories.get(name, {})
+        if not history:
+            return None
+        found = history.get(max(history) if epoch is None else epoch)
+        return found if found is not None and math.isfinite(found) else None
+
+    def number(self, param: str) -> float | None:
+        """A parameter as a number; None where it is absent or none."""
+        try:
+            return float(self.params[param])
+        except (KeyError, ValueError):
+            return None
+
+    @property
+    def epochs(self) -> int | None:
+        """The last epoch that has any value."""
+        return max((max(h) for h in self.histories.values() if h), default=None)
+
+    @property
+    def monitor(self) -> str:
+        """The metric by which the best checkpoint is chosen."""
+        return self.tags.get("monitor", "eval/mel_ce")
+
+    @property
+    def categories(self) -> dict[str, int]:
+        """Clips of every category that a person named."""
+        return dict(Counter(sorted(clip.category for clip in self.clips if not clip.assumed)))
+
+
+def load_run(reference: str, uri: str) -> RunData:
+    """The run that `reference` names, with all it left. Raises UserError as `find_run` does."""
+    return read_record(find_run(reference, uri), uri)
+
+
+def read_record(record: RunRecord, uri: str) -> RunData:
+    """Everything of a tracked run, in one pass over its store."""
+    files = run_files(record, uri)
+    histories = {name: record.history(name) for name in sorted(record.metrics)}
+    return RunData(
+        record.name,
+        record.run_id,
+        record.status,
+        completed(histories, _text_weight(record.params)),
+        record.params,
+        dict(record.tags),
+        read_manifests(files),
+        files,
+        dataset_profile(record, uri),
+        _noise(files),
+        sum(len(rows) for rows in _tables(files, "rejected.csv")),
+        record.run_dir,
+        record.checkpoint,
+    )
+
+
+def completed(
+    histories: Mapping[str, Mapping[int, float]], text_weight: float = TEXT_WEIGHT
+) -> dict[str, Mapping[int, float]]:
+    """Add the raw text cross-entropy where only Coqui's weighted one is known, and vice versa."""
+    found = dict(histories)
+    for name, history in histories.items():
+        if name.endswith("text_ce_weighted"):
+            raw = name.removesuffix("_weighted")
+            found.setdefault(raw, {epoch: value / text_weight for epoch, value in history.items()})
+        elif name.endswith("/text_ce"):
+            scaled = {epoch: value * text_weight for epoch, value in history.items()}
+            found.setdefault(f"{name}_weighted", scaled)
+    return found
+
+
+def read_manifests(files: Mapping[str, Path]) -> tuple[ManifestClip, ...]:
+    """The clips of all `data/<source>/metadata.csv` among a run's artifacts."""
+    clips: list[ManifestClip] = []
+    for artifact, path in files.items():
+        folder, _, name = artifact.rpartition("/")
+        if folder.startswith("data") and name == _MANIFEST:
+            clips += _rows(path, folder.rpartition("/")[2])
+    return tuple(clips)
+
+
+def _noise(files: Mapping[str, Path]) -> tuple[float, ...]:
+    """Signal to noise in dB of every clip that the audit's table of clips measured."""
+    rows = [row for table in _tables(files, "clips.csv") for row in table]
+    return tuple(float(row["snr_db"]) for row in rows if row.get("snr_db"))
+
+
+def _tables(files: Mapping[str, Path], name: str) -> list[list[dict[str, str]]]:
+    """The pipe-separated tables of that name among a run's data artifacts."""
+    found = []
+    for artifact, path in files.items():
+        if artifact.startswith("data/") and artifact.endswith(f"/{name}"):
+            with path.open(encoding="utf-8-sig", newline="") as lines:
+                found.append(list(csv.DictReader(lines, delimiter="|")))
+    return found
+
+
+def _rows(path: Path, source: str) -> Iterable[ManifestClip]:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="|"):
+            cell = row.get("category") or ""
+            yield ManifestClip(
+                row.get("source") or source,
+                row.get("audio_file") or "",
+                row.get("text") or "",
+                cell.removesuffix(PROPOSED) or ASSUMED,
+                not cell or cell.endswith(PROPOSED),
+                row.get("split") or "",
+            )
+
+
+def _text_weight(params: Mapping[str, str]) -> float:
+    try:
+        return float(params["loss.text_weight"]) or TEXT_WEIGHT
+    except (KeyError, ValueError):
+        return TEXT_WEIGHT
