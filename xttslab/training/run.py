@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import EarlyStopping, RichProgressBar
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from xttslab.data.audio import read_audio
 from xttslab.data.corpus import Corpus, load_corpus
@@ -59,9 +61,14 @@ def train(config: DictConfig) -> float | None:
     try:
         _settle_codec(base, corpus, run_dir, start)
         best = _fit(config, base, corpus, start, tracker, run_dir, resume_from)
-    except BaseException as fault:
-        stopped = isinstance(fault, KeyboardInterrupt | SystemExit)
-        tracker.finish("KILLED" if stopped else "FAILED")
+    except (KeyboardInterrupt, SystemExit) as stop:
+        tracker.finish("KILLED")
+        print(f"stopped; go on with resume=true run_name={run_dir.name}", file=sys.stderr)
+        if isinstance(stop, SIGTERMException):  # it would exit with 0, as if all were done
+            raise SystemExit(128 + signal.SIGTERM) from stop
+        raise
+    except BaseException:
+        tracker.finish("FAILED")
         raise
     tracker.finish()
     return best
@@ -130,10 +137,6 @@ def _fit(
     if resume_from is None:
         trainer.validate(stage, data, verbose=False)
     trainer.fit(stage, data, ckpt_path=resume_from, weights_only=True)
-    if trainer.received_sigterm:
-        raise SystemExit(128 + signal.SIGTERM)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
     return _conclude(keeper, tracker, start, run_dir)
 
 

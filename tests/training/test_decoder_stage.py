@@ -1,0 +1,147 @@
+"""The decoder's training: cuts that line up, distances that mean what they say, a loss that falls."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from xttslab.data.crops import CropOrder, DecoderCrops, SpokenClip
+from xttslab.model.decoder import MiniDecoder
+from xttslab.training.decoder_stage import DecoderStage, contrast
+from xttslab.training.schedules import constant
+from xttslab.training.spectral import SpectralLoss
+
+CODES = 8
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[SpokenClip]:
+    """Three voices of two clips; a latent says the pitch that is heard at its time."""
+    random = np.random.default_rng(0)
+    made = []
+    for number in range(6):
+        pitches = random.uniform(150, 400, 20) * (1 + number // 2)
+        latents = np.stack([np.sin(pitches / 40), np.cos(pitches / 40)] * 4, axis=1)
+        phase = {
+            rate: 2 * np.pi * np.cumsum(np.repeat(pitches, round(1024 * rate / 22050))) / rate
+            for rate in (22050, 24000)
+        }
+        waves = {rate: (8000 * np.sin(p)).astype(np.int16) for rate, p in phase.items()}
+        made.append(SpokenClip(latents.astype(np.float16), waves[24000], waves[22050], number // 2))
+    return made
+
+
+def test_a_cut_of_latents_and_its_sound_are_of_one_time(clips: list[SpokenClip]) -> None:
+    crops = DecoderCrops(clips, range(6), CODES, 4096)
+    for chance in (0.0, 0.37, 0.9):
+        cut = crops[2, chance]
+        assert cut.latents.shape == (CODES, 8)
+        rows = clips[2].latents.astype(np.float32)
+        first = next(i for i in range(13) if np.array_equal(rows[i], cut.latents[0].numpy()))
+        start = round(first * 1024 * 24000 / 22050)
+        expected = clips[2].speech[start : start + len(cut.wave)] / 32768
+        np.testing.assert_allclose(cut.wave.numpy(), expected, atol=1e-6)
+        assert len(cut.wave) == round(CODES * 1024 * 24000 / 22050)
+
+
+def test_the_reference_is_another_clip_of_the_voice(clips: list[SpokenClip]) -> None:
+    cut = DecoderCrops(clips, range(6), CODES, 4096)[3, 0.5]
+    other = clips[2].wave / np.float32(32768)
+    windows = np.lib.stride_tricks.sliding_window_view(other, 4096)
+    assert (np.abs(windows - cut.reference.numpy()).max(axis=1) < 1e-6).any()
+    assert cut.voice.item() == 1
+
+
+def test_clips_shorter_than_a_cut_end_in_silence(clips: list[SpokenClip]) -> None:
+    short = SpokenClip(clips[0].latents[:3], clips[0].speech, clips[0].wave[:1000], 7)
+    cut = DecoderCrops([short], [0], CODES, 4096)[0, 0.2]
+    assert not cut.latents[3:].any()
+    assert not cut.wave[round(3 * 1024 * 24000 / 22050) :].any()
+    assert cut.wave[:3000].abs().max() > 0.1
+    assert cut.reference.shape == (4096,)
+
+
+def test_distances_are_in_nats_and_zero_for_the_same_sound() -> None:
+    torch.manual_seed(0)
+    loss, wave = SpectralLoss(), 0.1 * torch.randn(2, 12000)
+    same = loss(wave, wave)
+    assert same["mel"].item() == same["convergence"].item() == 0.0
+    half = loss(wave / 2, wave)
+    assert half["mel"].item() == pytest.approx(math.log(2), abs=0.01)
+    assert half["convergence"].item() == pytest.approx(0.5, abs=0.01)
+
+
+def test_silence_has_finite_gradients() -> None:
+    made = torch.zeros(1, 8192, requires_grad=True)
+    parts = SpectralLoss()(made, torch.zeros(1, 8192))
+    (parts["mel"] + parts["convergence"]).backward()
+    assert torch.isfinite(made.grad).all()
+
+
+def test_contrast_is_low_when_each_finds_its_voice_and_ignores_doubles() -> None:
+    vectors = torch.eye(4)
+    voices = torch.arange(4)
+    assert contrast(vectors, vectors, voices).item() < 0.01
+    assert contrast(vectors, vectors.roll(1, 0), voices).item() > 5
+    doubled = vectors[[0, 1, 2, 0]]
+    voices = torch.tensor([0, 1, 2, 0])
+    assert contrast(doubled, doubled, voices).item() < 0.01
+
+
+def stage_of(speaker_weight: float) -> DecoderStage:
+    torch.manual_seed(1)
+    decoder = MiniDecoder(latent_dim=8, width=32, blocks=2, speaker_dim=8, speaker_width=16)
+    optimizer = partial(torch.optim.AdamW, lr=3e-3)
+    return DecoderStage(
+        decoder,
+        optimizer,
+        constant,
+        mel_weight=1.0,
+        convergence_weight=1.0,
+        speaker_weight=speaker_weight,
+    )
+
+
+def fit(stage: DecoderStage, clips: list[SpokenClip], epochs: int) -> dict[str, float]:
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    loaders = [
+        DataLoader(
+            DecoderCrops(clips, rows, CODES, 4096),
+            batch_size=5,
+            sampler=CropOrder(len(rows), repeats=times, seed=3, fixed=fixed),
+        )
+        for rows, times, fixed in ((range(5), 4, False), (range(5, 6), 2, True))
+    ]
+    trainer.fit(stage, *loaders)
+    return {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+
+def test_training_lowers_the_held_out_distance(clips: list[SpokenClip]) -> None:
+    stage = stage_of(speaker_weight=0.1)
+    start = fit(stage, clips, epochs=1)
+    end = fit(stage, clips, epochs=8)
+    assert end["eval/mel"] < 0.8 * start["eval/mel"]
+    assert end["train/speaker"] < start["train/speaker"]
+
+
+def test_a_frozen_speaker_encoder_stays_as_it_was(clips: list[SpokenClip]) -> None:
+    stage = stage_of(speaker_weight=0.0)
+    before = [p.clone() for p in stage.decoder.speaker_encoder.parameters()]
+    found = fit(stage, clips, epochs=1)
+    after = list(stage.decoder.speaker_encoder.parameters())
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+    assert "train/speaker" not in found
