@@ -1,0 +1,42 @@
+"""python -m xttslab.import_run: a Coqui training folder in, a run as ours out.
+
+python -m xttslab.import_run source=PATH dataset=milliomos run_name=milliomos_coqui
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xttslab.commands import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def main(config: DictConfig) -> None:
+    """Import one training and say what came of it."""
+    from omegaconf import OmegaConf
+
+    from xttslab.importing.coqui_run import Target, import_coqui
+
+    source = Path(config.source).expanduser()
+    name = config.run_name or source.resolve().name
+    used = OmegaConf.to_container(config.get("dataset") or OmegaConf.create({}), resolve=True)
+    target = Target(
+        Path(config.output_dir) / name,
+        config.tracking.uri,
+        config.tracking.experiment,
+        used.get("name", "unknown"),
+        used.get("sources", {}),
+    )
+    made = import_coqui(source, target, OmegaConf.to_container(config.model, resolve=True))
+    best = f"best {made.best[1]:.4f} at epoch {made.best[0]}" if made.best else "no held-out loss"
+    print(f"run        {name}: {made.rows} epochs, {best}")
+    print(f"weights    {made.checkpoint or 'none: best_model.pth is missing'}")
+    print(f"undone     text loss x0.01; totals divided by {made.accumulated} accumulation steps")
+    print(f"next       python -m xttslab.report run={name}")
+
+
+if __name__ == "__main__":
+    launch(main, "import_run")
