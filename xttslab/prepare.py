@@ -6,6 +6,7 @@ python -m xttslab.prepare dataset=demo_milliomos
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from xttslab.commands import CONF, launch
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+    from xttslab.data.preparing.clips import Voices
 
 
 def main(config: DictConfig) -> None:
@@ -29,16 +32,33 @@ def main(config: DictConfig) -> None:
     folder = Folder.named(Path(config.data_dir), config.name)
     source = locate(config.source, folder.path)
     plan = Plan(
-        recipe=instantiate(config.recipe),
+        recipe=instantiate(config.recipe, voices=_voices(config.voices)),
+        checks=instantiate(config.checks, _convert_="all"),
+        proposer=instantiate(config.categories) if config.propose_categories else None,
+        recogniser=instantiate(config.transcripts) if config.transcripts.model else None,
+        check_texts=config.check_texts,
         language=config.language,
         speaker=config.speaker,
         eval_share=config.eval_share,
         workers=config.workers,
     )
-    summary = prepare(source, folder, plan)
+    if not prepare(source, folder, plan):
+        print(f"{folder.path}: nothing has changed, nothing to do")
     if not (CONF / "dataset" / f"{folder.name}.yaml").exists():
         folder.write_config(Path(config.data_dir) / "conf", config.language)
-    show(summary, folder)
+    show(folder, config.language)
+
+
+def _voices(method: str | None) -> Voices | None:
+    """The speaker encoder of that name; None where it is off or not installed."""
+    from hydra.utils import get_method
+
+    if method is None:
+        return None
+    if importlib.util.find_spec("resemblyzer") is None:
+        print("speakers are not checked: resemblyzer is not installed", file=sys.stderr)
+        return None
+    return get_method(method)
 
 
 def plain_name(arguments: Sequence[str]) -> list[str]:

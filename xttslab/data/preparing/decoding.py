@@ -32,6 +32,13 @@ class Facts:
     encoding: str
     seconds: float
 
+    @property
+    def changes(self) -> tuple[tuple[str, str], ...]:
+        """What decoding to mono at 22,050 Hz changes, for changed.csv."""
+        resampled = [("resampled", f"{self.rate} Hz")] if self.rate != SAMPLE_RATE else []
+        averaged = [("channels averaged", str(self.channels))] if self.channels != 1 else []
+        return (*resampled, *averaged)
+
 
 @dataclass
 class Stream:

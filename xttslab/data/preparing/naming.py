@@ -20,7 +20,7 @@ class Names:
     """
 
     def __init__(self, known: Iterable[Record]) -> None:
-        self._owner = {record.name.casefold(): _owner(record) for record in known}
+        self._owner = {record.base.casefold(): _owner(record) for record in known}
 
     def claim(self, source: str, origin: str, digest: str) -> str:
         """The name of the clip that `origin` of `source`, with this content, becomes."""

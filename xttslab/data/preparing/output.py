@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xttslab.data.audio import write_whole
-from xttslab.data.manifest import Clip, Rejection, read_folder, slug, write_metadata
+from xttslab.data.manifest import Clip, read_folder, slug, write_metadata
 from xttslab.data.preparing.records import Journal
 from xttslab.errors import UserError
 
@@ -95,7 +95,9 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
     write_whole(path, buffer.getvalue().encode())
 
 
-def write_rejected(path: Path, rejected: Iterable[Rejection]) -> None:
-    """Write rejected.csv: every clip that is not used, why, and the value that decided it."""
-    rows = [(fault.audio_file, fault.reason, fault.value) for fault in rejected]
-    write_table(path, ("audio_file", "reason", "value"), rows)
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Read a table that `write_table` wrote; no rows where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="|"))

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from xttslab.errors import UserError
@@ -24,6 +25,15 @@ def run_all(
 
     Both must be picklable. Raises UserError if the system kills a worker.
     """
+    with progress(label, len(tasks)) as advance:
+        for result in _results(function, tasks, workers or os.cpu_count() or 1):
+            advance(1)
+            yield result
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr; gives the function that moves it on. None is shown for 0 steps."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -33,12 +43,11 @@ def run_all(
         TimeRemainingColumn,
     )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        shown = bar.add_task(label, total=len(tasks))
-        for result in _results(function, tasks, workers or os.cpu_count() or 1):
-            bar.advance(shown)
-            yield result
+    columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn())
+    screen = Console(stderr=True)
+    with Progress(*columns, TimeRemainingColumn(), console=screen, disable=not total) as bar:
+        shown = bar.add_task(label, total=total)
+        yield lambda steps: bar.advance(shown, steps)
 
 
 def _results(

@@ -23,16 +23,17 @@ from xttslab.data.audio import write_whole
 class Record:
     """One clip: where it came from, what was done to it, what was measured.
 
-    `name` is its file's stem in `wavs/`; `start` and `end` are seconds in `origin`; `reason` and
-    `value` are set where no clip could be made. `features` are small arrays for comparing clips.
+    `name` is its file's stem in `wavs/`, `base` the name of the file that it was cut from (the same
+    for a file that is one clip); `start` and `end` are seconds in `origin`; `reason` and `value`
+    are set where no clip could be made. `features` are small arrays for comparing clips.
     """
 
     name: str
+    base: str
     source: str
     origin: str
     origin_digest: str
-    key: str
-    text: str = ""
+    key: str = ""
     start: float = 0.0
     end: float = 0.0
     digest: str = ""
@@ -82,6 +83,10 @@ class Journal:
             record = self.load(path.stem)
             if record is not None:
                 yield record
+
+    def forget(self, name: str) -> None:
+        """Remove the record of a clip that is not made any more."""
+        self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.npz"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from xttslab.data.audio import content_hash
 from xttslab.data.manifest import Clip, Rejection, has_metadata, read_folder
 from xttslab.data.metadata import decode_text
 from xttslab.errors import UserError
@@ -19,11 +20,13 @@ AUDIO_SUFFIXES = (
 
 @dataclass(frozen=True)
 class Item:
-    """One audio file of a source: `origin` is its name there; a `recording` is yet to be cut."""
+    """One audio file of a source: `origin` is its name there, `digest` its content's hash; a
+    `recording` is yet to be cut into clips."""
 
     clip: Clip
     origin: str
     recording: bool
+    digest: str
 
 
 def locate(source: str | None, folder: Path) -> Path:
@@ -51,30 +54,44 @@ def find_items(
     Recordings are all audio files of a folder without metadata, or a single file; a `.txt` beside
     one is what is said in it. Raises UserError where there is nothing to read.
     """
-    if source.is_dir() and has_metadata(source):
+    labelled = source.is_dir() and has_metadata(source)
+    if labelled:
         clips, rejected = read_folder(source, name, language, raw=True)
         root = Path(os.path.normpath(source))
-        return [
-            Item(clip, clip.audio.relative_to(root).as_posix(), False) for clip in clips
-        ], rejected
-    if source.is_file():
-        found = [source]
-    elif source.is_dir():
-        found = sorted(_audio_files(source))
     else:
+        root = source if source.is_dir() else source.parent
+        clips = [_recording(path, name, language, speaker) for path in _recordings(source)]
+        rejected = []
+    items = []
+    for clip in clips:
+        origin = clip.audio.relative_to(root).as_posix()
+        try:
+            digest = content_hash(clip.audio)
+        except OSError as fault:  # no right to read it, a link to nowhere, or one in a circle
+            rejected.append(Rejection(origin, "the file cannot be read", fault.strerror or ""))
+            continue
+        items.append(Item(clip, origin, not labelled, digest))
+    if not items:
+        raise UserError(f"source {source}: no file in it can be read; {rejected[0].value}")
+    return items, rejected
+
+
+def _recording(path: Path, name: str, language: str, speaker: str) -> Clip:
+    beside = path.with_suffix(".txt")
+    text = " ".join(decode_text(beside).split()) if beside.is_file() else ""
+    return Clip(audio=path, text=text, speaker=speaker, language=language, source=name)
+
+
+def _recordings(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
         raise UserError(f"source {source}: no such file or folder; correct source=PATH")
+    found = sorted(_audio_files(source))
     if not found:
         wanted = " ".join(AUDIO_SUFFIXES[:5])
         raise UserError(f"source {source}: neither metadata nor recordings ({wanted} …) in it")
-    base = source if source.is_dir() else source.parent
-    return [_recording(path, base, name, language, speaker) for path in found], []
-
-
-def _recording(path: Path, base: Path, name: str, language: str, speaker: str) -> Item:
-    beside = path.with_suffix(".txt")
-    text = " ".join(decode_text(beside).split()) if beside.is_file() else ""
-    clip = Clip(audio=path, text=text, speaker=speaker, language=language, source=name)
-    return Item(clip, path.relative_to(base).as_posix(), True)
+    return found
 
 
 def _audio_files(folder: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""One piece of work for a worker process: a source file in, clip files and their records out."""
+"""One piece of work for a worker process: a source clip in, its finished file and record out."""
 
 from __future__ import annotations
 
@@ -8,68 +8,103 @@ from pathlib import Path
 import numpy as np
 
 from xttslab.data.audio import SAMPLE_RATE, AudioFault, content_hash, write_audio
-from xttslab.data.preparing.clips import MADE_BY, Finished, Recipe, Unusable
-from xttslab.data.preparing.decoding import Facts, Stream
+from xttslab.data.preparing.clips import MADE_BY, Passage, Recipe, Unusable
+from xttslab.data.preparing.decoding import Stream
 from xttslab.data.preparing.records import Journal, Record, key_of
 
 
 @dataclass(frozen=True)
+class Workshop:
+    """Where clips are made, and how; `folder` is the data set."""
+
+    folder: Path
+    recipe: Recipe
+
+    @property
+    def journal(self) -> Journal:
+        """The records of the clips made so far."""
+        return Journal(self.folder / ".prepare" / "clips")
+
+    def target(self, name: str) -> Path:
+        """The file of the clip of that name."""
+        return self.folder / "wavs" / f"{name}.wav"
+
+    def keyed(self, blank: Record) -> Record:
+        """The record with the key over everything that its clip is made from."""
+        voices = self.recipe.voices is not None
+        origin = (blank.origin_digest, blank.start, blank.end)
+        return replace(blank, key=key_of(MADE_BY, self.recipe, voices, origin))
+
+    def known(self, keyed: Record) -> Record | None:
+        """The clip's record if it was made before, and everything is still there."""
+        record = self.journal.load(keyed.name)
+        if record is None or record.key != keyed.key:
+            return None
+        return record if record.reason or self.target(keyed.name).is_file() else None
+
+    def make(
+        self,
+        keyed: Record,
+        passage: Passage,
+        offset: float,
+        clipped: list[tuple[float, float]],
+        changes: tuple[tuple[str, str], ...] = (),
+    ) -> Record:
+        """Finish a passage that begins `offset` seconds into its file; write clip and record.
+
+        `clipped` are clipped places in seconds of that file, `changes` what decoding did. Raises
+        UserError only for faults of the machine, such as a full disk.
+        """
+        try:
+            clip = self.recipe.finish(passage)
+        except Unusable as fault:
+            return self.reject(keyed, fault)
+        target = self.target(keyed.name)
+        write_audio(target, clip.samples)
+        start, end = offset + clip.start, offset + clip.end
+        lost = sum(max(0.0, min(b, end) - max(a, start)) for a, b in clipped)
+        record = replace(
+            keyed,
+            start=start,
+            end=end,
+            digest=content_hash(target),
+            changes=(*changes, *clip.changes),
+            measures=clip.measures | {"clipped_ms": 1000 * lost},
+            features=clip.features,
+        )
+        self.journal.save(record)
+        return record
+
+    def reject(self, keyed: Record, fault: Unusable | AudioFault) -> Record:
+        """Remember that no clip can be made, and why."""
+        record = replace(keyed, reason=fault.reason, value=fault.value)
+        self.journal.save(record)
+        return record
+
+
+@dataclass(frozen=True)
 class ClipTask:
-    """A clip of a folder with metadata, to be made under `folder` (the data set)."""
+    """A file that is one clip."""
 
     audio: Path
-    record: Record
-    recipe: Recipe
-    folder: Path
+    blank: Record
+    workshop: Workshop
 
 
 def make_clip(task: ClipTask) -> Record:
-    """Make the clip, write it and its record; a fault becomes a record with a reason.
-
-    Raises UserError only for faults of the machine (disk full).
-    """
-    journal = Journal(task.folder / ".prepare" / "clips")
-    key = key_of(MADE_BY, task.recipe, task.record.origin_digest)
-    target = task.folder / "wavs" / f"{task.record.name}.wav"
-    known = journal.load(task.record.name)
-    if known and known.key == key and (known.reason or target.is_file()):
+    """Make one clip from one file, unless that was done before."""
+    shop, keyed = task.workshop, task.workshop.keyed(task.blank)
+    known = shop.known(keyed)
+    if known is not None:
         return known
-    blank = replace(task.record, key=key)
     try:
-        record = _make(task, blank, target)
+        stream = Stream(task.audio)
+        shop.recipe.require_length(stream.facts.seconds)
+        samples = np.concatenate(list(stream))
+        if stream.truncated:
+            heard = f"{len(samples) / SAMPLE_RATE:.2f} s are left"
+            raise Unusable("the file is cut off: its header promises more", heard)
     except (AudioFault, Unusable) as fault:
-        record = replace(blank, reason=fault.reason, value=fault.value)
-    journal.save(record)
-    return record
-
-
-def _make(task: ClipTask, blank: Record, target: Path) -> Record:
-    stream = Stream(task.audio)
-    task.recipe.require_length(stream.facts.seconds)
-    samples = np.concatenate(list(stream))
-    if stream.truncated:
-        heard = f"{len(samples) / SAMPLE_RATE:.2f} s of {stream.facts.seconds:.2f} s"
-        raise Unusable("the file is cut off: its header promises more", heard)
-    finished = task.recipe.finish(samples)
-    write_audio(target, finished.samples)
-    return replace(
-        blank,
-        start=finished.start,
-        end=finished.end,
-        digest=content_hash(target),
-        changes=(*_converted(stream.facts), *finished.changes),
-        measures=_measures(finished),
-    )
-
-
-def _measures(finished: Finished) -> dict[str, float]:
-    return {"seconds": len(finished.samples) / SAMPLE_RATE}
-
-
-def _converted(facts: Facts) -> list[tuple[str, str]]:
-    changes = []
-    if facts.rate != SAMPLE_RATE:
-        changes.append(("resampled", f"{facts.rate} Hz"))
-    if facts.channels != 1:
-        changes.append(("channels averaged", str(facts.channels)))
-    return changes
+        return shop.reject(keyed, fault)
+    passage = shop.recipe.passage(samples)
+    return shop.make(keyed, passage, 0.0, stream.clipped, stream.facts.changes)

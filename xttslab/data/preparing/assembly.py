@@ -1,0 +1,144 @@
+"""Made clips and the rows a person may have edited in, the files of the data set out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xttslab.data.audio import content_hash, write_whole
+from xttslab.data.manifest import Clip, Rejection, assign_split
+from xttslab.data.preparing.checks import Candidate, Checks, Finding, leaks, repeated
+from xttslab.data.preparing.output import Folder, write_table
+from xttslab.data.preparing.records import Record
+from xttslab.data.preparing.rows import by_name, merge
+from xttslab.data.preparing.texts import Texts
+from xttslab.errors import UserError
+
+_LAST = "~"  # sorts after every content hash
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Joins, checks, splits and writes the rows of one data set."""
+
+    folder: Folder
+    checks: Checks
+    language: str
+    eval_share: float
+
+    def write(self, made: Mapping[str, Clip], texts: Texts, faults: Sequence[Rejection]) -> None:
+        """Write metadata.csv, rejected.csv, review.csv, changed.csv and measures.csv.
+
+        `made`: clips by name as their sources describe them; `faults`: rows that gave no clip.
+        Raises UserError when no clip is left.
+        """
+        stored = {record.name: record for record in self.folder.journal}
+        current = by_name(self.folder.rows(self.language))
+        written = {name: c for name, c in by_name(self.folder.written()).items() if name in stored}
+        rows, deleted = merge(made, current, written)
+        candidates = [self._candidate(row, stored, texts) for row in rows]
+        usable = [c for c in candidates if not c.record.reason]
+        findings = self.checks.findings(usable)
+        kept = self._kept_by_hand(current, written)
+        out = self._left_out(usable, findings, kept)
+        rejected = [*faults, *_record_faults(stored.values()), *_deleted(deleted)]
+        rejected += [_rejection(usable[row], finding) for row, finding in sorted(out.items())]
+        rest = [candidate for row, candidate in enumerate(usable) if row not in out]
+        self._write_tables(rest, rejected, texts)
+        if not rest:
+            first = f"; the first: {rejected[0].reason} {rejected[0].value}" if rejected else ""
+            raise UserError(
+                f"{self.folder.path}: every clip was rejected, see rejected.csv{first.rstrip()}"
+            )
+        clips = self._split(rest)
+        seen = [finding for finding in findings if finding.row not in out]
+        self._write_review(usable, seen, clips)
+        self.folder.write_rows(clips, deleted)
+
+    def _candidate(self, row: Clip, stored: Mapping[str, Record], texts: Texts) -> Candidate:
+        name = row.audio.stem
+        record = stored.get(name)
+        if record is None:  # a row and a file that a person put there
+            digest = content_hash(row.audio)
+            record = Record(name, name, "", row.audio.name, digest, digest=digest)
+        return Candidate(row, record, texts.heard.get(record.digest))
+
+    def _kept_by_hand(self, current: Mapping[str, Clip], written: Mapping[str, Clip]) -> set[str]:
+        """Clips whose row a person wrote back: checks may point at them, not leave them out."""
+        path = self.folder.state / "kept.json"
+        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        kept = {*known, *(name for name in current if written and name not in written)}
+        if kept != set(known):
+            write_whole(path, json.dumps(sorted(kept)).encode())
+        return kept
+
+    def _left_out(
+        self, usable: Sequence[Candidate], findings: Sequence[Finding], kept: set[str]
+    ) -> dict[int, Finding]:
+        out: dict[int, Finding] = {}
+        for finding in findings:
+            if finding.check in self.checks.reject:
+                if usable[finding.row].clip.audio.stem not in kept:
+                    out.setdefault(finding.row, finding)
+        return out
+
+    def _split(self, rest: Sequence[Candidate]) -> list[Clip]:
+        """Hold clips out; one whose text another has, too, only where nothing else is left."""
+        clips = [candidate.clip for candidate in rest]
+        again = repeated(clips)
+        keys = [
+            (_LAST if row in again else "") + candidate.record.digest
+            for row, candidate in enumerate(rest)
+        ]
+        return assign_split(clips, keys, self.eval_share)
+
+    def _write_tables(
+        self, rest: Sequence[Candidate], rejected: Sequence[Rejection], texts: Texts
+    ) -> None:
+        path = self.folder.path
+        rows = [(fault.audio_file, fault.reason, fault.value) for fault in rejected]
+        write_table(path / "rejected.csv", ("audio_file", "reason", "value"), rows)
+        changes = []
+        for candidate in rest:
+            record, name = candidate.record, f"wavs/{candidate.clip.audio.name}"
+            said = texts.changes.get(record.name)
+            changes += [(name, *change) for change in (*record.changes, *((said,) if said else ()))]
+        write_table(path / "changed.csv", ("audio_file", "change", "value"), changes)
+        _write_measures(self.folder, rest)
+
+    def _write_review(
+        self, usable: Sequence[Candidate], seen: Sequence[Finding], clips: Sequence[Clip]
+    ) -> None:
+        rows = [(f"wavs/{usable[f.row].clip.audio.name}", f.check, f.what, f.value) for f in seen]
+        rows += [
+            (f"wavs/{clips[f.row].audio.name}", f.check, f.what, f.value) for f in leaks(clips)
+        ]
+        columns = ("audio_file", "check", "finding", "value")
+        write_table(self.folder.path / "review.csv", columns, rows)
+
+
+def _record_faults(records: Sequence[Record]) -> list[Rejection]:
+    return [Rejection(r.origin, r.reason, r.value) for r in records if r.reason]
+
+
+def _deleted(clips: Sequence[Clip]) -> list[Rejection]:
+    reason = "its row was deleted from metadata.csv"
+    return [Rejection(f"wavs/{clip.audio.name}", reason, clip.text) for clip in clips]
+
+
+def _rejection(candidate: Candidate, finding: Finding) -> Rejection:
+    return Rejection(f"wavs/{candidate.clip.audio.name}", finding.what, finding.value)
+
+
+def _write_measures(folder: Folder, rest: Sequence[Candidate]) -> None:
+    """measures.csv: where each clip comes from, and every number measured of it."""
+    names = sorted({name for candidate in rest for name in candidate.record.measures})
+    rows = []
+    for candidate in rest:
+        record = candidate.record
+        place = (record.origin, f"{record.start:.3f}", f"{record.end:.3f}")
+        values = [f"{record.measures[n]:.3f}" if n in record.measures else "" for n in names]
+        rows.append((f"wavs/{candidate.clip.audio.name}", *place, *values))
+    columns = ("audio_file", "origin", "start", "end", *names)
+    write_table(folder.path / "measures.csv", columns, rows)

@@ -1,0 +1,150 @@
+"""Records and rows of a set in, findings out: what a person should listen to, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xttslab.data.hungarian import unreadable
+from xttslab.data.manifest import Clip
+from xttslab.data.preparing.fingerprints import same_audio
+from xttslab.data.preparing.records import Record
+from xttslab.data.preparing.speakers import strangers
+from xttslab.data.preparing.transcripts import difference, letters
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about a clip (by position): the check that saw it, what it is, and how much."""
+
+    row: int
+    check: str
+    what: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A clip that is to be checked; `heard` is what a recogniser heard in it, if one listened."""
+
+    clip: Clip
+    record: Record
+    heard: str | None = None
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Limits beyond which a clip is pointed out, and the checks whose clips are left out.
+
+    Levels are relative to the speech of the clip. See conf/prepare.yaml.
+    """
+
+    max_clipped_ms: float
+    min_snr_db: float
+    max_hum_db: float
+    min_bandwidth_hz: float
+    max_foreign_share: float
+    min_voice_cosine: float
+    min_same_share: float
+    max_text_difference: float
+    reject: tuple[str, ...]
+
+    def findings(self, clips: Sequence[Candidate]) -> list[Finding]:
+        """Everything that the checks see in a set, by clip."""
+        found = [finding for row, clip in enumerate(clips) for finding in self._single(row, clip)]
+        found += self._voices(clips)
+        found += self._copies(clips)
+        return sorted(found, key=lambda finding: finding.row)
+
+    def _single(self, row: int, candidate: Candidate) -> Iterator[Finding]:
+        measures = candidate.record.measures
+        limits = (
+            ("clipped", "clipped_ms", 1, self.max_clipped_ms, "the wave is clipped", "ms"),
+            ("noise", "snr_db", -1, self.min_snr_db, "noise: speech over pauses", "dB"),
+            ("hum", "hum_db", 1, self.max_hum_db, "mains hum, relative to the speech", "dB"),
+            ("narrow", "bandwidth_hz", -1, self.min_bandwidth_hz, "nothing is heard above", "Hz"),
+        )
+        for check, name, sign, limit, what, unit in limits:
+            value = measures.get(name)
+            if value is not None and sign * value > sign * limit:
+                yield Finding(row, check, what, f"{value:.0f} {unit}")
+        foreign = measures.get("foreign_share", 0.0)
+        if foreign > self.max_foreign_share:
+            what = "loud sound that is not speech (music, laughter, noise)"
+            yield Finding(row, "foreign", what, f"{foreign:.0%}")
+        yield from self._text(row, candidate)
+
+    def _text(self, row: int, candidate: Candidate) -> Iterator[Finding]:
+        clip = candidate.clip
+        if clip.language == "hu":
+            for fault in unreadable(clip.text):
+                yield Finding(row, "unreadable", "the text cannot be read aloud", str(fault))
+        if candidate.heard is not None and clip.text:
+            apart = difference(clip.text, candidate.heard, clip.language)
+            if apart > self.max_text_difference:
+                value = f"{apart:.0%} of the characters; heard: {candidate.heard}"
+                yield Finding(row, "text", "the text is not what is heard", value)
+
+    def _voices(self, clips: Sequence[Candidate]) -> Iterator[Finding]:
+        rows = [row for row, c in enumerate(clips) if "voice" in c.record.features]
+        if not rows:
+            return
+        voices = np.stack([clips[row].record.features["voice"] for row in rows])
+        names = [clips[row].clip.speaker for row in rows]
+        for position, cosine in strangers(voices, names, self.min_voice_cosine).items():
+            name = names[position]
+            value = f"cosine {cosine:.2f} to the main voice of {name}"
+            yield Finding(rows[position], "voice", "another voice", value)
+
+    def _copies(self, clips: Sequence[Candidate]) -> Iterator[Finding]:
+        """Of two clips with the same sound, the later row is the copy."""
+        prints = [clip.record.features.get("peaks", np.zeros((0, 2), np.int16)) for clip in clips]
+        first = _first_of_content(clips)
+        seen = set(first)
+        for row, original in first.items():
+            yield _copy(row, clips[original], 1.0)
+        for pair in same_audio(prints, self.min_same_share):
+            if pair.second not in seen:
+                seen.add(pair.second)
+                yield _copy(pair.second, clips[pair.first], pair.share)
+
+
+def leaks(clips: Sequence[Clip]) -> list[Finding]:
+    """Held-out clips whose text is also trained on: their loss flatters the voice."""
+    trained: dict[str, Clip] = {}
+    for clip in clips:
+        if clip.split == "train" and clip.text:
+            trained.setdefault(letters(clip.text, clip.language), clip)
+    return [
+        Finding(row, "leak", "held out, but the same text is trained on", twin.audio.name)
+        for row, clip in enumerate(clips)
+        if clip.split == "eval"
+        and clip.text
+        and (twin := trained.get(letters(clip.text, clip.language)))
+    ]
+
+
+def repeated(clips: Sequence[Clip]) -> set[int]:
+    """Rows whose text another row has too, up to case and punctuation."""
+    grouped: dict[str, list[int]] = {}
+    for row, clip in enumerate(clips):
+        grouped.setdefault(letters(clip.text, clip.language), []).append(row)
+    return {row for text, group in grouped.items() if text and len(group) > 1 for row in group}
+
+
+def _first_of_content(clips: Sequence[Candidate]) -> dict[int, int]:
+    """Rows whose file is byte for byte an earlier row's: row → that row."""
+    first: dict[str, int] = {}
+    copies = {}
+    for row, clip in enumerate(clips):
+        original = first.setdefault(clip.record.digest, row)
+        if original != row:
+            copies[row] = original
+    return copies
+
+
+def _copy(row: int, original: Candidate, share: float) -> Finding:
+    what = f"the same recording as {original.clip.audio.name}"
+    return Finding(row, "duplicate", what, f"{share:.0%} of the landmarks")

@@ -1,0 +1,181 @@
+"""Long recordings in, the passages that become clips out; each step is kept on disk.
+
+A recording is decoded once to a plain file, then searched for speech and cut in chunks of ten
+minutes, in parallel and in memory that does not depend on its length.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+
+from xttslab.data.audio import SAMPLE_RATE, AudioFault, write_whole
+from xttslab.data.preparing.clips import Passage, Recipe
+from xttslab.data.preparing.decoding import Facts, Stream
+from xttslab.data.preparing.records import Record
+from xttslab.data.preparing.voice_activity import FRAME_SECONDS, speech_probability
+from xttslab.data.preparing.work import Workshop
+from xttslab.errors import UserError
+
+CHUNK_SECONDS = 600.0
+_WARM_UP = 3.2  # seconds that the detector hears before a chunk counts; whole frames
+_CONTEXT = 0.5  # seconds of pause that a passage brings along, at most half of it
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A recording as a mono float file at 22,050 Hz, and what was seen on the way."""
+
+    path: Path
+    facts: Facts
+    seconds: float
+    clipped: tuple[tuple[float, float], ...]
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class DecodeTask:
+    """A recording to be decoded into `folder` under the name of its content."""
+
+    audio: Path
+    digest: str
+    folder: Path
+
+    @property
+    def target(self) -> Path:
+        """The decoded file."""
+        return self.folder / f"{self.digest}.wav"
+
+
+def decode(task: DecodeTask) -> Decoded | AudioFault:
+    """Decode a recording, unless that was done before; a fault of the file is returned."""
+    facts_file = task.target.with_suffix(".json")
+    if facts_file.is_file() and task.target.is_file():
+        stored = json.loads(facts_file.read_text(encoding="utf-8"))
+        clipped = tuple((a, b) for a, b in stored["clipped"])
+        facts = Facts(**stored["facts"])
+        return Decoded(task.target, facts, stored["seconds"], clipped, stored["truncated"])
+    try:
+        stream = Stream(task.audio)
+        seconds = _write_stream(stream, task.target)
+    except AudioFault as fault:
+        return fault
+    done = Decoded(task.target, stream.facts, seconds, tuple(stream.clipped), stream.truncated)
+    write_whole(facts_file, json.dumps(asdict(done) | {"path": ""}).encode())
+    return done
+
+
+def _write_stream(stream: Stream, target: Path) -> float:
+    partial = target.with_suffix(".partial")
+    samples = 0
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with sf.SoundFile(partial, "w", SAMPLE_RATE, 1, "FLOAT", format="RF64") as file:
+            for block in stream:
+                file.write(block)
+                samples += len(block)
+        partial.replace(target)
+    except (OSError, sf.LibsndfileError) as fault:
+        raise UserError(f"{target}: cannot be written ({fault}); free some space") from fault
+    finally:
+        partial.unlink(missing_ok=True)
+    return samples / SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class ListenTask:
+    """Chunk number `index` of a decoded recording, to be searched for speech."""
+
+    decoded: Path
+    index: int
+
+    @property
+    def target(self) -> Path:
+        """Where the chunk's probabilities are kept."""
+        return self.decoded.with_suffix(f".{self.index:04d}.npy")
+
+
+def listen(task: ListenTask) -> np.ndarray:
+    """Probability of speech per 32 ms of one chunk, float32 (frames,), kept on disk."""
+    if task.target.is_file():
+        return np.load(task.target)
+    before = min(_WARM_UP, task.index * CHUNK_SECONDS)
+    start = task.index * CHUNK_SECONDS - before
+    probability = speech_probability(read_span(task.decoded, start, start + before + CHUNK_SECONDS))
+    found = probability[round(before / FRAME_SECONDS) :]
+    partial = task.target.with_suffix(".partial.npy")
+    np.save(partial, found)
+    partial.replace(task.target)
+    return found
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One passage of a recording: its record, still to be made, its window and the speech in it."""
+
+    blank: Record
+    window: tuple[float, float]
+    regions: tuple[tuple[float, float], ...]
+    probability: np.ndarray
+
+
+@dataclass(frozen=True)
+class CutTask:
+    """Neighbouring passages of one recording, to be made into clips."""
+
+    decoded: Decoded
+    cuts: tuple[Cut, ...]
+    workshop: Workshop
+
+
+def cut(task: CutTask) -> list[Record]:
+    """Make the clips of some passages, except those that were made before."""
+    shop, records = task.workshop, []
+    for piece in task.cuts:
+        keyed = shop.keyed(piece.blank)
+        known = shop.known(keyed)
+        if known is None:
+            samples = read_span(task.decoded.path, *piece.window)
+            passage = Passage(samples, piece.regions, piece.probability)
+            clipped = list(task.decoded.clipped)
+            changes = task.decoded.facts.changes
+            known = shop.make(keyed, passage, piece.window[0], clipped, changes)
+        records.append(known)
+    return records
+
+
+def plan_cuts(blank: Record, probability: np.ndarray, recipe: Recipe) -> list[Cut]:
+    """The passages of a recording; `blank` is the record of the whole, `probability` (frames,)."""
+    regions = recipe.speech.regions(probability)
+    passages = recipe.segments.passages(regions, probability)
+    ends = [0.0, *(end for _, end in passages)]
+    starts = [*(start for start, _ in passages), len(probability) * FRAME_SECONDS]
+    cuts = []
+    for index, (start, end) in enumerate(passages):
+        low = max(start - _CONTEXT, (ends[index] + start) / 2)
+        high = min(end + _CONTEXT, (end + starts[index + 1]) / 2)
+        first = int(low / FRAME_SECONDS)
+        window = (first * FRAME_SECONDS, high)
+        inside = [(max(a, start), min(b, end)) for a, b in regions if b > start and a < end]
+        name = f"{blank.name}-{round(start * 1000):08d}"
+        cuts.append(
+            Cut(
+                replace(blank, name=name, start=start, end=end),
+                window,
+                tuple((a - window[0], b - window[0]) for a, b in inside),
+                probability[first : int(np.ceil(high / FRAME_SECONDS))],
+            )
+        )
+    return cuts
+
+
+def read_span(path: Path, start: float, end: float) -> np.ndarray:
+    """Samples between two times in seconds of a decoded file, float32 (n,)."""
+    with sf.SoundFile(path) as file:
+        first = min(round(start * SAMPLE_RATE), file.frames)
+        file.seek(first)
+        return file.read(round(end * SAMPLE_RATE) - first, dtype="float32")

@@ -1,0 +1,129 @@
+"""Clips in, what a recogniser hears in them out; and a long transcript shared out among its clips.
+
+What was heard is kept on disk by clip, so that no clip is listened to twice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+
+from xttslab.data.audio import read_audio
+from xttslab.data.hungarian import spell_out
+from xttslab.data.preparing.clips import VOICE_RATE
+
+_BATCH = 32  # clips between two writes to disk
+_SENTENCE_END = ".!?…"
+
+
+class Heard(Protocol):
+    """What a recogniser gives for one clip."""
+
+    @property
+    def text(self) -> str:
+        """The words as running text."""
+        ...
+
+
+class Recogniser(Protocol):
+    """A speech recogniser; `transcribe` takes float32 clips at 16 kHz."""
+
+    def transcribe(self, audios: Sequence[np.ndarray]) -> Sequence[Heard]:
+        """One result for every clip."""
+        ...
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Hears clips with `recogniser`; `memory` is the file of what was heard before by `model`."""
+
+    recogniser: Recogniser
+    model: str
+    memory: Path
+
+    def hear(self, clips: Mapping[str, Path], progress: Callable[[int], None]) -> dict[str, str]:
+        """Text by content hash, for clips given as content hash → file."""
+        known = {digest: text for digest, text in self._known() if digest in clips}
+        fresh = [digest for digest in clips if digest not in known]
+        progress(len(known))
+        for start in range(0, len(fresh), _BATCH):
+            batch = fresh[start : start + _BATCH]
+            audios = [read_audio(clips[digest], VOICE_RATE) for digest in batch]
+            texts = [heard.text for heard in self.recogniser.transcribe(audios)]
+            found = dict(zip(batch, texts, strict=True))
+            self._remember(found)
+            known |= found
+            progress(len(batch))
+        return known
+
+    def _known(self) -> Iterable[tuple[str, str]]:
+        if not self.memory.is_file():
+            return
+        for line in self.memory.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # the last line of an interrupted run
+                continue
+            if entry["model"] == self.model:
+                yield entry["clip"], entry["text"]
+
+    def _remember(self, found: Mapping[str, str]) -> None:
+        self.memory.parent.mkdir(parents=True, exist_ok=True)
+        with self.memory.open("a", encoding="utf-8") as file:
+            for digest, text in found.items():
+                entry = {"model": self.model, "clip": digest, "text": text}
+                file.write("\n" + json.dumps(entry, ensure_ascii=False))
+
+
+def difference(given: str, heard: str, language: str) -> float:
+    """Character error rate of what was heard against the given text, both as they sound."""
+    wanted, found = (letters(text, language) for text in (given, heard))
+    return Levenshtein.distance(found, wanted) / max(len(wanted), 1)
+
+
+def letters(text: str, language: str) -> str:
+    """Text as it sounds: figures as words (Hungarian), lower case, letters only."""
+    spoken = spell_out(text) if language == "hu" else text
+    return re.sub(r"[\W_]+", "", spoken.lower())
+
+
+def share_out(transcript: str, heard: Sequence[str], language: str) -> list[str]:
+    """Give each of the clips of a recording its part of the transcript, in order.
+
+    `heard` is what a recogniser heard in each; its letters are aligned with the transcript's, and
+    the transcript is cut at the word boundary nearest to where each clip ends (at the end of a
+    sentence, if one is as near as three letters). Every word goes to exactly one clip.
+    """
+    words = transcript.split()
+    ends = np.cumsum([len(letters(word, language)) for word in words])
+    spoken = [letters(text, language) for text in heard]
+    written = "".join(letters(word, language) for word in words)
+    places = _aligned(np.cumsum([len(part) for part in spoken]), "".join(spoken), written)
+    cuts = [_word_boundary(place, ends, words) for place in places[:-1]]
+    bounds = [0, *np.maximum.accumulate(np.array(cuts, int)), len(words)]
+    return [" ".join(words[a:b]) for a, b in pairwise(bounds)]
+
+
+def _aligned(positions: np.ndarray, spoken: str, written: str) -> list[float]:
+    """Where positions in what was heard lie in what was written."""
+    anchors = [(0.0, 0.0)]
+    for block in Levenshtein.opcodes(spoken, written):
+        anchors.append((float(block.src_end), float(block.dest_end)))
+    source, target = np.array(anchors).T
+    return np.interp(positions, source, target).tolist()
+
+
+def _word_boundary(place: float, ends: np.ndarray, words: Sequence[str]) -> int:
+    """Number of words before the cut nearest to letter `place`."""
+    bounds = np.concatenate(([0], ends))
+    cost = np.abs(bounds - place)
+    closes = [False, *(word.endswith(tuple(_SENTENCE_END)) for word in words)]
+    return int(np.argmin(cost - 3.0 * np.array(closes)))
