@@ -192,8 +192,8 @@ def _tags(
         "epochs_total": max(rows),
         "imported.undone": "; ".join(undone),
         "imported.evaluations": evaluations,
-        "imported.means": "batch means, training clips drawn with replacement, eval prompted by "
-        "the clip itself: comparable with ours in direction, not in the second decimal",
+        "imported.means": "means of batch means that leave out every epoch's first batch (Coqui's "
+        "running mean starts anew after it): compare directions, not second decimals",
     }
     if best:
         tags |= {"best_epoch": best[0], "best_value": best[1]}

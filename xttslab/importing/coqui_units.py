@@ -63,8 +63,10 @@ def metric_rows(curves: CoquiCurves, weights: Weights) -> dict[int, dict[str, fl
         for row, values in table.items():
             rows.setdefault(row, {}).update(_losses(part, values, weights))
     for row, values in curves.train.items():
-        if "grad_norm" in values and math.isfinite(values["grad_norm"]):
+        if values.get("grad_norm"):  # Coqui logs 0 where it does not clip
             rows[row]["grad_norm"] = values["grad_norm"]
+        if "current_lr" in values:
+            rows[row]["lr"] = values["current_lr"]
     return dict(sorted(rows.items()))
 
 
