@@ -28,13 +28,17 @@ def main(config: DictConfig) -> None:
     from xttslab.data.preparing.preparation import Plan, prepare
     from xttslab.data.preparing.screen import show
     from xttslab.data.preparing.sources import locate
+    from xttslab.reporting.audit.page import HTML, write_audit
 
     folder = Folder.named(Path(config.data_dir), config.name)
     source = locate(config.source, folder.path)
+    hungarian = config.language == "hu"  # what the rules for categories are written for
     plan = Plan(
         recipe=instantiate(config.recipe, voices=_voices(config.voices)),
         checks=instantiate(config.checks, _convert_="all"),
-        proposer=instantiate(config.categories) if config.propose_categories else None,
+        proposer=instantiate(config.categories)
+        if config.propose_categories and hungarian
+        else None,
         recogniser=instantiate(config.transcripts) if config.transcripts.model else None,
         check_texts=config.check_texts,
         language=config.language,
@@ -42,7 +46,10 @@ def main(config: DictConfig) -> None:
         eval_share=config.eval_share,
         workers=config.workers,
     )
-    if not prepare(source, folder, plan):
+    changed = prepare(source, folder, plan)
+    if changed or not (folder.path / HTML).is_file():
+        write_audit(folder.path, instantiate(config.audit))
+    else:
         print(f"{folder.path}: nothing has changed, nothing to do")
     if not (CONF / "dataset" / f"{folder.name}.yaml").exists():
         folder.write_config(Path(config.data_dir) / "conf", config.language)

@@ -28,7 +28,7 @@ class Assembly:
     eval_share: float
 
     def write(self, made: Mapping[str, Clip], texts: Texts, faults: Sequence[Rejection]) -> None:
-        """Write metadata.csv, rejected.csv, review.csv, changed.csv and measures.csv.
+        """Write metadata.csv, rejected.csv, review.csv, changed.csv and clips.csv.
 
         `made`: clips by name as their sources describe them; `faults`: rows that gave no clip.
         Raises UserError when no clip is left.
@@ -132,7 +132,7 @@ def _rejection(candidate: Candidate, finding: Finding) -> Rejection:
 
 
 def _write_measures(folder: Folder, rest: Sequence[Candidate]) -> None:
-    """measures.csv: where each clip comes from, and every number measured of it."""
+    """clips.csv: where each clip comes from, and every number measured of it."""
     names = sorted({name for candidate in rest for name in candidate.record.measures})
     rows = []
     for candidate in rest:
@@ -141,4 +141,4 @@ def _write_measures(folder: Folder, rest: Sequence[Candidate]) -> None:
         values = [f"{record.measures[n]:.3f}" if n in record.measures else "" for n in names]
         rows.append((f"wavs/{candidate.clip.audio.name}", *place, *values))
     columns = ("audio_file", "origin", "start", "end", *names)
-    write_table(folder.path / "measures.csv", columns, rows)
+    write_table(folder.path / "clips.csv", columns, rows)

@@ -15,6 +15,7 @@ from xttslab.data.manifest import Clip, read_folder, slug, write_metadata
 from xttslab.data.preparing.records import Journal
 from xttslab.errors import UserError
 
+TABLES = ("metadata.csv", "clips.csv", "rejected.csv", "review.csv", "changed.csv")
 _RESERVED = ("codes", "conf")  # folders that stand beside the data sets
 _CONFIG = """\
 # Written by `python -m xttslab.prepare dataset={name}`; `train dataset={name}` reads it.

@@ -15,7 +15,7 @@ from xttslab.data.preparing.categories import Delivery, Proposer
 from xttslab.data.preparing.checks import Checks
 from xttslab.data.preparing.clips import Recipe
 from xttslab.data.preparing.making import Made, make_clips
-from xttslab.data.preparing.output import Folder
+from xttslab.data.preparing.output import TABLES, Folder
 from xttslab.data.preparing.records import key_of
 from xttslab.data.preparing.sources import find_items
 from xttslab.data.preparing.texts import Texts, find_texts
@@ -103,6 +103,6 @@ def _stamp(folder: Folder, inputs: str) -> str:
     """Equal as long as nothing that a preparation reads or writes has changed."""
     metadata = folder.path / "metadata.csv"
     rows = content_hash(metadata) if metadata.is_file() else ""
-    present = sorted(path.name for path in folder.path.glob("*.*"))
+    present = [name for name in TABLES if (folder.path / name).is_file()]
     clips = sorted(path.name for path in (folder.path / "wavs").glob("*.wav"))
     return key_of(inputs, rows, present, clips)

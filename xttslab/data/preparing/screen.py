@@ -19,7 +19,7 @@ def show(folder: Folder, language: str, console: Console | None = None) -> None:
     """Print the clips by category, each rejection and each finding, and what to do next."""
     console = console or Console(highlight=False, soft_wrap=True)
     clips = folder.rows(language)
-    measures = read_table(folder.path / "measures.csv")
+    measures = read_table(folder.path / "clips.csv")
     minutes = sum(float(row["seconds"] or 0) for row in measures) / 60
     console.print(f"{folder.path}: {len(clips)} clips, {minutes:.1f} min")
     console.print(_categories(clips))
