@@ -44,19 +44,20 @@ def uri(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 class Line:
-    """A line to a server. `state`: "up", "down" (connections break), "failing" (500),
-    "deaf" (the server acts, its answers get lost), "slow" (half a second more)."""
+    """A line to a server. `state`: "up", "down" (connections break), "failing" (500), "deaf" (the
+    server acts, but its first answer to each change gets lost), "slow" (0.2 s more), "stuck" (no
+    answer until `released`)."""
 
     def __init__(self, server: str) -> None:
         self.state = "up"
-        self.requests = 0
+        self.lost: set[bytes] = set()
+        self.released = threading.Event()
         line, target = self, urlsplit(server).netloc
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
-                line.requests += 1
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 state = line.state
                 if state == "down":
@@ -66,13 +67,18 @@ class Line:
                     self.send_error(500, "out of order")
                     return
                 if state == "slow":
-                    time.sleep(0.5)
+                    time.sleep(0.2)
+                if state == "stuck":
+                    line.released.wait(60)
                 connection = HTTPConnection(target, timeout=60)
                 connection.request(self.command, self.path, body, dict(self.headers))
                 response = connection.getresponse()
                 content = response.read()
                 connection.close()
-                if state == "deaf":
+                change = self.command != "GET" and not self.path.endswith("/search")
+                request = f"{self.command} {self.path} ".encode() + body
+                if state == "deaf" and change and request not in line.lost:
+                    line.lost.add(request)
                     self.close_connection = True
                     return
                 self.send_response(response.status)

@@ -42,7 +42,7 @@ from xttslab.tracking.sender import Sender
 log = logging.getLogger(__name__)
 
 METRICS_FILE = "metrics.jsonl"
-_PATIENCE_S = 60.0  # a new sqlite store takes 8 s to make, a loaded machine several times that
+_PATIENCE_S = 300.0  # a new sqlite store takes 8 s to make, minutes on a machine without a breath
 
 
 class RunTracker:
