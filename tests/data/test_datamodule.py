@@ -125,3 +125,19 @@ def test_train_eval_is_a_fixed_part_of_training(data) -> None:
     assert len(clips.train_eval_rows()) == 5
     assert set(clips.train_eval_rows()) <= set(clips.corpus.train)
     assert data().train_eval_rows() == clips.train_eval_rows()
+
+
+def test_code_statistics_are_of_the_training_clips(data) -> None:
+    clips = data()
+    counts: dict[int, int] = {}
+    for row in clips.corpus.train:
+        codes = clips.store[clips.clips[row].key].codes
+        counts[int(codes[0])] = counts.get(int(codes[0]), 0) + len(codes)
+    shares = np.array(list(counts.values())) / sum(counts.values())
+    statistics = clips.code_statistics()
+    assert statistics["codes/in_use"] == len(counts)
+    assert statistics["codes/unigram_entropy"] == pytest.approx(-(shares * np.log(shares)).sum())
+
+
+def test_shares_follow_the_balance(data) -> None:
+    assert data().shares() == pytest.approx({"milliomos/greeting": 0.5, "milliomos/tension": 0.5})

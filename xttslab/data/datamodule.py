@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
 from xttslab.data.audio import read_audio
-from xttslab.data.balance import Balance, repeats
+from xttslab.data.balance import Balance, repeats, shares
 from xttslab.data.batches import STOPS, LossMask, TokenSpec, collate
 from xttslab.data.codes import CodeStore, Encoded, entry_key
 from xttslab.data.corpus import Corpus
@@ -91,6 +91,19 @@ class ClipData(pl.LightningDataModule):
             fixed + len(self.clips[row].tokens) + self.store.length(self.clips[row].key)
             for row in self.train_rows
         ]
+
+    def code_statistics(self) -> dict[str, float]:
+        """How many audio codes the training clips use, and the entropy of their histogram in
+        nats: what a model reaches that knows nothing but how frequent each code is."""
+        codes = [self.store[self.clips[row].key].codes for row in self.train_rows]
+        counts = np.bincount(np.concatenate(codes)).astype(float)
+        shares = counts[counts > 0] / counts.sum()
+        entropy = -float((shares * np.log(shares)).sum())
+        return {"codes/in_use": float(len(shares)), "codes/unigram_entropy": entropy}
+
+    def shares(self) -> dict[str, float]:
+        """Each source and category's part of an epoch's clips, as balanced."""
+        return shares(self.groups, self.expected)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """The training loader; asked for before every epoch, so that the order is that epoch's."""
