@@ -11,7 +11,8 @@ from typing import Any, Literal
 import torch
 
 from xttslab.errors import UserError
-from xttslab.model.checkpoints import load_part, read_tensors
+from xttslab.model.adapters import SCALE, merge_adapters
+from xttslab.model.checkpoints import load_part, part, read_tensors
 from xttslab.model.codec import MEL_BINS, Codec
 from xttslab.model.decoder import Decoder, MiniDecoder, XttsDecoder
 from xttslab.model.files import base_files
@@ -115,9 +116,14 @@ def build_decoder(
 def load_gpt(gpt: XttsGpt, path: Path, partial: bool = False) -> None:
     """Load a GPT from Coqui's or our checkpoint; raises UserError when it is of another size.
 
-    `partial`: the file may hold fewer weights (a run that trained some); the others stay.
+    `partial`: the file may hold fewer weights (a run that trained some); the others stay. Adapters
+    are added to the weights that `gpt` has, which must be those that they were trained beside.
     """
-    load_part(gpt, read_tensors(path), "gpt.", str(path), partial)
+    tensors = read_tensors(path)
+    if SCALE in tensors:
+        merged = merge_adapters(part(tensors, "gpt."), gpt.state_dict(), tensors[SCALE].item())
+        tensors = {f"gpt.{name}": value for name, value in merged.items()}
+    load_part(gpt, tensors, "gpt.", str(path), partial)
 
 
 def load_codec(codec: Codec, dvae: Path, mel_stats: Path) -> None:

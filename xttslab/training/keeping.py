@@ -14,6 +14,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from xttslab.errors import UserError
+from xttslab.model.adapters import SCALE, adapter_scale
 from xttslab.model.checkpoints import write_tensors
 from xttslab.training.parameters import trained_state
 
@@ -147,8 +148,11 @@ class RunCheckpoints(Checkpoint):
         self._write_record()
 
     def _write_weights(self, path: Path, module: pl.LightningModule) -> None:
-        state = trained_state(module.gpt)
-        write_tensors(path, {f"gpt.{name}": value for name, value in state.items()}, self.half)
+        state = {f"gpt.{name}": value for name, value in trained_state(module.gpt).items()}
+        scale = adapter_scale(module.gpt)
+        if scale is not None:
+            state[SCALE] = torch.tensor(scale)
+        write_tensors(path, state, self.half)
 
     def _write_record(self) -> None:
         entries = [{"epoch": epoch, self.monitor: value} for value, epoch in self.kept]

@@ -37,6 +37,17 @@ def train_only(model: nn.Module, parts: Sequence[str]) -> None:
         parameter.requires_grad_(name.startswith(opened))
 
 
+def train_adapters(model: nn.Module, parts: Sequence[str]) -> None:
+    """Train the adapters that `model` has, the named parts in full, and nothing else."""
+    if parts:
+        train_only(model, parts)
+    else:
+        model.requires_grad_(False)
+    for name, parameter in model.named_parameters():
+        if ".lora_" in name:
+            parameter.requires_grad_(True)
+
+
 def decay_groups(model: nn.Module) -> list[dict[str, object]]:
     """Two optimiser groups: weights of linear and convolution layers decay, biases, norms and
     embeddings do not."""

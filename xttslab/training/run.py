@@ -21,12 +21,13 @@ from xttslab.data.audio import read_audio
 from xttslab.data.corpus import Corpus, load_corpus
 from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
 from xttslab.errors import UserError
+from xttslab.model.adapters import add_lora
 from xttslab.model.base import Base, build_base, load_codec
 from xttslab.tracking.protocol import NullTracker, Tracker
 from xttslab.tracking.store import RunTracker
 from xttslab.training.keeping import LAST, RunCheckpoints, WholeFiles
 from xttslab.training.module import GptStage
-from xttslab.training.parameters import train_only
+from xttslab.training.parameters import train_adapters, train_only
 from xttslab.training.quiet import quiet_libraries
 from xttslab.training.speaking import SpokenSamples, sample_plan
 from xttslab.training.starting import CODEC, Start, load_start, resolve_start, save_codec
@@ -80,8 +81,13 @@ def run_name(config: DictConfig) -> str:
         if "=" in config.run_name or "/" in config.run_name:
             raise UserError(f"run_name={config.run_name!r} may hold neither = nor /")
         return config.run_name
+    if "LOCAL_RANK" in os.environ:  # a process of a run that another process named
+        if RUN_NAME not in os.environ:
+            raise UserError("several processes were started from outside; give run_name=")
+        return os.environ[RUN_NAME]
     made = f"{config.dataset.name}_{config.model.name}_{uuid.uuid4().hex[:6]}"
-    return os.environ.setdefault(RUN_NAME, made)
+    os.environ[RUN_NAME] = made
+    return made
 
 
 def plain(node: DictConfig) -> dict[str, Any]:
@@ -125,7 +131,7 @@ def _fit(
     run_dir: Path,
     resume_from: Path | None,
 ) -> float | None:
-    train_only(base.gpt, list(config.train_only))
+    _choose_trained(config, base)
     data = _build_data(config, base, corpus)
     stage = _build_stage(config, base, data)
     keeper = RunCheckpoints(
@@ -138,6 +144,18 @@ def _fit(
         trainer.validate(stage, data, verbose=False)
     trainer.fit(stage, data, ckpt_path=resume_from, weights_only=True)
     return _conclude(keeper, tracker, start, run_dir)
+
+
+def _choose_trained(config: DictConfig, base: Base) -> None:
+    """Freeze what is not trained; put the adapters in where they are asked for."""
+    adapter = plain(config.adapter)
+    if adapter.pop("name") == "none":
+        return train_only(base.gpt, list(config.train_only))
+    if config.train_only:
+        raise UserError("train_only: adapter=lora freezes all else; name parts in also_trained")
+    also_trained = adapter.pop("also_trained")
+    add_lora(base.gpt, **adapter)
+    return train_adapters(base.gpt, also_trained)
 
 
 _KEEPING = ("monitor", "top_k", "half", "every_minutes", "keep_last")
