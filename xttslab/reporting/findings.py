@@ -100,11 +100,11 @@ def _choice(train: Curve, held_out: Curve, rules: FindingRules) -> Choice:
     count, best = len(held_out.points), held_out.best
     if best is None:
         broken = " (every value is NaN)" if held_out.broken else ""
-        return Choice(None, f"{held_out.name} was {NOT_MEASURED}{broken}; no checkpoint is best")
+        return Choice(None, f"{held_out.name} was {NOT_MEASURED}{broken}")
     if count < rules.least_evaluations:
         at = ", ".join(str(epoch) for epoch in held_out.points)
         times = "1 time" if count == 1 else f"{count} times"
-        reason = f"{held_out.name} was measured {times} (epoch {at}): no best checkpoint is known"
+        reason = f"{held_out.name} was measured {times} (epoch {at})"
         lowest = train.best
         if lowest and train.last and lowest[1] < train.last[1]:
             reason += (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,51 +10,42 @@ from typing import Any, Literal
 from xttslab.errors import UserError
 from xttslab.reporting.record import RunData
 
-LEVELS = ("minimum", "target", "stretch")
 Status = Literal["met", "not met", "not measured"]
+_BOUNDS = {
+    "below": (operator.lt, "<"),
+    "at_most": (operator.le, "≤"),
+    "at_least": (operator.ge, "≥"),
+}
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One target: its level, its status, and the values that decided it."""
+    """One target: its level, what it asks, its status, and the value that decided it."""
 
     level: str
     name: str
     status: Status
-    values: str
+    value: str
 
 
 def check_gates(
     gates: Mapping[str, Sequence[Mapping[str, Any]]], run: RunData, epoch: int | None
 ) -> list[Gate]:
-    """Judge every gate at `epoch` (None, or where a metric has no value there: its last value).
-
-    Raises UserError for a level or condition that is none.
-    """
-    unknown = sorted(set(gates) - set(LEVELS))
-    if unknown:
-        raise UserError(f"gates: {unknown[0]!r} is no level; use {', '.join(LEVELS)}")
-    return [_check(level, gate, run, epoch) for level in LEVELS for gate in gates.get(level, ())]
+    """Judge every gate, in the order of the file, at `epoch` (None, or where a metric has no
+    value there: its last value). Raises UserError for a gate without a bound."""
+    return [_check(level, gate, run, epoch) for level, part in gates.items() for gate in part]
 
 
 def _check(level: str, gate: Mapping[str, Any], run: RunData, epoch: int | None) -> Gate:
-    passed: list[bool | None] = []
-    values: list[str] = []
-    for condition in gate["conditions"]:
-        metric = condition["metric"]
-        value = run.value(metric, epoch) if epoch is not None else None
-        value = run.value(metric) if value is None else value
-        values.append(f"{metric} {'not measured' if value is None else f'{value:.4g}'}")
-        passed.append(None if value is None else _holds(condition, value))
-    if False in passed:
-        return Gate(level, gate["name"], "not met", ", ".join(values))
-    status: Status = "not measured" if None in passed else "met"
-    return Gate(level, gate["name"], status, ", ".join(values))
-
-
-def _holds(condition: Mapping[str, Any], value: float) -> bool:
-    if "below" in condition:
-        return value < condition["below"]
-    if "at_least" in condition:
-        return value >= condition["at_least"]
-    raise UserError(f"gates: the condition on {condition['metric']} needs `below` or `at_least`")
+    bound = next((name for name in _BOUNDS if name in gate), None)
+    if bound is None:
+        raise UserError(f"gate {gate['name']!r}: give one of {', '.join(_BOUNDS)}")
+    holds, sign = _BOUNDS[bound]
+    name = f"{gate['name']} {sign} {gate[bound]:g}"
+    metric = gate["metric"]
+    value = run.value(metric, epoch) if epoch is not None else None
+    value = run.value(metric) if value is None else value
+    if value is None:
+        return Gate(level, name, "not measured", metric)
+    status: Status = "met" if holds(value, gate[bound]) else "not met"
+    return Gate(level, name, status, f"{metric} {value:.4g}")

@@ -1,167 +1,137 @@
-"""A run's logged scores in, marks with intervals by aspect and category, best and worst clips out.
+"""A run's stored scores in, what the pages show of them out: marks, people's marks, clips to hear.
 
-Reads what the evaluation stored (metrics `score/…` and its table of clips); a listener's marks
-(`listener/…`) stand beside the measured ones. What is not there is not measured.
+The evaluation stores a scorecard; scores taken in training are metrics `score/…` alone. A
+listener's marks (`listener/…`) stand beside the measured ones. What is not there is not measured.
 """
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Mapping, Sequence
+import json
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from xttslab.errors import UserError
+from xttslab.evaluation.intervals import Interval
+from xttslab.evaluation.scorecard import ClipScore, Scorecard
+from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.record import RunData
 
-TABLE = "evaluation/clips.csv"
-LISTENER = "listener"
+log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Aspect:
-    """One of the six aspects: its title, what its mark rests on, and what lifts a low one."""
-
-    title: str
-    rests_on: str
-    remedy: str
-
-
-ASPECTS = {
-    "voice_similarity": Aspect(
-        "Voice similarity",
-        "cosine of speaker embeddings (Resemblyzer) to held-out real clips",
-        "Use longer, cleaner reference clips of this speaker (evaluate search=references).",
-    ),
-    "pronunciation": Aspect(
-        "Pronunciation",
-        "character error rate of Whisper, against the speaker's real clips",
-        "Correct the transcripts that the audit doubts, and spell out figures and initials.",
-    ),
-    "naturalness": Aspect(
-        "Naturalness",
-        "predicted opinion score (DistillMOS), against real clips",
-        "Lower the sampling temperature, and train on recordings of one sound quality.",
-    ),
-    "emotion": Aspect(
-        "Emotion/tone",
-        "distance of pitch, range, energy and rate to the category's real clips",
-        "Record more clips of the weak categories and choose their references by measurement.",
-    ),
-    "smoothness": Aspect(
-        "Smoothness",
-        "counted defects: jumps, dropouts, clicks, stuck codes, trailing babble",
-        "Trim silence and clicks from the clips; raise samples.repetition_penalty for stuck codes.",
-    ),
-    "consistency": Aspect(
-        "Consistency",
-        "spread of the other five over sentences, seeds and categories",
-        "Even out the categories (dataset.balance=sqrt) and lower the sampling temperature.",
-    ),
+CARD = "evaluation/scorecard.json"
+OVERALL = "overall"
+TITLES = {
+    "voice_similarity": "Voice similarity",
+    "pronunciation": "Pronunciation",
+    "naturalness": "Naturalness",
+    "emotion": "Emotion/tone",
+    "smoothness": "Smoothness",
+    "consistency": "Consistency",
+    OVERALL: "Overall",
 }
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A mark out of 10 with its 95 % interval (None where it was not computed)."""
+    """A mark out of 10, its interval and how many votes it has (None where that is not known);
+    `rests_on` and `people` say what is behind it."""
 
     value: float
-    low: float | None = None
-    high: float | None = None
+    interval: Interval | None = None
     count: int | None = None
-
-
-@dataclass(frozen=True)
-class ScoredClip:
-    """One spoken clip: where it is, what it says, its marks, and what stands out."""
-
-    audio_file: str
-    text: str
-    category: str
-    marks: Mapping[str, float]
-
-    @property
-    def overall(self) -> float:
-        """Mean of its marks."""
-        return sum(self.marks.values()) / len(self.marks)
-
-    @property
-    def reason(self) -> str:
-        """The aspects that decide its place, lowest and highest."""
-        ranked = sorted(self.marks, key=lambda name: self.marks[name])
-        ends = ranked if len(ranked) < 2 else [ranked[0], ranked[-1]]
-        return ", ".join(f"{_title(name)} {self.marks[name]:.1f}" for name in ends)
+    rests_on: str = ""
+    people: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Marks by aspect (and `overall`), by category, from listeners, and the clips behind them."""
+    """Marks by aspect (and `overall`), by category, from listeners, and why some are missing."""
 
     marks: Mapping[str, Mark] = field(default_factory=dict)
     by_category: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     listener: Mapping[str, Mark] = field(default_factory=dict)
-    clips: Sequence[ScoredClip] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+    card: Scorecard | None = None
 
-    def best(self, count: int) -> list[ScoredClip]:
-        """The clips with the highest mean mark."""
-        return sorted(self.clips, key=lambda clip: -clip.overall)[:count]
+    @property
+    def best(self) -> list[ClipScore]:
+        """The best samples by measurement."""
+        return [self.card.clip(name) for name in self.card.best] if self.card else []
 
-    def worst(self, count: int) -> list[ScoredClip]:
-        """The clips with the lowest mean mark, none that is among the best."""
-        return sorted(self.clips, key=lambda clip: clip.overall)[: min(count, len(self.clips) // 2)]
+    @property
+    def worst(self) -> list[ClipScore]:
+        """The worst samples by measurement."""
+        return [self.card.clip(name) for name in self.card.worst] if self.card else []
 
 
 def read_scores(run: RunData) -> Scores:
-    """All marks of a run: measured, by category, and from listeners."""
-    names = (*ASPECTS, "overall")
-    table = run.files.get(TABLE)
+    """All marks of a run; a scorecard of another version is left out with a warning."""
+    card = read_card(run)
+    marks = _card_marks(card) if card else _metric_marks(run)
+    listener = {name: mark for name in TITLES if (mark := _listened(run, name))}
+    missing = {name: score.missing for name, score in card.aspects.items()} if card else {}
     return Scores(
-        {name: mark for name in names if (mark := _mark(run, f"score/{name}"))},
-        _by_category(run),
-        {name: mark for name in names if (mark := _mark(run, f"{LISTENER}/{name}"))},
-        _clips(table) if table else (),
+        marks,
+        _by_category(run, card),
+        listener,
+        {name: why for name, why in missing.items() if why},
+        card,
     )
 
 
-def _mark(run: RunData, metric: str) -> Mark | None:
-    value = run.value(metric)
+def read_card(run: RunData) -> Scorecard | None:
+    """The stored scorecard of a run, if it has one that can be read."""
+    path = run.files.get(CARD)
+    if path is None:
+        return None
+    try:
+        return Scorecard.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as fault:
+        log.warning("%s: is no scorecard (%s); evaluate the run again", path, fault)
+    except UserError as fault:
+        log.warning("run %s: %s", run.name, fault)
+    return None
+
+
+def _card_marks(card: Scorecard) -> dict[str, Mark]:
+    marks = {
+        name: Mark(score.mark.value, score.mark, None, score.rests_on, score.people, score.notes)
+        for name, score in card.aspects.items()
+        if score.mark is not None
+    }
+    if card.overall is not None:
+        marks[OVERALL] = Mark(card.overall.value, card.overall)
+    return marks
+
+
+def _metric_marks(run: RunData) -> dict[str, Mark]:
+    values = {name: run.value(f"score/{name}") for name in TITLES}
+    return {name: Mark(value) for name, value in values.items() if value is not None}
+
+
+def _listened(run: RunData, aspect: str) -> Mark | None:
+    value = run.value(f"listener/{aspect}")
     if value is None:
         return None
-    count = run.value(f"{metric}/count")
-    low, high = run.value(f"{metric}/low"), run.value(f"{metric}/high")
-    return Mark(value, low, high, int(count) if count is not None else None)
+    ends = [run.value(f"listener/{aspect}/{end}") for end in ("low", "high")]
+    known = Interval(value, *ends) if None not in ends else None
+    return Mark(value, known, int(run.value(f"listener/{aspect}/count") or 0))
 
 
-def _by_category(run: RunData) -> dict[str, dict[str, float]]:
-    """Category → aspect → mark, from `score/<aspect>/<category>`."""
+def _by_category(run: RunData, card: Scorecard | None) -> dict[str, dict[str, float]]:
+    """Category → aspect → mark, from the scorecard, else from `score/<aspect>/<category>`."""
     found: dict[str, dict[str, float]] = {}
-    for name in run.histories:
-        parts = name.split("/")
-        if len(parts) == 3 and parts[0] == "score" and parts[2] not in ("low", "high", "count"):
-            value = run.value(name)
-            if value is not None and parts[1] in ASPECTS:
-                found.setdefault(parts[2], {})[parts[1]] = value
+    if card:
+        for name, score in card.aspects.items():
+            for category, mark in score.by_category.items():
+                found.setdefault(category, {})[name] = mark
+        return dict(sorted(found.items()))
+    for metric in run.histories:
+        kind, _, rest = metric.partition("/")
+        aspect, _, category = rest.partition("/")
+        value = run.value(metric) if kind == "score" and category and aspect in ASPECTS else None
+        if value is not None:
+            found.setdefault(category, {})[aspect] = value
     return dict(sorted(found.items()))
-
-
-def _clips(table: Path) -> list[ScoredClip]:
-    clips = []
-    with table.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            marks = {name: _number(row.get(f"mark_{name}")) for name in ASPECTS}
-            known = {name: mark for name, mark in marks.items() if math.isfinite(mark)}
-            if known:
-                text, category = row.get("text") or "", row.get("category") or ""
-                clips.append(ScoredClip(row["audio_file"], text, category, known))
-    return clips
-
-
-def _number(cell: str | None) -> float:
-    try:
-        return float(cell or "nan")
-    except ValueError:
-        return math.nan
-
-
-def _title(aspect: str) -> str:
-    return ASPECTS[aspect].title.lower() if aspect in ASPECTS else aspect

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.advice import Advice, Case
-from xttslab.reporting.scores import ASPECTS
+from xttslab.reporting.scores import TITLES
+
+_REMEDIES = {
+    "voice_similarity": "Use longer, cleaner reference clips of this speaker "
+    "(python -m xttslab.evaluate search=references).",
+    "pronunciation": "Correct the transcripts that the audit doubts; spell out figures.",
+    "naturalness": "Lower samples.temperature, and train on recordings of one sound quality.",
+    "emotion": "Record more clips of the weak categories; choose their references by measurement.",
+    "smoothness": "Trim silence and clicks; raise samples.repetition_penalty against stuck codes.",
+    "consistency": "Even out the categories (dataset.balance=sqrt); lower samples.temperature.",
+}
 
 
 def data_amount(case: Case) -> Advice | None:
@@ -102,7 +113,7 @@ def weakest_aspect(case: Case) -> Advice | None:
         return None
     return Advice(
         "weakest_aspect",
-        ASPECTS[lowest].remedy,
-        f"{ASPECTS[lowest].title} has the lowest mark, {marks[lowest]:.1f} of 10",
+        _REMEDIES[lowest],
+        f"{TITLES[lowest]} has the lowest mark, {marks[lowest]:.1f} of 10",
         0.4 + 0.4 * (1 - marks[lowest] / 10),
     )

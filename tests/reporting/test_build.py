@@ -1,0 +1,111 @@
+"""A tracked run becomes one self-contained page and a Markdown file, logged to the run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.reporting.runs import gates, overfitted_run, rules, seed_run
+from xttslab.errors import UserError
+from xttslab.reporting.build import report_run, write_report
+from xttslab.reporting.record import RunData
+from xttslab.tracking.artifacts import run_files
+from xttslab.tracking.runs import find_run
+from xttslab.tracking.store import RunTracker
+
+URI = "sqlite:///mlruns/mlflow.db"
+CONFIG = """
+samples:
+  sentences:
+    - {category: greeting, text: "Nagyszerű teljesítmény!"}
+    - {category: tension, text: "Ez egy <nehéz> kérdés."}
+"""
+MANIFEST = """audio_file|text|speaker_name|category|language|split|source
+wavs/a.wav|Jó estét!|beszélő|greeting|hu|train|milliomos
+wavs/b.wav|Biztos?|beszélő||hu|eval|milliomos
+wavs/c.wav|Figyelem!|beszélő|tension?|hu|train|milliomos
+"""
+
+
+def tracked_run(name: str = "first") -> Path:
+    """A run in the store with an overfitted curve, two samples at two epochs, and a manifest."""
+    run_dir = Path("outputs") / name
+    tags = {"dataset": "milliomos", "model": "xtts_mini", "run_dir": str(run_dir)}
+    tracker = RunTracker.start(run_dir, name, "xttslab", URI, tags)
+    for metric, history in overfitted_run(epochs=20).histories.items():
+        for epoch, value in history.items():
+            tracker.log_metrics({metric: value}, epoch)
+    tracker.log_params(
+        {"optim.lr": 3e-6, "scheduler._target_": "xttslab.training.schedules.cosine"}
+    )
+    tracker.log_dataset("milliomos", "abc", "data/milliomos", profile={"clips": 3, "minutes": 0.2})
+    tracker.log_text(CONFIG, "config/config.yaml")
+    tracker.log_text(MANIFEST, "data/milliomos/metadata.csv")
+    for epoch in (10, 20):
+        for n, category in enumerate(("greeting", "tension"), 1):
+            path = run_dir / f"samples/epoch_{epoch:03d}/{n:02d}_{category}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, 0.1 * np.sin(np.arange(4800) / (5 + n)), 24000)
+            tracker.log_artifact(path, f"samples/{path.parent.name}")
+    tracker.finish()
+    return run_dir
+
+
+def test_a_report_holds_all_it_needs_and_joins_the_run(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    run_dir = tracked_run()
+    written = report_run("first", URI, rules(), gates(), None)
+    page = written.html.read_text(encoding="utf-8")
+    assert written.html == run_dir / "report/report.html"
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert page.count('src="data:audio/mpeg;base64,') == 2
+    assert "Epoch 10, not scored" in page  # nearest to the best epoch, 12
+    assert "Ez egy &lt;nehéz&gt; kérdés." in page
+    assert "Use the checkpoint of epoch 12" in page
+    assert 'aria-labelledby="mel-t mel-d"' in page
+    assert "2 clips have no category that a person named" in page
+    assert ("schedule", "cosine") in [tuple(f) for f in _facts(page)]
+    assert {"report/report.html", "report/report.md"} <= set(run_files(find_run("first", URI), URI))
+
+    shutil.rmtree(run_dir)  # another machine: everything comes from the store
+    again = report_run("first", URI, rules(), gates(), tmp_path / "elsewhere")
+    assert again.analysis.findings == written.analysis.findings
+    assert again.analysis.run.profile == {"clips": 3, "minutes": 0.2}
+    assert again.html.read_text(encoding="utf-8").count('src="data:audio/mpeg;base64,') == 2
+
+    shutil.rmtree(tmp_path / "mlruns/artifacts")
+    bare = report_run("first", URI, rules(), gates(), tmp_path / "bare").analysis
+    assert any("no spoken samples" in line for line in bare.missing)
+    with pytest.raises(UserError, match="run 'second' is not in"):
+        report_run("second", URI, rules(), gates(), None)
+
+
+def _facts(page: str) -> list[list[str]]:
+    line = re.search(r'<p class="soft">(.*?)</p>', page, re.S)[1]
+    return [entry.strip().split(": ", 1) for entry in line.split(" · ")]
+
+
+def test_the_seeds_report_as_markdown(tmp_path: Path) -> None:
+    text = write_report(seed_run(), rules(), gates(), tmp_path).markdown.read_text("utf-8")
+    assert "| train/text_ce (training mode, with dropout) | 4.0300 | – | 2.3400 |" in text
+    assert "2.340 nats (0.0234 as Coqui weights it)" in text
+    assert "rose from 4.280 at epoch 15 to 5.069 at epoch 29" in text
+    assert "- confirmation: 2 clips, 13 too few" in text
+    assert "1. Calm the training" in text
+
+
+@pytest.mark.parametrize(
+    "histories",
+    [{}, {"eval/mel_ce": {0: float("nan"), 1: float("nan")}}, {"train/mel_ce": {1: 5.0}}],
+)
+def test_poor_runs_still_give_a_page(tmp_path: Path, histories: dict) -> None:
+    run = RunData("poor", status="KILLED", histories=histories)
+    page = write_report(run, rules(), gates(), tmp_path).html.read_text(encoding="utf-8")
+    assert "its status is KILLED" in page
+    assert "No checkpoint can be named" in page

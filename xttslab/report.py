@@ -1,0 +1,38 @@
+"""python -m xttslab.report: a run in, its analysis as one HTML page and as Markdown out.
+
+python -m xttslab.report run=milliomos
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xttslab.commands import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def main(config: DictConfig) -> None:
+    """Write the report of one run and say what it found first."""
+    from omegaconf import OmegaConf
+
+    from xttslab.reporting.analysis import Rules
+    from xttslab.reporting.build import report_run
+
+    plain = OmegaConf.to_container(config, resolve=True)
+    written = report_run(
+        config.run,
+        config.tracking.uri,
+        Rules.of(plain["rules"]),
+        plain["gates"],
+        Path(config.out) if config.out else None,
+    )
+    for advice in written.analysis.advice[:3]:
+        print(f"advice     {advice.what} ({advice.because})")
+    print(f"report     {written.html}")
+
+
+if __name__ == "__main__":
+    launch(main, "report")

@@ -1,0 +1,45 @@
+"""A template's name and what it shows in, one self-contained page or Markdown file out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from xttslab.reporting.scores import Mark
+
+
+def render(template: str, content: Mapping[str, Any]) -> str:
+    """The filled-in template of `assets/pages/`; text is escaped in HTML, not in Markdown."""
+    environment = Environment(
+        loader=PackageLoader("xttslab", "assets/pages"),
+        autoescape=select_autoescape(["html.j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters |= {"nats": _nats, "mark": _mark}
+    return environment.get_template(template).render(content)
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a page whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def _nats(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _mark(mark: Mark | None) -> str:
+    if mark is None:
+        return "not measured"
+    between = f" ({mark.interval.low:.1f} to {mark.interval.high:.1f})" if mark.interval else ""
+    votes = f", {mark.count} votes" if mark.count is not None else ""
+    return f"{mark.value:.1f}{between}{votes}"

@@ -1,0 +1,148 @@
+"""An analysis in, everything the report's templates show out, as plain texts and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from xttslab.reporting.analysis import Analysis, Rules
+from xttslab.reporting.findings import NOT_MEASURED
+from xttslab.reporting.pictures import run_charts
+from xttslab.reporting.record import TEXT_WEIGHT, RunData
+from xttslab.reporting.samples import sample_groups
+from xttslab.reporting.scores import TITLES
+
+
+def report_content(analysis: Analysis, rules: Rules) -> dict[str, Any]:
+    """What `report.html.j2` and `report.md.j2` need, in the order of the report."""
+    run, found = analysis.run, analysis.findings
+    gap = rules.findings.moderate_gap, rules.findings.severe_gap
+    clips = rules.advice.category_clips, rules.advice.category_enough
+    return {
+        "title": f"Analysis of {run.name}",
+        "facts": run_facts(run),
+        "short": _in_short(analysis),
+        "missing": analysis.missing,
+        "rows": analysis.rows,
+        "best_epoch": found.choice.epoch,
+        "meanings": analysis.meanings,
+        "text_weight": run.number("loss.text_weight") or TEXT_WEIGHT,
+        "gap": found.gap,
+        "gap_verdict": found.gap_verdict,
+        "thresholds": f"below {gap[0]} is good, above {gap[1]} is memorised",
+        "charts": run_charts(analysis),
+        "checkpoint": _checkpoint(analysis),
+        "overfitting": _overfitting(analysis),
+        "instability": _instability(analysis),
+        "trend": _trend(analysis),
+        "aspects": list(TITLES.items()),
+        "scores": analysis.scores,
+        "samples": sample_groups(run, analysis.scores, found.choice.epoch),
+        "language": run.params.get("dataset.language", "hu"),
+        "categories": _categories(run, rules),
+        "category_target": f"target {clips[0]} to {clips[1]}",
+        "most": max(run.categories.values(), default=1),
+        "assumed": sum(clip.assumed for clip in run.clips),
+        "gates": analysis.gates,
+        "advice": analysis.advice,
+        "imported": [v for k, v in sorted(run.tags.items()) if k.startswith("imported.")],
+    }
+
+
+def run_facts(run: RunData) -> list[tuple[str, str]]:
+    """Name and value of what the run is and was made with; only what is known."""
+    profile = run.profile
+    data = f"{profile['clips']:g} clips, {profile['minutes']:.1f} min" if len(profile) > 1 else ""
+    known = {
+        "model": run.tags.get("model"),
+        "data": ", ".join(filter(None, (run.tags.get("dataset"), data))),
+        "epochs": str(run.epochs) if run.epochs is not None else None,
+        "epochs with earlier runs": run.tags.get("epochs_total"),
+        "continued from": run.tags.get("init_from_name"),
+        "learning rate": run.params.get("optim.lr"),
+        "schedule": run.params.get("scheduler._target_", "").rpartition(".")[2],
+        "batch": run.params.get("batch.clips"),
+        "accumulation": run.params.get("trainer.accumulate_grad_batches"),
+        "clipping": run.params.get("trainer.gradient_clip_val"),
+        "seed": run.params.get("seed"),
+        "commit": run.tags.get("git_commit") or run.tags.get("mlflow.source.git.commit"),
+        "status": run.status,
+    }
+    return [(name, value) for name, value in known.items() if value]
+
+
+def _in_short(analysis: Analysis) -> list[str]:
+    gates = [gate for gate in analysis.gates if gate.level == "minimum"]
+    met = sum(gate.status == "met" for gate in gates)
+    unknown = sum(gate.status == NOT_MEASURED for gate in gates)
+    lines = [_checkpoint(analysis)]
+    if gates:
+        lines.append(f"Minimum gates met: {met} of {len(gates)}, {unknown} not measured.")
+    if analysis.advice:
+        first = analysis.advice[0]
+        lines.append(f"Most pressing: {first.what} Because {first.because}.")
+    return lines
+
+
+def _checkpoint(analysis: Analysis) -> str:
+    choice = analysis.findings.choice
+    if choice.epoch is None:
+        return f"No checkpoint can be named: {choice.reason}."
+    if choice.epoch == 0:
+        return f"Training did not help: no epoch beats the model before it ({choice.reason})."
+    return f"Use the checkpoint of epoch {choice.epoch}: {choice.reason}."
+
+
+def _overfitting(analysis: Analysis) -> str:
+    found = analysis.findings
+    rise = found.overfitting
+    if rise:
+        return (
+            f"Overfitting after epoch {rise.low_epoch}: {found.held_out.name} rose from "
+            f"{rise.low:.3f} to {rise.high:.3f} at epoch {rise.high_epoch} while the training "
+            "loss fell."
+        )
+    if len(found.held_out.points) < 2:
+        return f"Overfitting: {NOT_MEASURED} (it takes a held-out curve)."
+    return "No overfitting: the held-out loss does not rise while the training loss falls."
+
+
+def _instability(analysis: Analysis) -> str:
+    found = analysis.findings
+    rise = found.instability
+    if rise:
+        return (
+            f"Training became unstable: {found.train.name} rose from {rise.low:.3f} at epoch "
+            f"{rise.low_epoch} to {rise.high:.3f} at epoch {rise.high_epoch}, losing "
+            f"{rise.share_lost:.0%} of what it had gained."
+        )
+    if len(found.train.points) < 2:
+        return f"Instability: {NOT_MEASURED} (it takes a training curve)."
+    spikes = f" Single spikes at epoch {', '.join(map(str, found.spikes))}." if found.spikes else ""
+    return f"No instability: the training loss does not rise for good.{spikes}"
+
+
+def _trend(analysis: Analysis) -> str:
+    trend, name = analysis.findings.trend, analysis.findings.held_out.name
+    if trend is None:
+        return f"Whether more epochs would help: {NOT_MEASURED} (too few evaluations)."
+    if trend.falling:
+        return (
+            f"{name} still falls by {-trend.slope:.4f} nats an epoch; going on is worth it until "
+            f"about epoch {trend.worth_until}."
+        )
+    return f"{name} no longer falls ({trend.slope:+.4f} nats an epoch): more epochs will not help."
+
+
+def _categories(run: RunData, rules: Rules) -> Sequence[tuple[str, int, str]]:
+    few, enough = rules.advice.category_clips, rules.advice.category_enough
+    return [
+        (name, count, _amount(count, few, enough))
+        for name, count in sorted(run.categories.items(), key=lambda entry: -entry[1])
+    ]
+
+
+def _amount(count: int, few: int, enough: int) -> str:
+    if count < few:
+        return f"{few - count} too few"
+    return "enough" if count <= enough else "plenty"

@@ -1,0 +1,81 @@
+"""A run's spoken samples in, the groups of clips that a page plays out, audio included."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from xttslab.evaluation.scorecard import ClipScore
+from xttslab.reporting.record import RunData
+from xttslab.reporting.scores import Scores
+from xttslab.reporting.sound import data_uri
+
+_SAMPLE = re.compile(r"samples/epoch_(\d+)/(\d+_([a-z0-9_-]+))\.wav")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A clip to hear: `audio` is a data URI, empty where the file is gone."""
+
+    name: str
+    category: str
+    text: str
+    reason: str
+    audio: str
+
+
+def sample_groups(
+    run: RunData, scores: Scores, epoch: int | None
+) -> list[tuple[str, list[Sample]]]:
+    """Best and worst scored clips; without scores the samples nearest to the best epoch."""
+    if scores.best:
+        best = [_scored(run, clip, clip.good) for clip in scores.best]
+        worst = [_scored(run, clip, clip.bad) for clip in scores.worst]
+        return [("Best", best), ("Worst", worst)]
+    spoken = spoken_samples(run)
+    if not spoken:
+        return []
+    nearest = min(spoken, key=lambda e: (abs(e - (max(spoken) if epoch is None else epoch)), e))
+    texts = sentence_texts(run)
+    clips = [
+        Sample(name, category, texts.get(name, ""), "", data_uri(path))
+        for name, category, path in spoken[nearest]
+    ]
+    return [(f"Epoch {nearest}, not scored", clips)]
+
+
+def spoken_samples(run: RunData) -> dict[int, list[tuple[str, str, Path]]]:
+    """Epoch → (name, category, file) of the samples spoken in training."""
+    found: dict[int, list[tuple[str, str, Path]]] = {}
+    for artifact, path in sorted(run.files.items()):
+        if match := _SAMPLE.fullmatch(artifact):
+            found.setdefault(int(match[1]), []).append((match[2], match[3], path))
+    return found
+
+
+def sentence_texts(run: RunData) -> dict[str, str]:
+    """Sample name (`03_greeting`) → what it says, from the run's configuration."""
+    import yaml
+
+    path = run.files.get("config/config.yaml")
+    if path is None:
+        return {}
+    config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    sentences = (config.get("samples") or {}).get("sentences") or []
+    return {f"{n:02d}_{entry['category']}": entry["text"] for n, entry in enumerate(sentences, 1)}
+
+
+def clip_file(run: RunData, name: str) -> Path | None:
+    """The recording of a scored clip: an artifact whose path ends with its name."""
+    wanted = tuple(f"{name}{ending}" for ending in ("", ".wav", ".flac"))
+    for artifact, path in run.files.items():
+        if any(artifact == one or artifact.endswith(f"/{one}") for one in wanted):
+            return path
+    return None
+
+
+def _scored(run: RunData, clip: ClipScore, reason: str) -> Sample:
+    mark = f"{clip.mark:.1f} of 10: " if clip.mark is not None else ""
+    audio = data_uri(clip_file(run, clip.name))
+    return Sample(clip.name, clip.category, clip.text, f"{mark}{reason}", audio)
