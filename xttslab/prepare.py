@@ -32,13 +32,12 @@ def main(config: DictConfig) -> None:
 
     folder = Folder.named(Path(config.data_dir), config.name)
     source = locate(config.source, folder.path)
-    hungarian = config.language == "hu"  # what the rules for categories are written for
+    # The rules for categories are written for Hungarian.
+    proposes = config.propose_categories and config.language == "hu"
     plan = Plan(
         recipe=instantiate(config.recipe, voices=_voices(config.voices)),
         checks=instantiate(config.checks, _convert_="all"),
-        proposer=instantiate(config.categories)
-        if config.propose_categories and hungarian
-        else None,
+        proposer=instantiate(config.categories) if proposes else None,
         recogniser=instantiate(config.transcripts) if config.transcripts.model else None,
         check_texts=config.check_texts,
         language=config.language,
