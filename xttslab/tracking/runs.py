@@ -73,8 +73,8 @@ def find_run(reference: str, uri: str = DEFAULT_URI, model: str | None = None) -
     if _RUN_ID.fullmatch(reference):
         found = store.search(f"attributes.run_id = '{reference}'")
     else:
-        quoted = reference.replace("'", "\\'")
-        found = store.search(f"attributes.run_name = '{quoted}'")
+        quote = '"' if "'" in reference else "'"  # MLflow's filters know no escapes
+        found = store.search(f"attributes.run_name = {quote}{reference}{quote}")
     if not found:
         raise UserError(
             f"run {reference!r} is not in {store.shown} and names no checkpoint or run folder; "

@@ -1,0 +1,107 @@
+import pytest
+
+from xttslab.errors import UserError
+from xttslab.tracking.client import URI_VARIABLE
+from xttslab.tracking.runs import find_run
+from xttslab.tracking.store import RunTracker
+
+
+def track(root, uri, name, status="FINISHED", **tags):
+    run_dir = root / "outputs" / name
+    (run_dir / "checkpoints").mkdir(parents=True)
+    checkpoint = run_dir / "checkpoints" / "best.safetensors"
+    checkpoint.write_bytes(b"weights")
+    tracker = RunTracker.start(run_dir, name, uri=uri)
+    tracker.log_params({"optim.lr": 3e-6})
+    for epoch, value in enumerate((5.0, 4.0, 4.5)):
+        tracker.log_metrics({"eval/mel_ce": value}, epoch)
+    tracker.set_tags({"run_dir": run_dir, "checkpoint": checkpoint} | {"model": "xtts_mini"} | tags)
+    assert tracker.finish(status)
+    return tracker.run_id, run_dir, checkpoint
+
+
+def test_a_run_is_found_by_every_name_it_has(tmp_path, uri):
+    run_id, run_dir, checkpoint = track(tmp_path, uri, "első próba's", dataset="milliomos")
+    by_id = find_run(run_id, uri)
+    assert (by_id.run_id, by_id.name, by_id.status) == (run_id, "első próba's", "FINISHED")
+    assert (by_id.run_dir, by_id.checkpoint) == (run_dir, checkpoint)
+    assert by_id.params == {"optim.lr": "3e-06"}
+    assert by_id.metrics == {"eval/mel_ce": 4.5}
+    assert by_id.history("eval/mel_ce") == {0: 5.0, 1: 4.0, 2: 4.5}
+    assert by_id.history("no such metric") == {}
+    assert find_run("első próba's", uri) == by_id
+    for path in (run_dir, run_dir / "checkpoints", checkpoint):
+        on_disk = find_run(str(path), "http://127.0.0.1:9")  # needs no store
+        assert (on_disk.run_id, on_disk.name) == (run_id, by_id.name)
+        assert (on_disk.run_dir, on_disk.checkpoint) == (run_dir, checkpoint)
+        assert on_disk.history("eval/mel_ce") == {0: 5.0, 1: 4.0, 2: 4.5}
+        assert on_disk.params == by_id.params
+
+
+def test_the_newest_of_a_name_is_meant(tmp_path, uri):
+    track(tmp_path / "a", uri, "same")
+    newer, *_ = track(tmp_path / "b", uri, "same")
+    assert find_run("same", uri).run_id == newer
+
+
+def test_file_of_no_run_is_a_record_of_itself(tmp_path):
+    path = tmp_path / "model.pth"
+    path.write_bytes(b"x")
+    record = find_run(str(path))
+    assert (record.run_id, record.name, record.checkpoint) == ("", "model", path)
+    assert record.history("eval/mel_ce") == {}
+
+
+def test_moved_run_folder_still_gives_its_checkpoint(tmp_path, uri):
+    _, run_dir, _ = track(tmp_path, uri, "run")
+    moved = tmp_path / "moved"
+    run_dir.rename(moved)
+    assert find_run(str(moved), uri).checkpoint == moved / "checkpoints" / "best.safetensors"
+    assert find_run("run", uri).checkpoint is None
+
+
+def test_best_is_the_lowest_of_those_that_watched_the_same(tmp_path, uri, caplog):
+    on = {"dataset": "milliomos"}
+    track(tmp_path, uri, "other_monitor", monitor="eval/total", best_value=0.1, **on)
+    track(tmp_path, uri, "other_data", dataset="blikk", monitor="eval/mel_ce", best_value=1.0)
+    track(
+        tmp_path, uri, "other_model", monitor="eval/mel_ce", best_value=2.0, **on | {"model": "x"}
+    )
+    track(tmp_path, uri, "failed", "FAILED", monitor="eval/mel_ce", best_value=2.5, **on)
+    *_, gone = track(tmp_path, uri, "gone", monitor="eval/mel_ce", best_value=3.0, **on)
+    track(tmp_path, uri, "good", monitor="eval/mel_ce", best_value=3.5, **on)
+    track(tmp_path, uri, "worse", monitor="eval/mel_ce", best_value=4.0, **on)
+    track(tmp_path, uri, "no_value", monitor="eval/mel_ce", **on)
+    gone.unlink()
+    assert find_run("best:milliomos", uri, model="xtts_mini").name == "good"
+    assert "run gone is better than good, but its checkpoint is not on this disk" in caplog.text
+    assert find_run("best:milliomos", uri).name == "other_model"
+    assert find_run("best:blikk", uri).name == "other_data"
+    with pytest.raises(UserError, match=r"on data set 'combined' .*there are runs on: blikk, mill"):
+        find_run("best:combined", uri)
+
+
+def test_unknown_run_lists_those_there_are(tmp_path, uri):
+    for number in range(10):
+        RunTracker.start(tmp_path / str(number), f"run{number}", uri=uri).finish()
+    with pytest.raises(UserError) as fault:
+        find_run("runn", uri)
+    message = str(fault.value)
+    assert "run 'runn' is not in sqlite:///" in message
+    assert message.endswith("runs there: run0, run1, run2, run3, run4, run5, run6, run7 and 2 more")
+    assert "\n" not in message
+
+
+def test_no_store_yet(tmp_path, monkeypatch):
+    monkeypatch.delenv(URI_VARIABLE, raising=False)
+    with pytest.raises(UserError, match=r"no run yet: .*mlflow.db does not exist; train first"):
+        find_run("x", f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_server_that_does_not_answer(monkeypatch):
+    monkeypatch.setenv(URI_VARIABLE, "http://anna:titok@127.0.0.1:9")
+    with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9 does not answer") as fault:
+        find_run("x")
+    assert "Connection refused" in str(fault.value)
+    assert "titok" not in str(fault.value)
