@@ -6,14 +6,12 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.callbacks import EarlyStopping, RichProgressBar
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
@@ -23,11 +21,12 @@ from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
 from xttslab.errors import UserError
 from xttslab.model.adapters import add_lora
 from xttslab.model.base import Base, build_base, load_codec
-from xttslab.tracking.protocol import NullTracker, Tracker
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.protocol import Tracker
+from xttslab.training.announcing import plain, start_tracking
 from xttslab.training.keeping import LAST, RunCheckpoints, WholeFiles
 from xttslab.training.module import GptStage
 from xttslab.training.parameters import train_adapters, train_only
+from xttslab.training.preflight import planned, preflight
 from xttslab.training.quiet import quiet_libraries
 from xttslab.training.speaking import SpokenSamples, sample_plan
 from xttslab.training.starting import CODEC, Start, load_start, resolve_start, save_codec
@@ -58,7 +57,7 @@ def train(config: DictConfig) -> float | None:
     )
     start = resolve_start(config.init_from, config.tracking.uri)
     load_start(base, start)
-    tracker = _start_tracking(config, run_dir, corpus, start)
+    tracker = start_tracking(config, run_dir, corpus, start)
     try:
         _settle_codec(base, corpus, run_dir, start)
         best = _fit(config, base, corpus, start, tracker, run_dir, resume_from)
@@ -88,11 +87,6 @@ def run_name(config: DictConfig) -> str:
     made = f"{config.dataset.name}_{config.model.name}_{uuid.uuid4().hex[:6]}"
     os.environ[RUN_NAME] = made
     return made
-
-
-def plain(node: DictConfig) -> dict[str, Any]:
-    """A configuration node as plain dictionaries and lists, resolved."""
-    return OmegaConf.to_container(node, resolve=True)
 
 
 def _resume_point(run_dir: Path, resume: bool) -> Path | None:
@@ -133,6 +127,8 @@ def _fit(
 ) -> float | None:
     _choose_trained(config, base)
     data = _build_data(config, base, corpus)
+    tracker.log_metrics(data.code_statistics(), step=0)
+    tracker.log_params({f"share.{name}": share for name, share in data.shares().items()})
     stage = _build_stage(config, base, data)
     keeper = RunCheckpoints(
         run_dir / "checkpoints",
@@ -140,6 +136,8 @@ def _fit(
         origin=str(start.checkpoint or ""),
     )
     trainer = _build_trainer(config, base, data, tracker, keeper, run_dir)
+    if trainer.is_global_zero:
+        preflight(stage, data, trainer, run_dir, **planned(config))
     if resume_from is None:
         trainer.validate(stage, data, verbose=False)
     trainer.fit(stage, data, ckpt_path=resume_from, weights_only=True)
@@ -232,55 +230,6 @@ def precision(configured: str) -> str:
     if not torch.cuda.is_available():
         return "32-true"
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-
-
-def _start_tracking(config: DictConfig, run_dir: Path, corpus: Corpus, start: Start) -> Tracker:
-    if int(os.environ.get("LOCAL_RANK", 0)) or int(os.environ.get("RANK", 0)):
-        return NullTracker()
-    tracker = RunTracker.start(
-        run_dir,
-        run_dir.name,
-        config.tracking.experiment,
-        config.tracking.uri,
-        tags=_tags(config, corpus, start, run_dir),
-        resume=config.resume,
-    )
-    written = OmegaConf.to_yaml(config, resolve=True)
-    (run_dir / "config.yaml").write_text(written, encoding="utf-8")
-    tracker.log_text(written, "config/config.yaml")
-    tracker.log_params(flat(plain(config)))
-    minutes = sum(corpus.seconds) / 60
-    profile = {"clips": len(corpus.clips), "minutes": round(minutes, 2)}
-    source = ", ".join(map(str, config.dataset.sources.values()))
-    tracker.log_dataset(corpus.name, corpus.fingerprint, source, profile=profile)
-    for folder in config.dataset.sources.values():
-        for name in ("metadata.csv", "rejected.csv", "dataset.yaml"):
-            if (Path(folder) / name).is_file():
-                tracker.log_artifact(Path(folder) / name, f"data/{Path(folder).name}")
-    return tracker
-
-
-def _tags(config: DictConfig, corpus: Corpus, start: Start, run_dir: Path) -> dict[str, str]:
-    tags = {
-        "dataset": corpus.name,
-        "model": config.model.name,
-        "stage": config.stage.name,
-        "dataset_fingerprint": corpus.fingerprint,
-        "monitor": config.checkpoint.monitor,
-        "run_dir": str(run_dir),
-    }
-    if start.run_id:
-        tags |= {"init_from_run": start.run_id, "init_from_name": start.run_name}
-    return tags
-
-
-def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dictionaries as one with dotted names; lists stay values."""
-    found: dict[str, Any] = {}
-    for key, value in node.items():
-        name = f"{prefix}{key}"
-        found |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
-    return found
 
 
 def _conclude(

@@ -33,6 +33,10 @@ def print_summary(run_dir: Path, keeper: RunCheckpoints) -> int:
             table.add_row(name, *(_shown(row.get(name)) for row in picked))
     console = Console()
     console.print(table)
+    guess = rows[0].get("codes/unigram_entropy")
+    if guess:
+        used = round(rows[0]["codes/in_use"])
+        console.print(f"{used} audio codes in use; guessing by their frequency costs {guess:.4f}")
     if not keeper.best:
         console.print(f"{keeper.monitor} was never a number: no checkpoint was kept")
     for label, what in _next_steps(run_dir, keeper):

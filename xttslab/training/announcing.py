@@ -1,0 +1,97 @@
+"""A run about to begin in, its tracked identity out: parameters, tags, data and consent."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from xttslab.data.corpus import Corpus
+from xttslab.data.datasheet import read_sheet
+from xttslab.tracking.protocol import NullTracker, Tracker
+from xttslab.tracking.store import RunTracker
+from xttslab.training.starting import Start
+
+DATA_FILES = ("metadata.csv", "rejected.csv", "changed.csv", "review.csv", "dataset.yaml")
+
+
+def start_tracking(config: DictConfig, run_dir: Path, corpus: Corpus, start: Start) -> Tracker:
+    """Begin the run in the store, or go on with it; only the first process tracks."""
+    if int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))):
+        return NullTracker()
+    tracker = RunTracker.start(
+        run_dir,
+        run_dir.name,
+        config.tracking.experiment,
+        config.tracking.uri,
+        tags=_tags(config, corpus, start, run_dir),
+        resume=config.resume,
+    )
+    written = OmegaConf.to_yaml(config, resolve=True)
+    (run_dir / "config.yaml").write_text(written, encoding="utf-8")
+    tracker.log_text(written, "config/config.yaml")
+    tracker.log_params(flat(plain(config)))
+    _log_data(config, corpus, tracker)
+    return tracker
+
+
+def plain(node: DictConfig) -> dict[str, Any]:
+    """A configuration node as plain dictionaries and lists, resolved."""
+    return OmegaConf.to_container(node, resolve=True)
+
+
+def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one with dotted names; lists stay values."""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        name = f"{prefix}{key}"
+        found |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return found
+
+
+def _log_data(config: DictConfig, corpus: Corpus, tracker: Tracker) -> None:
+    profile = {"clips": len(corpus.clips), "minutes": round(sum(corpus.seconds) / 60, 2)}
+    folders = [Path(folder) for folder in config.dataset.sources.values()]
+    tracker.log_dataset(
+        corpus.name, corpus.fingerprint, ", ".join(map(str, folders)), profile=profile
+    )
+    for folder in folders:
+        for name in DATA_FILES:
+            if (folder / name).is_file():
+                tracker.log_artifact(folder / name, f"data/{folder.name}")
+        sheet = read_sheet(folder)
+        tracker.set_tags({f"licence.{folder.name}": sheet.licence or "unknown"})
+        if warning := sheet.warning():
+            _warn(warning)
+    if corpus.rejected:
+        _warn(f"{len(corpus.rejected)} clips are not used; the first: {_told(corpus)}")
+        lines = [f"{r.audio_file}|{r.reason}|{r.value}" for r in corpus.rejected]
+        table = "\n".join(["audio_file|reason|value", *lines, ""])
+        tracker.log_text(table, "data/rejected_at_training.csv")
+
+
+def _told(corpus: Corpus) -> str:
+    first = corpus.rejected[0]
+    return f"{first.audio_file}: {first.reason} ({first.value})"
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def _tags(config: DictConfig, corpus: Corpus, start: Start, run_dir: Path) -> dict[str, str]:
+    tags = {
+        "dataset": corpus.name,
+        "model": config.model.name,
+        "stage": config.stage.name,
+        "dataset_fingerprint": corpus.fingerprint,
+        "monitor": config.checkpoint.monitor,
+        "run_dir": str(run_dir),
+    }
+    if start.run_id:
+        tags |= {"init_from_run": start.run_id, "init_from_name": start.run_name}
+    return tags
