@@ -26,7 +26,7 @@ demo: setup ## the whole job on the packaged demo voice: prepare, train, continu
 	$(PY) -m xttslab.train experiment=demo_combined
 
 test: setup ## every test
-	.venv/bin/pytest
+	.venv/bin/pytest --numprocesses auto
 
 lint: setup ## style and formatting
 	.venv/bin/ruff check .
