@@ -1,0 +1,67 @@
+"""The stages of a measurement in; their results, seconds and missing predictors out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from time import perf_counter
+from typing import TypeVar
+
+from rich.progress import Progress, TaskID
+
+from xttslab.evaluation.predictors import PredictorMissing
+
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+
+
+class Bench(AbstractContextManager["Bench"]):
+    """Runs the stages: shows their progress, times them, notes which predictors are missing."""
+
+    def __init__(self, progress: bool, clips: int) -> None:
+        self.seconds: dict[str, float] = {}
+        self.missing: dict[str, str] = {}
+        self._bars = Progress(disable=not progress, transient=True)
+        self._clips = clips
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Bench:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def run(self, stage: str, measures: Sequence[str], work: Callable[[], Result]) -> Result | None:
+        """Do one stage; a missing predictor is noted for its measures and gives None."""
+        self._task = self._bars.add_task(stage, total=self._clips)
+        begun = perf_counter()
+        try:
+            return work()
+        except PredictorMissing as fault:
+            self.missing |= dict.fromkeys(measures, str(fault))
+            return None
+        finally:
+            self.seconds[stage] = perf_counter() - begun
+            self._bars.update(self._task, completed=self._clips)
+
+    def each(
+        self,
+        stage: str,
+        measures: Sequence[str],
+        items: Sequence[Item],
+        work: Callable[[Item], Result],
+    ) -> list[Result | None]:
+        """Do one stage clip by clip; a missing predictor gives None for all of them."""
+        found = self.run(stage, measures, lambda: [work(item) for item in self._advancing(items)])
+        return [None] * len(items) if found is None else list(found)
+
+    def advance(self, clips: int) -> None:
+        """Say that so many clips more are done in the stage that runs."""
+        if self._task is not None:
+            self._bars.advance(self._task, clips)
+
+    def _advancing(self, items: Sequence[Item]) -> Iterator[Item]:
+        for item in items:
+            yield item
+            self.advance(1)

@@ -1,0 +1,140 @@
+"""Measured and marked clips in, the scorecard with its words out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from xttslab.evaluation.emotion import RealProsody
+from xttslab.evaluation.intervals import Interval, interval
+from xttslab.evaluation.marking import Marked
+from xttslab.evaluation.marks import HIGHEST, to_mark
+from xttslab.evaluation.measuring import Measured
+from xttslab.evaluation.reasons import Evidence, bad_points, good_points
+from xttslab.evaluation.scorecard import AspectScore, ClipScore, Scorecard
+from xttslab.evaluation.settings import ASPECTS, Scoring
+
+
+def make_card(
+    measured: Measured,
+    marked: Mapping[str, Marked],
+    features: np.ndarray,
+    no_emotion: str,
+    real: RealProsody,
+    scoring: Scoring,
+) -> Scorecard:
+    """Put the card together. `features` (n, 4) are the clips' centred prosody; `no_emotion` says
+    why categories have no mark for emotion."""
+    weights = {name: scoring.aspects[name].weight for name in marked}
+    clips = tuple(
+        _clip_score(row, measured, marked, weights, features, real, scoring)
+        for row in range(len(measured.clips))
+    )
+    ranked = sorted((clip for clip in clips if clip.mark is not None), key=lambda clip: clip.mark)
+    shown = min(scoring.shown, len(ranked) // 2) or len(ranked[:1])
+    reasons = {**measured.missing, **({"emotion_distance": no_emotion} if no_emotion else {})}
+    return Scorecard(
+        overall=_overall(marked, weights, scoring),
+        overall_by_category=_by_category(marked, weights),
+        aspects={name: _aspect(name, marked.get(name), reasons, scoring) for name in ASPECTS},
+        clips=clips,
+        best=tuple(clip.name for clip in ranked[::-1][:shown]),
+        worst=tuple(clip.name for clip in ranked[:shown]),
+        missing=dict(measured.missing),
+        seconds=dict(measured.seconds),
+        measured_with={"recogniser": scoring.recogniser.model, "language": scoring.language},
+    )
+
+
+def _clip_score(
+    row: int,
+    measured: Measured,
+    marked: Mapping[str, Marked],
+    weights: Mapping[str, float],
+    features: np.ndarray,
+    real: RealProsody,
+    scoring: Scoring,
+) -> ClipScore:
+    clip, heard = measured.clips[row], measured.heard[row]
+    marks = {name: float(to_mark(found.shares[row])) for name, found in marked.items()}
+    marks = {name: mark for name, mark in marks.items() if not np.isnan(mark)}
+    measures = {name: float(column[row]) for name, column in measured.values.items()}
+    measures = {name: value for name, value in measures.items() if not np.isnan(value)}
+    words = heard.text if heard is not None else None
+    mute = bool(measured.mute[row])
+    told = not mute and "emotion" in marks
+    evidence = Evidence(
+        measures=measures,
+        marks={} if mute else marks,
+        behind={name: found.measure for name, found in marked.items()},
+        heard=words,
+        weights=scoring.defects,
+        tone=real.deviation(features[row], clip.category) if told else None,
+        category=clip.category,
+    )
+    return ClipScore(
+        clip.name, clip.text, clip.category, clip.seed, clip.sentence_set, clip.seconds,
+        measures, marks, _mean(marks, weights), words, mute,
+        good_points(evidence), "nothing is to be heard" if mute else bad_points(evidence),
+    )  # fmt: skip
+
+
+def _aspect(
+    name: str, marked: Marked | None, reasons: Mapping[str, str], scoring: Scoring
+) -> AspectScore:
+    rule = scoring.aspects[name]
+    if marked is None:
+        why = [reasons[measure] for measure in rule.measures if measure in reasons]
+        return AspectScore(
+            name, None, {}, rule.measures[0], None, None, None, rule.rests_on, rule.people, {},
+            missing="; ".join(dict.fromkeys(why)) or "no clip has what it is measured from",
+        )  # fmt: skip
+    found = interval(marked.share, marked.draws, scoring.confidence)
+    notes = [
+        f"{m}: {reasons[m]}" for m in rule.measures if m in reasons and m != "emotion_distance"
+    ]
+    return AspectScore(
+        aspect=name,
+        mark=_in_marks(found),
+        by_category={key: float(to_mark(share)) for key, share in marked.by_category.items()},
+        measure=marked.measure,
+        value=marked.value,
+        floor=marked.floor,
+        ceiling=marked.ceiling,
+        rests_on=rule.rests_on,
+        people=rule.people,
+        details=dict(marked.details),
+        notes=(*marked.notes, *notes),
+    )
+
+
+def _overall(
+    marked: Mapping[str, Marked], weights: Mapping[str, float], scoring: Scoring
+) -> Interval | None:
+    """Weighted mean of the aspects that were measured, each cut off at 10 first."""
+    if not marked:
+        return None
+    share = _mean({name: min(found.share, 1.0) for name, found in marked.items()}, weights)
+    parts = np.stack([weights[name] * np.clip(m.draws, 0, 1) for name, m in marked.items()])
+    draws = parts.sum(axis=0) / sum(weights[name] for name in marked)
+    return _in_marks(interval(share, draws, scoring.confidence))
+
+
+def _by_category(marked: Mapping[str, Marked], weights: Mapping[str, float]) -> dict[str, float]:
+    tables: dict[str, dict[str, float]] = {}
+    for aspect, found in marked.items():
+        for category, share in found.by_category.items():
+            tables.setdefault(category, {})[aspect] = float(to_mark(share))
+    return {category: _mean(marks, weights) for category, marks in tables.items()}
+
+
+def _mean(marks: Mapping[str, float], weights: Mapping[str, float]) -> float | None:
+    total = sum(weights[name] for name in marks)
+    return sum(weights[name] * mark for name, mark in marks.items()) / total if total else None
+
+
+def _in_marks(share: Interval) -> Interval:
+    """Shares as marks, 0 to 10."""
+    low, high = np.clip((share.low, share.high), 0, 1)
+    return Interval(float(to_mark(share.value)), float(HIGHEST * low), float(HIGHEST * high))

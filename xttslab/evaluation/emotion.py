@@ -1,0 +1,142 @@
+"""Prosody of spoken and of real clips, by category, in; distances between them out.
+
+Does *tension* sound like tension? The four distributions of a category (pitch, its range, energy,
+speaking rate) are compared with those of its real clips: the mean of the four Wasserstein-1
+distances, each in units of the feature's spread within one category. That number means something
+only between two others of the same kind: what real clips of the same category are away from each
+other (the ceiling), and what clips of other categories are away from it (the floor).
+
+Energy counts relative to the mean of its set, since one system may be louder than another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import wasserstein_distance
+
+from xttslab.evaluation.prosody import FEATURES, Prosody
+
+FEWEST_REAL = 4  # real clips of a category: two halves of two
+_DRAWS = 40
+_JUST_NOTICEABLE = np.array([0.5, 1.0, 1.0, 0.3])  # least unit of each feature: st, st, dB, 1/s
+_TELLABLE = 0.1  # other categories must be this much farther away than the category's own clips
+
+
+@dataclass(frozen=True)
+class CategoryAnchors:
+    """What a distance to one category is read against; `untellable` says why it cannot be."""
+
+    floor: float  # clips of the other categories
+    ceiling: float  # the category's own real clips
+    untellable: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class RealProsody:
+    """The real clips of a speaker: per category their features (m, 4), and each feature's unit."""
+
+    categories: Mapping[str, np.ndarray]
+    unit: np.ndarray
+
+    @classmethod
+    def of(cls, clips: Sequence[tuple[str, Prosody]]) -> RealProsody:
+        """From (category, prosody) of every real clip; clips without a category are left out."""
+        centred = centre([prosody for _, prosody in clips])
+        names = [category for category, _ in clips]
+        groups = {
+            name: centred[[i for i, other in enumerate(names) if other == name]]
+            for name in sorted(set(names) - {""})
+        }
+        return cls(groups, _unit(list(groups.values())))
+
+    def distance(
+        self, features: np.ndarray, category: str, weights: np.ndarray | None = None
+    ) -> float:
+        """Distance of centred clips (n, 4), each counted `weights` (n,) times, to the real clips
+        of `category`; NaN where nothing can be compared."""
+        return _distance(features, self.categories[category], self.unit, weights)
+
+    def own_distances(self, category: str) -> np.ndarray:
+        """Distance of each real clip of `category` (m,) to the others of it."""
+        own = self.categories[category]
+        rest = [np.delete(own, row, axis=0) for row in range(len(own))]
+        return np.array([_distance(own[[i]], rest[i], self.unit) for i in range(len(own))])
+
+    def deviation(self, features: np.ndarray, category: str) -> tuple[str, float]:
+        """The feature in which one clip (4,) differs most from the category's median, and by how
+        much in that feature's own unit."""
+        difference = features - np.nanmedian(self.categories[category], axis=0)
+        worst = int(np.nanargmax(np.abs(difference / self.unit)))
+        return FEATURES[worst], float(difference[worst])
+
+    def anchors(self, category: str, clips: int) -> CategoryAnchors:
+        """Floor and ceiling for `clips` clips of `category`.
+
+        Small sets lie farther from everything by chance, so both are averaged over random sets of
+        as many real clips (at most half of the category's), measured against the remaining ones.
+        """
+        own = self.categories.get(category, np.zeros((0, len(FEATURES))))
+        others = [part for name, part in self.categories.items() if name != category]
+        if len(own) < FEWEST_REAL:
+            reason = f"{len(own)} real clips of {category}; at least {FEWEST_REAL} are needed"
+            return CategoryAnchors(np.nan, np.nan, reason)
+        if not others:
+            return CategoryAnchors(np.nan, np.nan, "there is no second category to tell it from")
+        size = max(1, min(clips, len(own) // 2))
+        random = np.random.default_rng(0)
+        pairs = [self._draw(own, others, size, random) for _ in range(_DRAWS)]
+        near, far = np.mean(pairs, axis=0)
+        reason = "" if far - near > _TELLABLE else _untellable(category)
+        return CategoryAnchors(float(far), float(near), reason)
+
+    def _draw(
+        self, own: np.ndarray, others: Sequence[np.ndarray], size: int, random: np.random.Generator
+    ) -> tuple[float, float]:
+        """Distance of one random own and of one random foreign set to the rest of `own`."""
+        order = random.permutation(len(own))
+        rest = own[order[size:]]
+        far = [
+            _distance(part[random.permutation(len(part))[:size]], rest, self.unit)
+            for part in others
+        ]
+        return _distance(own[order[:size]], rest, self.unit), float(np.mean(far))
+
+
+def centre(clips: Sequence[Prosody]) -> np.ndarray:
+    """Features (n, 4) of the clips of one set, energy relative to the set's mean."""
+    if not clips:
+        return np.zeros((0, len(FEATURES)))
+    table = np.stack([clip.features() for clip in clips])
+    table[:, FEATURES.index("energy_db")] -= table[:, FEATURES.index("energy_db")].mean()
+    return table
+
+
+def _unit(groups: Sequence[np.ndarray]) -> np.ndarray:
+    """Spread of each feature within the categories (4,), no less than what can be heard."""
+    deviations = [group - np.nanmean(group, axis=0) for group in groups if len(group) > 1]
+    if not deviations:
+        return _JUST_NOTICEABLE
+    return np.fmax(np.nanstd(np.concatenate(deviations), axis=0), _JUST_NOTICEABLE)
+
+
+def _distance(
+    clips: np.ndarray, real: np.ndarray, unit: np.ndarray, weights: np.ndarray | None = None
+) -> float:
+    """Mean over the features that both sides have; NaN if none."""
+    weights = np.ones(len(clips)) if weights is None else weights
+    parts = []
+    for column in range(len(FEATURES)):
+        ours, theirs = clips[:, column], real[:, column]
+        known = ~np.isnan(ours) & (weights > 0)
+        theirs = theirs[~np.isnan(theirs)]
+        if known.any() and len(theirs):
+            gap = wasserstein_distance(ours[known], theirs, weights[known])
+            parts.append(gap / unit[column])
+    return float(np.mean(parts)) if parts else float("nan")
+
+
+def _untellable(category: str) -> str:
+    return f"real clips of {category} cannot be told from other categories by these numbers"

@@ -1,0 +1,154 @@
+"""Raw measures of a set of clips and what they are read against in; marked aspects out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from xttslab.evaluation.intervals import weighted_means
+from xttslab.evaluation.marks import Anchor, Scale
+
+
+@dataclass(frozen=True, eq=False)
+class Marked:
+    """One aspect of n clips, as shares of the way from floor (0) to ceiling (1).
+
+    shares: of each clip (n,). share: of the whole set. draws: of every bootstrap draw (d,).
+    """
+
+    measure: str
+    shares: np.ndarray
+    share: float
+    draws: np.ndarray
+    by_category: Mapping[str, float]
+    value: float
+    floor: Anchor
+    ceiling: Anchor
+    details: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def with_details(self, details: Mapping[str, float]) -> Marked:
+        """The same with further numbers beside it."""
+        return replace(self, details={**self.details, **details})
+
+
+@dataclass(frozen=True, eq=False)
+class ClipSet:
+    """What marking must know of n clips: their categories and texts, which are mute, and how often
+    each is in every bootstrap draw (d, n)."""
+
+    categories: tuple[str, ...]
+    texts: tuple[str, ...]
+    mute: np.ndarray
+    counts: np.ndarray
+
+    def members(self) -> dict[str, np.ndarray]:
+        """Category → which clips are in it, (n,) of bool; clips without one are in none."""
+        names = np.asarray(self.categories)
+        return {name: names == name for name in dict.fromkeys(self.categories) if name}
+
+
+def mark_means(
+    measure: str, values: np.ndarray, weights: np.ndarray, scale: Scale, clips: ClipSet
+) -> Marked | None:
+    """Mark a measure whose mean over the clips counts; None when no clip has a value.
+
+    A mute clip has share 0: silence must never improve a mean by being absent from it.
+    """
+    if np.isnan(values).all():
+        return None
+    shares = np.where(clips.mute, 0.0, scale.share(values))
+    weights = np.where(clips.mute, np.maximum(weights, weights.mean()), weights)
+
+    def mean(of: np.ndarray, rows: np.ndarray) -> float:
+        known = rows & ~np.isnan(of)
+        return float(np.average(of[known], weights=weights[known])) if known.any() else float("nan")
+
+    everywhere = np.ones(len(values), dtype=bool)
+    parts = {name: mean(shares, rows) for name, rows in clips.members().items()}
+    return Marked(
+        measure=measure,
+        shares=shares,
+        share=mean(shares, everywhere),
+        draws=weighted_means(shares, weights, clips.counts),
+        by_category={name: share for name, share in parts.items() if not np.isnan(share)},
+        value=mean(values, everywhere),
+        floor=scale.floor,
+        ceiling=scale.ceiling,
+    )
+
+
+def mark_spread(
+    aspects: Mapping[str, Marked],
+    real: Mapping[str, np.ndarray],
+    fixed: tuple[float, float],
+    clips: ClipSet,
+) -> Marked | None:
+    """Mark consistency: how much the marks of single clips differ, beside those of real clips.
+
+    The spread is the standard deviation of the clips' marks, averaged over the aspects; `real` has
+    the real clips' shares by aspect. `fixed` is the spread at mark 0, and at mark 10 as long as
+    there are no two real clips. None when no aspect has two marked clips.
+    """
+    tables = {name: 10 * np.clip(found.shares, 0, 1) for name, found in aspects.items()}
+    tables = {name: marks for name, marks in tables.items() if (~np.isnan(marks)).sum() > 1}
+    if not tables:
+        return None
+    own = [_spread(10 * np.clip(real[name], 0, 1)) for name in tables if name in real]
+    ceiling = Anchor(fixed[1], "fixed")
+    if own and not np.isnan(own).all():
+        ceiling = Anchor(min(float(np.nanmean(own)), fixed[0] / 2), "real clips of the speaker")
+    scale = Scale(Anchor(fixed[0], "fixed"), ceiling)
+    value = _mean_spread(tables, None)
+    draws = np.array([_mean_spread(tables, row) for row in clips.counts])
+    parts = {
+        name: _mean_spread(tables, rows.astype(float)) for name, rows in clips.members().items()
+    }
+    shares = np.full(len(clips.categories), np.nan)
+    return Marked(
+        measure="spread",
+        shares=shares,
+        share=float(scale.share(np.array(value))),
+        draws=scale.share(draws),
+        by_category={k: float(scale.share(np.array(v))) for k, v in parts.items() if v == v},
+        value=value,
+        floor=scale.floor,
+        ceiling=scale.ceiling,
+        details=_where_it_spreads(tables, clips),
+    )
+
+
+def _mean_spread(tables: Mapping[str, np.ndarray], weights: np.ndarray | None) -> float:
+    found = [_spread(marks, weights) for marks in tables.values()]
+    known = [spread for spread in found if not np.isnan(spread)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _spread(marks: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Weighted standard deviation with Bessel's correction; NaN for fewer than two marks."""
+    weights = np.ones(len(marks)) if weights is None else weights
+    known = ~np.isnan(marks) & (weights > 0)
+    total = weights[known].sum()
+    if known.sum() < 2 or total < 2:
+        return float("nan")
+    mean = np.average(marks[known], weights=weights[known])
+    square = (weights[known] * (marks[known] - mean) ** 2).sum() / (total - 1)
+    return float(np.sqrt(square))
+
+
+def _where_it_spreads(tables: Mapping[str, np.ndarray], clips: ClipSet) -> dict[str, float]:
+    """Spread of the clips' mean mark between takes of one text, between texts, and between
+    categories; only what there are two of."""
+    mark = np.nanmean(np.stack(list(tables.values())), axis=0)
+    texts = np.asarray(clips.texts)
+    takes = [mark[texts == text] for text in dict.fromkeys(clips.texts) if text]
+    of_takes = [_spread(group) for group in takes if len(group) > 1]
+    means: dict[str, Sequence[float]] = {
+        "between_texts": [float(np.nanmean(group)) for group in takes],
+        "between_categories": [float(np.nanmean(mark[rows])) for rows in clips.members().values()],
+    }
+    found = {name: _spread(np.array(values)) for name, values in means.items()}
+    found["between_takes"] = float(np.nanmean(of_takes)) if of_takes else float("nan")
+    return {name: value for name, value in found.items() if not np.isnan(value)}

@@ -1,0 +1,144 @@
+"""Clips in, every raw measure of every clip out, each stage timed and none of them obligatory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from xttslab.evaluation.acoustics import has_speech
+from xttslab.evaluation.bench import Bench
+from xttslab.evaluation.clips import SpokenClip, at_16k
+from xttslab.evaluation.naturalness import predict_distillmos, predict_dnsmos
+from xttslab.evaluation.pronunciation import Comparison, compare, normalise
+from xttslab.evaluation.prosody import FEATURES, Prosody, describe
+from xttslab.evaluation.recognition import Heard
+from xttslab.evaluation.settings import Scoring
+from xttslab.evaluation.smoothness import Defects, defects_per_second, find_defects
+from xttslab.evaluation.speaker import embed
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Raw measures of a set of n clips; what has no value is NaN or None.
+
+    values: measure → (n,). weights: measure → (n,), how much each clip counts in a mean (1 where a
+    measure is not listed). missing: measure → why no clip has it. seconds: stage → time taken.
+    """
+
+    clips: tuple[SpokenClip, ...]
+    mute: np.ndarray
+    embeddings: np.ndarray | None
+    heard: tuple[Heard | None, ...]
+    prosody: tuple[Prosody | None, ...]
+    values: Mapping[str, np.ndarray]
+    weights: Mapping[str, np.ndarray]
+    missing: Mapping[str, str]
+    seconds: Mapping[str, float]
+
+    def with_values(self, values: Mapping[str, np.ndarray]) -> Measured:
+        """The same with further measures, (n,) each."""
+        return replace(self, values={**values, **self.values})
+
+
+def measure(clips: Sequence[SpokenClip], scoring: Scoring, progress: bool = False) -> Measured:
+    """Take every measure that this machine has a predictor for; `progress` shows bars."""
+    with Bench(progress, len(clips)) as bench:
+        audios = [at_16k(clip) for clip in clips]
+        mute = np.array([not has_speech(audio) for audio in audios], dtype=bool)
+        embeddings = bench.run("speaker", ["speaker_similarity"], lambda: embed(audios))
+        heard = _recognise(clips, audios, scoring, bench)
+        compared = _compare(clips, heard, scoring.language)
+        values = {"cer": _column([row and row.cer for row in compared])}
+        for name, predict in (("distillmos", predict_distillmos), ("dnsmos", predict_dnsmos)):
+            found = bench.each(name, [name], audios, lambda audio, p=predict: float(p([audio])[0]))
+            values[name] = _column(found)
+        prosody = measure_prosody(clips, audios, scoring.language, bench)
+        values |= _prosody_columns(prosody)
+        defects = _defects(clips, audios, compared, bench)
+        values |= _defect_columns(defects, clips, scoring)
+    weights = {
+        "cer": np.array([len(normalise(clip.text, scoring.language)) for clip in clips], float),
+        "defects_per_s": np.array([clip.seconds for clip in clips]),
+    }
+    return Measured(
+        tuple(clips), mute, embeddings, heard, prosody, values, weights, bench.missing,
+        bench.seconds,
+    )  # fmt: skip
+
+
+def measure_prosody(
+    clips: Sequence[SpokenClip], audios: Sequence[np.ndarray], language: str, bench: Bench
+) -> tuple[Prosody | None, ...]:
+    """Prosody of every clip that holds sound."""
+
+    def one(pair: tuple[SpokenClip, np.ndarray]) -> Prosody | None:
+        clip, audio = pair
+        return describe(audio, clip.text, language) if has_speech(audio) else None
+
+    pairs = list(zip(clips, audios, strict=True))
+    return tuple(bench.each("prosody", [*FEATURES, "emotion_distance"], pairs, one))
+
+
+def _recognise(
+    clips: Sequence[SpokenClip], audios: Sequence[np.ndarray], scoring: Scoring, bench: Bench
+) -> tuple[Heard | None, ...]:
+    """Words heard in the clips that have a text; the others need no recognition."""
+    rows = [i for i, clip in enumerate(clips) if normalise(clip.text, scoring.language)]
+    wanted = [audios[i] for i in rows]
+    found = bench.run(
+        "recognition", ["cer"], lambda: scoring.recogniser.transcribe(wanted, bench.advance)
+    )
+    heard: list[Heard | None] = [None] * len(clips)
+    for row, words in zip(rows, found or (), strict=found is not None):
+        heard[row] = words
+    return tuple(heard)
+
+
+def _compare(
+    clips: Sequence[SpokenClip], heard: Sequence[Heard | None], language: str
+) -> list[Comparison | None]:
+    return [
+        compare(words, clip.text, language) if words is not None else None
+        for clip, words in zip(clips, heard, strict=True)
+    ]
+
+
+def _defects(
+    clips: Sequence[SpokenClip],
+    audios: Sequence[np.ndarray],
+    compared: Sequence[Comparison | None],
+    bench: Bench,
+) -> list[Defects | None]:
+    def one(row: int) -> Defects | None:
+        if not has_speech(audios[row]):
+            return None
+        end = compared[row].speech_end if compared[row] else None
+        return find_defects(audios[row], end, clips[row].codes)
+
+    return bench.each("smoothness", ["defects_per_s"], range(len(clips)), one)
+
+
+def _defect_columns(
+    defects: Sequence[Defects | None], clips: Sequence[SpokenClip], scoring: Scoring
+) -> dict[str, np.ndarray]:
+    rates = [
+        found and defects_per_second(found, clip.seconds, scoring.defects)
+        for found, clip in zip(defects, clips, strict=True)
+    ]
+    names = Defects.__dataclass_fields__
+    details = {
+        name: _column([found and asdict(found)[name] for found in defects]) for name in names
+    }
+    return {"defects_per_s": _column(rates), **details}
+
+
+def _prosody_columns(prosody: Sequence[Prosody | None]) -> dict[str, np.ndarray]:
+    return {
+        name: _column([found and getattr(found, name) for found in prosody]) for name in FEATURES
+    }
+
+
+def _column(values: Sequence[float | None]) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values], dtype=float)

@@ -1,0 +1,25 @@
+"""The name of an optional predictor in, the predictor or one clear reason why there is none out."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+
+class PredictorMissing(Exception):
+    """A predictor cannot be used here; the message says why and how to get it.
+
+    A missing predictor makes a mark "not measured"; it never fails a run.
+    """
+
+
+def require(module: str, install: str) -> ModuleType:
+    """Import an optional module; `install` is the command that brings it.
+
+    Raises PredictorMissing when it is not installed or cannot be loaded on this machine.
+    """
+    try:
+        return importlib.import_module(module)
+    except (ImportError, OSError) as fault:  # OSError: a shared library of it is missing
+        reason = str(fault).splitlines()[0]
+        raise PredictorMissing(f"{module} cannot be imported ({reason}); {install}") from fault

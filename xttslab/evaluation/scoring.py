@@ -1,0 +1,152 @@
+"""Spoken clips and real recordings of the speaker in, a scorecard out.
+
+    card = score_clips(clips, references, scoring)
+
+`Scorer` keeps what was measured on the real recordings, for callers that score again and again.
+Nothing here needs a GPU, a network or the model that spoke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from xttslab.errors import UserError
+from xttslab.evaluation.bench import Bench
+from xttslab.evaluation.cards import make_card
+from xttslab.evaluation.clips import SpokenClip, at_16k
+from xttslab.evaluation.intervals import draw_counts
+from xttslab.evaluation.marking import ClipSet, Marked, mark_means, mark_spread
+from xttslab.evaluation.measuring import Measured, measure, measure_prosody
+from xttslab.evaluation.predictors import PredictorMissing
+from xttslab.evaluation.real import RealSpeech, real_prosody
+from xttslab.evaluation.scorecard import Scorecard
+from xttslab.evaluation.settings import Scoring
+from xttslab.evaluation.speaker import embed, own_similarity
+from xttslab.evaluation.toning import mark_emotion, real_shares
+
+_BY_MEANS = ("voice_similarity", "pronunciation", "naturalness", "smoothness")
+
+
+def score_clips(
+    clips: Sequence[SpokenClip],
+    references: Sequence[SpokenClip],
+    scoring: Scoring,
+    others: Sequence[SpokenClip] = (),
+    tone_references: Sequence[SpokenClip] | None = None,
+    progress: bool = True,
+) -> Scorecard:
+    """Score spoken clips beside real ones.
+
+    Args:
+        clips: what was spoken, at least one.
+        references: held-out real clips of the speaker, with texts; the ceilings of all scales.
+        others: clips of other speakers, the floor of voice similarity.
+        tone_references: real clips with categories for the tone, `references` when None. They
+            need no recognition and cost little: give all there are.
+        progress: show a bar for each stage.
+
+    Raises UserError when there is nothing to score, or two clips share a name.
+    """
+    return Scorer(references, scoring, others, tone_references, progress).score(clips)
+
+
+class Scorer:
+    """Scores sets of clips beside the same real recordings, which are measured once.
+
+    The arguments are those of `score_clips`.
+    """
+
+    def __init__(
+        self,
+        references: Sequence[SpokenClip],
+        scoring: Scoring,
+        others: Sequence[SpokenClip] = (),
+        tone_references: Sequence[SpokenClip] | None = None,
+        progress: bool = True,
+    ) -> None:
+        self.scoring, self.progress = scoring, progress
+        measured = measure(references, scoring, progress)
+        prosody = real_prosody(references, measured.prosody)
+        if tone_references is not None:
+            audios = [at_16k(clip) for clip in tone_references]
+            with Bench(progress, len(audios)) as bench:
+                found = measure_prosody(tone_references, audios, scoring.language, bench)
+            prosody = real_prosody(tone_references, found)
+        self.real = RealSpeech(measured, _embedded(others), prosody)
+
+    def score(self, clips: Sequence[SpokenClip]) -> Scorecard:
+        """Measure and mark `clips`; raises UserError for none, or for two of one name."""
+        _check(clips)
+        return self.mark(measure(clips, self.scoring, self.progress))
+
+    def mark(self, measured: Measured) -> Scorecard:
+        """Mark clips that were measured before."""
+        measured = _with_similarity(measured, self.real)
+        clips = _clip_set(measured, self.scoring)
+        aspects = {name: self._mark_means(name, measured, clips) for name in _BY_MEANS}
+        emotion, features, reason = mark_emotion(measured.prosody, self.real.prosody, clips)
+        aspects["emotion"] = emotion
+        found = {name: marked for name, marked in aspects.items() if marked is not None}
+        rule = self.scoring.scales["spread"]
+        spread = mark_spread(found, self._real_shares(found), (rule.floor, rule.ceiling), clips)
+        if spread is not None:
+            found["consistency"] = spread
+        return make_card(measured, found, features, reason, self.real.prosody, self.scoring)
+
+    def _mark_means(self, aspect: str, measured: Measured, clips: ClipSet) -> Marked | None:
+        """Mark an aspect by the first of its measures that was taken; the others are details."""
+        marked: list[Marked] = []
+        for name in self.scoring.aspects[aspect].measures:
+            values = measured.values.get(name, np.full(len(measured.clips), np.nan))
+            weights = measured.weights.get(name, np.ones(len(values)))
+            found = mark_means(name, values, weights, self.real.scale(name, self.scoring), clips)
+            marked += [found] if found else []
+        if not marked:
+            return None
+        first, *rest = marked
+        opinions = {f"mark_by_{other.measure}": 10 * min(other.share, 1.0) for other in rest}
+        return first.with_details(opinions)
+
+    def _real_shares(self, aspects: Mapping[str, Marked]) -> dict[str, np.ndarray]:
+        """Shares of the single real clips by aspect: how much natural speech varies."""
+        shares = {}
+        for name, marked in aspects.items():
+            if name == "emotion":
+                shares[name] = real_shares(self.real.prosody)
+                continue
+            values = self.real.measured.values.get(marked.measure)
+            if marked.measure == "speaker_similarity" and self.real.measured.embeddings is not None:
+                values = own_similarity(self.real.measured.embeddings)
+            if values is not None:
+                shares[name] = self.real.scale(marked.measure, self.scoring).share(values)
+        return shares
+
+
+def _check(clips: Sequence[SpokenClip]) -> None:
+    if not clips:
+        raise UserError("no clip to score; give at least one recording")
+    names = [clip.name for clip in clips]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{len(twice)} clip names come twice, {twice[0]!r} first; rename them")
+
+
+def _embedded(others: Sequence[SpokenClip]) -> np.ndarray | None:
+    try:
+        return embed([at_16k(clip) for clip in others]) if others else None
+    except PredictorMissing:
+        return None  # said once, where the clips themselves are measured
+
+
+def _with_similarity(measured: Measured, real: RealSpeech) -> Measured:
+    if measured.embeddings is None:
+        return measured
+    return measured.with_values({"speaker_similarity": real.similarity(measured.embeddings)})
+
+
+def _clip_set(measured: Measured, scoring: Scoring) -> ClipSet:
+    texts = tuple(clip.text or clip.name for clip in measured.clips)
+    counts = draw_counts(texts, scoring.bootstrap, scoring.seed)
+    return ClipSet(tuple(clip.category for clip in measured.clips), texts, measured.mute, counts)

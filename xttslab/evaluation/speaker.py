@@ -1,0 +1,127 @@
+"""Recordings in, speaker embeddings and their cosines out: does it sound like this person?
+
+The embedding is Resemblyzer's (the GE2E network of Wan et al., "Generalized end-to-end loss for
+speaker verification", 2018; weights inside its package). Its cosine depends on the channel too, so
+it is read only between a floor (other speakers) and a ceiling (the speaker's own clips against each
+other), all processed alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from xttslab.evaluation.clips import RATE
+from xttslab.evaluation.predictors import require
+
+SIZE = 256  # numbers in an embedding
+_INSTALL = "run `pip install webrtcvad-wheels && pip install --no-deps resemblyzer==0.1.4`"
+_BATCH = 64  # windows of 1.6 s in one pass; 100 short sentences need about 300
+
+
+def embed(audios: Sequence[np.ndarray]) -> np.ndarray:
+    """Embed clips of float32 samples at 16 kHz, each of any length.
+
+    Returns float32 (len(audios), 256), rows of norm 1; a clip in which no speech is found is a row
+    of NaN. Raises PredictorMissing when Resemblyzer is not installed.
+    """
+    encoder, tools = _encoder()
+    windows: list[np.ndarray] = []
+    owners: list[int] = []
+    for row, audio in enumerate(audios):
+        found = _windows(audio, encoder, tools)
+        windows += found
+        owners += [row] * len(found)
+    embeddings = np.full((len(audios), SIZE), np.nan, dtype=np.float32)
+    if windows:
+        parts = _forward(encoder, np.stack(windows))
+        for row in set(owners):
+            mean = parts[np.equal(owners, row)].mean(axis=0)
+            embeddings[row] = mean / np.linalg.norm(mean)
+    return embeddings
+
+
+def cosines(clips: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(n, 256) and (m, 256) embeddings to their (n, m) cosines; NaN where either had no speech."""
+    return clips @ others.T
+
+
+def mean_similarity(clips: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Mean cosine of every clip to all reference clips, (n,); NaN where the clip had no speech.
+
+    The mean of pairs, not the cosine to a mean embedding, whose value grows with the number of
+    references and so could not be compared between runs.
+    """
+    heard = references[~np.isnan(references).any(axis=1)]
+    if not len(heard):
+        return np.full(len(clips), np.nan)
+    return cosines(clips, heard).mean(axis=1)
+
+
+def own_similarity(references: np.ndarray) -> np.ndarray:
+    """Mean cosine of every reference clip to the speaker's other clips, (m,): the ceiling.
+
+    NaN where fewer than two reference clips contain speech.
+    """
+    heard = ~np.isnan(references).any(axis=1)
+    ceiling = np.full(len(references), np.nan)
+    if heard.sum() > 1:
+        table = cosines(references[heard], references[heard])
+        ceiling[heard] = (table.sum(axis=1) - np.diag(table)) / (len(table) - 1)
+    return ceiling
+
+
+def voice_drift(audio: np.ndarray, references: np.ndarray, seconds: float = 30.0) -> float:
+    """How far a long recording wanders from its speaker: similarity of its first `seconds` to the
+    references minus that of its last.
+
+    `audio` is float32 (n,) at 16 kHz. 0: it stays; positive: it ends as somebody else. NaN for a
+    recording shorter than twice `seconds` (its ends would overlap), or without speech there.
+    """
+    length = round(seconds * RATE)
+    if len(audio) < 2 * length:
+        return float("nan")
+    first, last = mean_similarity(embed([audio[:length], audio[-length:]]), references)
+    return float(first - last)
+
+
+def _windows(audio: np.ndarray, encoder: Any, tools: Any) -> list[np.ndarray]:
+    """The clip's mel windows (160 frames, 40 bands) of 1.6 s, voice only; none in silence."""
+    if not len(audio) or not np.any(audio):
+        return []
+    voiced = tools.preprocess_wav(audio)
+    if not len(voiced):
+        return []
+    wave_slices, mel_slices = encoder.compute_partial_slices(len(voiced), 1.3, 0.75)
+    padded = np.pad(voiced, (0, max(0, wave_slices[-1].stop - len(voiced))))
+    mel = tools.wav_to_mel_spectrogram(padded)
+    return [mel[part] for part in mel_slices]
+
+
+def _forward(encoder: Any, windows: np.ndarray) -> np.ndarray:
+    """(w, 160, 40) mel windows to (w, 256) embeddings, in batches."""
+    import torch
+
+    with torch.inference_mode():
+        parts = [
+            encoder(torch.from_numpy(windows[start : start + _BATCH])).numpy()
+            for start in range(0, len(windows), _BATCH)
+        ]
+    return np.concatenate(parts)
+
+
+@lru_cache(maxsize=1)
+def _encoder() -> tuple[Any, Any]:
+    """Resemblyzer's network and its audio functions, loaded once per process."""
+    import warnings
+
+    with warnings.catch_warnings():
+        # It imports a renamed scipy module; nothing that its user could act on.
+        warnings.filterwarnings(
+            "ignore", message=".*binary_dilation.*", category=DeprecationWarning
+        )
+        package = require("resemblyzer", _INSTALL)
+    return package.VoiceEncoder("cpu", verbose=False).eval(), package.audio
