@@ -52,7 +52,7 @@ def content(server, experiment):
     return {
         "kind": found.tags,
         "status": run.info.status,
-        "ended": run.info.end_time >= run.info.start_time,
+        "ended": (run.info.end_time or 0) >= run.info.start_time,
         "params": run.data.params,
         "tags": {k: v for k, v in run.data.tags.items() if k not in ("xttslab.key",)},
         "inputs": [(i.dataset.name, i.dataset.digest) for i in run.inputs.dataset_inputs],

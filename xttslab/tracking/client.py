@@ -30,11 +30,12 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # Resending is our own business: a short answer is worth more than four minutes of waiting.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+
+# Resending is ours alone: MLflow's own retry of a creation whose answer got lost makes two runs.
+_NO_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 
 
 def tracking_uri(configured: str = DEFAULT_URI) -> str:
@@ -93,6 +94,7 @@ def open_client(uri: str) -> MlflowClient:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    os.environ.update(_NO_RETRIES)
     from mlflow.tracking import MlflowClient
 
     for chatty in ("mlflow", "alembic", "urllib3.connectionpool"):
