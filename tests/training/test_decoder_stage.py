@@ -1,4 +1,4 @@
-"""The decoder's training: cuts that line up, distances that mean what they say, a loss that falls."""
+"""The decoder's training: cuts that line up, distances in nats, a loss that falls."""
 
 from __future__ import annotations
 

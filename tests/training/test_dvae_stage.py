@@ -55,7 +55,6 @@ def fit(stage: DvaeStage, waves: list[np.ndarray], epochs: int) -> list[dict[str
         max_epochs=epochs,
         num_sanity_val_steps=0,
         logger=False,
-        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         callbacks=[Watch()],

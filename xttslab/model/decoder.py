@@ -84,17 +84,18 @@ class MiniDecoder(nn.Module):
         """
         batch, codes, _ = latents.shape
         spread = self.spread(latents).view(batch, codes * FRAMES_PER_CODE, -1).transpose(1, 2)
-        frames = int(codes * FRAMES_PER_CODE * SPEECH_RATE / SAMPLE_RATE)
-        hidden = F.interpolate(spread, size=frames, mode="linear")  # (B, C, F)
+        # By the factor, not to a size: a frame's time must not depend on where the input ends.
+        hidden = F.interpolate(spread, scale_factor=SPEECH_RATE / SAMPLE_RATE, mode="linear")
         hidden = self.first(hidden).transpose(1, 2)
         hidden = self.norm(hidden)
         speaker = g.squeeze(-1)
         for block in self.blocks:
             hidden = block(hidden, speaker)
-        return self._to_wave(self.head(self.last_norm(hidden)), frames * HOP)
+        return self._to_wave(self.head(self.last_norm(hidden)))
 
-    def _to_wave(self, spectrum: Tensor, samples: int) -> Tensor:
-        """Log magnitude and phase (B, F, 1026) to waves (B, 1, samples)."""
+    def _to_wave(self, spectrum: Tensor) -> Tensor:
+        """Log magnitude and phase (B, F, 1026) to waves (B, 1, 256 · F)."""
+        samples = spectrum.shape[1] * HOP
         spectrum = F.pad(spectrum.float().transpose(1, 2), (0, 1), mode="replicate")
         log_magnitude, phase = spectrum.chunk(2, dim=1)  # (B, 513, F + 1)
         magnitude = log_magnitude.exp().clamp(max=1e2)  # as Vocos: keeps early training finite

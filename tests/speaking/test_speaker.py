@@ -1,0 +1,128 @@
+"""Text to waveform for people: cutting, references, and one clear line for every bad input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from xttslab.data.audio import write_audio
+from xttslab.errors import UserError
+from xttslab.model.base import ASSETS
+from xttslab.model.codec import Codec
+from xttslab.model.decoder import MiniDecoder
+from xttslab.model.gpt import XttsGpt
+from xttslab.model.sampling import Sampling
+from xttslab.model.tokenizer import Tokenizer
+from xttslab.model.voice import Speaking, Voice
+from xttslab.speaking.speaker import Speaker
+from xttslab.speaking.texts import text_to_say
+
+
+@pytest.fixture(scope="module")
+def speaker(tmp_path_factory) -> Speaker:
+    tokenizer = Tokenizer(ASSETS / "xtts_mini" / "vocab.json")
+    torch.manual_seed(0)
+    gpt = XttsGpt(
+        layers=1,
+        model_dim=64,
+        heads=2,
+        max_text_tokens=402,
+        max_mel_tokens=605,
+        max_prompt_tokens=70,
+        number_text_tokens=tokenizer.size,
+        start_text_token=tokenizer.start,
+        stop_text_token=tokenizer.stop,
+        num_audio_tokens=34,
+        start_audio_token=32,
+        stop_audio_token=33,
+    ).eval()
+    codec = Codec(torch.ones(80), hidden=16, codebook_dim=8, codes=32, blocks=1)
+    decoder = MiniDecoder(latent_dim=64, width=32, blocks=1, speaker_dim=8, speaker_width=8)
+    voice = Voice(gpt, codec, decoder.eval(), likely=lambda tokens: 0.4 * tokens)
+    folder = tmp_path_factory.mktemp("references")
+    noise = np.random.default_rng(0).normal(0, 0.1, 2 * 22050).astype(np.float32)
+    write_audio(folder / "greeting.wav", noise)
+    write_audio(folder / "silent.wav", np.zeros(22050, np.float32))
+    write_audio(folder / "short.wav", noise[: 22050 // 4])
+    write_audio(folder / "long.wav", np.tile(noise, 300))
+    return Speaker(voice, tokenizer, "hu", {"greeting": [folder / "greeting.wav"]})
+
+
+def folder_of(speaker: Speaker) -> Path:
+    return speaker.references["greeting"][0].parent
+
+
+def test_says_a_text_in_pieces_and_the_same_for_the_same_seed(speaker: Speaker) -> None:
+    text = "Jó estét kívánok mindenkinek! Ma este 12 kérdés vár önre, és 1 000 000 forint a tét."
+    settings = Speaking(Sampling(repetition_penalty=5.0), seed=3, trim_babble=False)
+    wave = speaker.say(text, "greeting", settings=settings, longest=50)
+    assert len(speaker.pieces(text, 50)) == 3
+    assert "tizenkét kérdés" in speaker.pieces(text, 50)[1].text
+    assert wave.dtype == np.float32
+    assert 0 < len(wave) <= 24000 * 30
+    np.testing.assert_array_equal(wave, speaker.say(text, settings=settings, longest=50))
+
+
+def test_a_recording_serves_as_reference_and_only_its_beginning_counts(speaker: Speaker) -> None:
+    latents, embedding = speaker.reference(speaker_wav=folder_of(speaker) / "long.wav")
+    assert latents.shape == (32, 64)
+    assert embedding.shape == (8, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "no text to say"), ("  \n", "no text to say"), ("🎉🎉", ""), ("Привет, мир", "")],
+)
+def test_what_cannot_be_said_is_refused(speaker: Speaker, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        speaker.say(text, "greeting")
+    assert "\n" not in str(caught.value)
+
+
+def test_digits_alone_are_read(speaker: Speaker) -> None:
+    assert [piece.text for piece in speaker.pieces("42")] == ["negyvenkettő"]
+
+
+def test_twenty_thousand_characters_are_cut_to_sayable_pieces(speaker: Speaker) -> None:
+    pieces = speaker.pieces("Ez egy hosszú mondat, amely sokszor elhangzik. " * 430)
+    assert max(len(piece.text) for piece in pieces) <= 200
+    assert sum(len(piece.text) + 1 for piece in pieces) >= 20_000
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.wav", "missing.wav: no such audio file"),
+        ("silent.wav", "silent.wav: there is no voice in it, only silence"),
+        ("short.wav", r"the reference has 0\.25 s, XTTS needs 0\.33 s"),
+    ],
+)
+def test_bad_references_are_named(speaker: Speaker, name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        speaker.say("Jó napot!", speaker_wav=folder_of(speaker) / name)
+
+
+def test_an_unknown_category_lists_the_known(speaker: Speaker) -> None:
+    with pytest.raises(UserError, match="category=anger: the data has no clip of it; it has greet"):
+        speaker.say("Jó napot!", "anger")
+    alone = Speaker(speaker.voice, speaker.tokenizer, "hu", {})
+    with pytest.raises(UserError, match="whose voice\\? give speaker_wav=RECORDING"):
+        alone.say("Jó napot!")
+
+
+def test_text_comes_from_one_place(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_bytes("\ufeffKérem!".encode())
+    assert text_to_say(None, str(path)) == "Kérem!"
+    assert text_to_say("Jó", None) == "Jó"
+    for text, file in ((None, None), ("a", "b")):
+        with pytest.raises(UserError, match="either text="):
+            text_to_say(text, file)
+    path.write_bytes(b"K\xe9rem")
+    with pytest.raises(UserError, match=r"text\.txt: is not UTF-8 text \(byte 1\)"):
+        text_to_say(None, str(path))
+    with pytest.raises(UserError, match=r"gone\.txt: cannot be read \(No such file"):
+        text_to_say(None, str(tmp_path / "gone.txt"))

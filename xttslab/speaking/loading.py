@@ -1,0 +1,95 @@
+"""The name of a run, or a base, in; a `Speaker` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xttslab.errors import UserError
+from xttslab.model.base import Base, build_base
+from xttslab.speaking.exported import OURS, load_export
+from xttslab.speaking.speaker import Speaker
+from xttslab.tracking.client import DEFAULT_URI
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+CATEGORY_CLIPS = 1  # recordings that stand for a category; samples in training use one too
+
+
+def load(run: str, uri: str = DEFAULT_URI) -> Speaker:
+    """The voice of a run: an MLflow id, a name, `best:DATASET`, a run folder or a checkpoint.
+
+    Its categories are those of the data that it was trained on, where that is on this disk.
+    """
+    if (Path(run) / OURS).is_file():
+        return load_export(Path(run))
+    base, folder = load_run(run, uri)
+    dataset = run_config(folder)["dataset"]
+    return speaker_of(base, dataset["language"], dataset["sources"])
+
+
+def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, Path]:
+    """A run's model, with the weights of its best epoch, and the run's folder."""
+    from xttslab.tracking.runs import find_run
+    from xttslab.training.starting import Start, load_start
+
+    record = find_run(run, uri)
+    if record.checkpoint is None or record.run_dir is None:
+        raise UserError(f"run {record.name}: its checkpoint is not on this disk")
+    written = record.run_dir / "config.yaml"
+    if not written.is_file():
+        raise UserError(
+            f"{record.checkpoint}: lies in no run's folder (no config.yaml); make it a run with "
+            "`python -m xttslab.import_run`"
+        )
+    config = run_config(record.run_dir)
+    base = build_base(**config["model"], weights=config["weights"], seed=config["seed"])
+    load_start(base, Start(checkpoint=record.checkpoint))
+    base.gpt.eval()
+    return base, record.run_dir
+
+
+def run_config(folder: Path) -> dict[str, Any]:
+    """The configuration with which a run was started."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"), resolve=True)
+
+
+def load_base(
+    model: DictConfig, weights: str, language: str, dataset: DictConfig | None = None
+) -> Speaker:
+    """A base model as configured in `conf/model/`, with a data set's categories if one is given."""
+    from omegaconf import OmegaConf
+
+    base = build_base(**OmegaConf.to_container(model, resolve=True), weights=weights)
+    sources = dict(dataset.sources) if dataset else {}
+    return speaker_of(base, language, sources)
+
+
+def speaker_of(base: Base, language: str, sources: Mapping[str, Any] | None = None) -> Speaker:
+    """A base that speaks; `sources` are prepared folders whose categories serve as references."""
+    base.gpt.eval()
+    return Speaker(base.voice(), base.tokenizer, language, category_clips(sources or {}, language))
+
+
+def category_clips(sources: Mapping[str, Any], language: str) -> dict[str, list[Path]]:
+    """Recordings that stand for each category: those nearest to six seconds, of training clips."""
+    from xttslab.data.audio import read_seconds
+    from xttslab.data.corpus import REFERENCE_SECONDS
+    from xttslab.data.manifest import TRAIN, read_folder
+
+    near: dict[str, list[tuple[float, Path]]] = {}
+    for source, place in sources.items():
+        if not Path(place).is_dir():
+            continue
+        for clip in read_folder(Path(place), source, language)[0]:
+            if clip.split == TRAIN:
+                distance = abs(read_seconds(clip.audio) - REFERENCE_SECONDS)
+                near.setdefault(clip.category, []).append((distance, clip.audio))
+    return {
+        category: [path for _, path in sorted(found)[:CATEGORY_CLIPS]]
+        for category, found in sorted(near.items())
+    }

@@ -1,0 +1,120 @@
+"""A loaded voice, a text and a reference in, one waveform at 24 kHz out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xttslab.data.audio import read_audio
+from xttslab.data.hungarian import spell_out_checked
+from xttslab.errors import UserError
+from xttslab.model.decoder import SPEECH_RATE
+from xttslab.model.tokenizer import Tokenizer
+from xttslab.model.voice import Speaking, Voice
+from xttslab.speaking.joining import join
+from xttslab.speaking.splitting import Piece, split_text
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LONGEST = 200  # characters spoken at once; Coqui warns above 224 in Hungarian
+TOGETHER = 8  # pieces generated in one batch
+_QUIET = 1e-3  # peak of a recording that holds no voice (−60 dB of full scale)
+
+
+class Speaker:
+    """Speaks texts of any length in the voice of a reference.
+
+    Args:
+        voice: the models.
+        tokenizer: reads texts exactly as training did.
+        language: of the texts.
+        references: category → recordings that stand for it.
+        voices: category → what `Voice.reference` made of them earlier; these need no recording.
+    """
+
+    def __init__(
+        self,
+        voice: Voice,
+        tokenizer: Tokenizer,
+        language: str,
+        references: Mapping[str, Sequence[Path]],
+        voices: Mapping[str, tuple[Tensor, Tensor]] | None = None,
+    ) -> None:
+        self.voice, self.tokenizer, self.language = voice, tokenizer, language
+        self.references, self.voices = references, voices or {}
+        self._heard: dict[tuple[Path, ...], tuple[Tensor, Tensor]] = {}
+
+    def say(
+        self,
+        text: str,
+        category: str | None = None,
+        speaker_wav: Path | str | None = None,
+        settings: Speaking | None = None,
+        longest: int = LONGEST,
+    ) -> np.ndarray:
+        """Speak `text` after a category's reference or after a recording of any voice.
+
+        Returns float32 samples at SPEECH_RATE. Raises UserError for a text with nothing to read or
+        something unreadable, and for a reference that is missing, silent or too short.
+        """
+        settings = settings or Speaking()
+        latents, speaker = self.reference(category, speaker_wav)
+        pieces = self.pieces(text, longest)
+        tokens = [self.tokenizer.encode(piece.text, self.language) for piece in pieces]
+        waves: list[np.ndarray] = []
+        for first in _progress(range(0, len(pieces), TOGETHER)):
+            some = tokens[first : first + TOGETHER]
+            seeded = Speaking(
+                settings.sampling, settings.speed, settings.seed + first, settings.trim_babble
+            )
+            waves += self.voice.speak(some, [latents] * len(some), [speaker] * len(some), seeded)
+        return join(waves, [piece.pause for piece in pieces], SPEECH_RATE)
+
+    def pieces(self, text: str, longest: int = LONGEST) -> list[Piece]:
+        """The text as it is read aloud, cut to what is generated at once."""
+        if not text.strip():
+            raise UserError("there is no text to say; give text= or text_file=")
+        if self.language == "hu":
+            paragraphs = (spell_out_checked(part) for part in text.split("\n\n") if part.strip())
+            text = "\n\n".join(paragraphs)
+        return split_text(text, longest)
+
+    def reference(
+        self, category: str | None = None, speaker_wav: Path | str | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Prompt latents and speaker embedding of a recording, else of a category."""
+        if not speaker_wav and self.voices:
+            return self.voices[self._known(category, self.voices)]
+        paths = tuple([Path(speaker_wav)] if speaker_wav else self._clips(category))
+        if paths not in self._heard:
+            waves = [read_audio(path) for path in paths]
+            for path, wave in zip(paths, waves, strict=True):
+                if not len(wave) or np.abs(wave).max() < _QUIET:
+                    raise UserError(f"{path}: there is no voice in it, only silence")
+            self._heard[paths] = self.voice.reference(waves)
+        return self._heard[paths]
+
+    def _clips(self, category: str | None) -> Sequence[Path]:
+        if not self.references:
+            raise UserError("whose voice? give speaker_wav=RECORDING, or dataset=NAME category=…")
+        return self.references[self._known(category, self.references)]
+
+    def _known(self, category: str | None, voices: Mapping[str, object]) -> str:
+        chosen = category or next(iter(voices))
+        if chosen not in voices:
+            known = ", ".join(sorted(voices))
+            raise UserError(f"category={chosen}: the data has no clip of it; it has {known}")
+        return chosen
+
+
+def _progress(batches: Sequence[int]) -> Sequence[int]:
+    """The batches, behind a progress bar when there are several."""
+    if len(batches) < 2:
+        return batches
+    from rich.progress import track
+
+    return track(batches, description="speaking", transient=True)

@@ -1,0 +1,119 @@
+"""GPT latents and recordings in, a trained decoder out: the Lightning module of `stage=decoder`.
+
+The latents are those of the very GPT that will speak, on real clips (teacher-forced), so that the
+decoder learns what this voice's hidden states sound like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from xttslab.data.crops import DecoderCut
+from xttslab.training.parameters import decay_groups
+from xttslab.training.spectral import SpectralLoss
+
+EDGE = 1024  # samples at a cut's ends that are not scored: what is beside them was cut away
+
+
+class DecoderStage(pl.LightningModule):
+    """Trains a decoder (XTTS's HiFi-GAN or the small one) on cuts of clips.
+
+    Args:
+        decoder: trained in place; any module with the interface of `model.decoder.Decoder`.
+        optimizer, scheduler: constructors that lack only what they work on.
+        mel_weight, convergence_weight: of the two spectral distances.
+        speaker_weight: of the loss that makes a clip's speaker embedding nearer to another clip of
+            its voice than to the batch's other voices (0: the speaker encoder is frozen).
+    """
+
+    def __init__(
+        self,
+        decoder: nn.Module,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., LRScheduler],
+        mel_weight: float,
+        convergence_weight: float,
+        speaker_weight: float,
+    ) -> None:
+        super().__init__()
+        self.decoder = decoder.requires_grad_(True)
+        if not speaker_weight:
+            decoder.speaker_encoder.requires_grad_(False)
+        self.distance = SpectralLoss()
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.weights = {"mel": mel_weight, "convergence": convergence_weight}
+        self.speaker_weight = speaker_weight
+        self.sums: dict[str, list[Tensor]] = {}
+
+    def training_step(self, cut: DecoderCut, batch_idx: int) -> Tensor:
+        speaker = self._embed(cut.reference)
+        parts = self._distances(cut, speaker)
+        loss = sum(self.weights[name] * value for name, value in parts.items())
+        if self.speaker_weight:
+            parts["speaker"] = contrast(
+                speaker.squeeze(-1), self._embed(cut.own).squeeze(-1), cut.voice
+            )
+            loss = loss + self.speaker_weight * parts["speaker"]
+        self._note("train", parts)
+        return loss
+
+    def validation_step(self, cut: DecoderCut, batch_idx: int) -> None:
+        self._note("eval", self._distances(cut, self._embed(cut.reference)))
+
+    def on_train_epoch_end(self) -> None:
+        self._publish("train")
+
+    def on_validation_epoch_end(self) -> None:
+        self._publish("eval")
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The optimiser over everything that requires gradients, decaying matrices only."""
+        optimizer = self.make_optimizer(decay_groups(self.decoder))
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = self.make_scheduler(optimizer, total_steps=steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def _embed(self, wave: Tensor) -> Tensor:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.speaker_weight > 0):
+            return self.decoder.embed_speaker(wave)
+
+    def _distances(self, cut: DecoderCut, speaker: Tensor) -> dict[str, Tensor]:
+        made = self.decoder(cut.latents, g=speaker).squeeze(1).float()
+        samples = min(made.shape[-1], cut.wave.shape[-1])
+        scored = slice(EDGE, samples - EDGE)
+        return self.distance(made[:, scored], cut.wave[:, scored])
+
+    def _note(self, part: str, values: dict[str, Tensor]) -> None:
+        for name, value in values.items():
+            self.sums.setdefault(f"{part}/{name}", []).append(value.detach().float())
+
+    def _publish(self, part: str) -> None:
+        done = [name for name in self.sums if name.startswith(part)]
+        means = {name: torch.stack(self.sums.pop(name)).mean() for name in done}
+        self.log_dict(means, logger=False)
+
+
+def contrast(one: Tensor, other: Tensor, voice: Tensor, temperature: float = 0.1) -> Tensor:
+    """Cross-entropy of finding a clip's voice among the batch's (InfoNCE, arXiv 1807.03748).
+
+    Unit vectors (B, S) of two cuts of each clip's voice; `voice` (B,) numbers the voices, so that
+    a voice that the batch holds twice is not its own counter-example.
+    """
+    scores = one @ other.T / temperature  # (B, B)
+    same = (voice[:, None] == voice[None]) & ~torch.eye(len(voice), dtype=torch.bool).to(
+        voice.device
+    )
+    scores = scores.masked_fill(same, -torch.inf)
+    wanted = torch.arange(len(voice), device=voice.device)
+    return F.cross_entropy(scores, wanted)
