@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from xttslab.data.audio import read_audio
 from xttslab.data.balance import Balance, repeats, shares
-from xttslab.data.batches import STOPS, LossMask, TokenSpec, collate
+from xttslab.data.batches import STOPS, Batch, LossMask, TokenSpec, collate
 from xttslab.data.codes import CodeStore, Encoded, entry_key
 from xttslab.data.corpus import Corpus
 from xttslab.data.examples import FixedExamples, Prompt, TokenisedClip, TrainingExamples
@@ -121,6 +122,16 @@ class ClipData(pl.LightningDataModule):
             self._eval_loader(trained),
             self._eval_loader(held_out, by_reference=True),
         ]
+
+    def trial_sampler(self) -> LengthBuckets:
+        """The batches of the first epoch, for planning; no loader exists afterwards."""
+        return self._train_loader().batch_sampler
+
+    def trial_batches(self, count: int) -> list[Batch]:
+        """The first batches of the first epoch, read here and now, for measuring."""
+        loader = self._train_loader()
+        draws = islice(loader.batch_sampler, count)
+        return [loader.collate_fn(loader.dataset.__getitems__(draw)) for draw in draws]
 
     def train_eval_rows(self) -> list[int]:
         """The fixed part of the training clips: those with the smallest content hashes."""

@@ -89,6 +89,12 @@ class GptStage(pl.LightningModule):
         norm = torch.nn.utils.clip_grad_norm_(trained, gradient_clip_val or float("inf"))
         self.gradients.add(norm, gradient_clip_val)
 
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Update, then free the gradients: Lightning would keep them through the next pass
+        forward, beside its activations."""
+        super().optimizer_step(*args, **kwargs)
+        self.gpt.zero_grad(set_to_none=True)
+
     def on_train_epoch_end(self) -> None:
         sums = self.meters.pop("train").reduced()
         self._publish(train_metrics(sums, *self.weights) | self.gradients.epoch_means())
