@@ -22,7 +22,6 @@ from xttslab.data.hungarian_tables import (
 _VOWELS = "AÁEÉIÍOÓÖŐUÚÜŰ"
 _DIGRAPH = "SZ|GY|NY|CS|ZS|TY"
 _BEFORE = rf"(?<![{LETTER}'])"
-_AFTER = rf"(?![{LETTER}']|\.[{LETTER}])"
 _SUFFIX = rf"(?:-([{LOWER}]+))?"
 
 _DOTTED = re.compile(rf"{_BEFORE}((?:[{UPPER}]\.){{2,}})(?![{LOWER}])")

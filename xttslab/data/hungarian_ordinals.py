@@ -11,7 +11,7 @@ from xttslab.data.hungarian_numbers import INTEGER, cardinal, ordinal, ordinal_o
 from xttslab.data.hungarian_suffixes import adjective_of, attach, attach_to_number
 
 _START = r"(?<![0-9])(?<![0-9][.,:/])"
-_GOES_ON = rf"(?=[,;?!)]|\s['\"(–]?[{LOWER}])"
+_GOES_ON = rf"(?=[,;?!]|\s['\"(–]?[{LOWER}])"
 
 _RANGE = re.compile(
     rf"{_START}([0-9]{{1,4}})\.?\s?[–-]\s?([0-9]{{1,4}})\.(?:-([{LOWER}]+)|{_GOES_ON})"
@@ -19,8 +19,11 @@ _RANGE = re.compile(
 _SUFFIXED = re.compile(rf"{_START}({INTEGER})\.-([{LOWER}]+)")
 _NUMBERED = re.compile(rf"{_START}({INTEGER})\. ?(?:sz\.|számú\b)")
 _FOLLOWED = re.compile(rf"{_START}({INTEGER})\.{_GOES_ON}")
-# "a 12. Magyar Filmszemle": after an article, before a name of two words.
-_NAMED = re.compile(rf"(\b[Aa]z? )({INTEGER})\.(?= [{UPPER}][{LOWER}]+ [{UPPER}][{LOWER}])")
+# "a 12. Magyar Filmszemle", "a 2. 3000 forintot": after an article, before a name or a number.
+_NAMED = re.compile(rf"(\b[Aa]z? )({INTEGER})\.(?= [{UPPER}][{LOWER}]+ [{UPPER}][{LOWER}]| [0-9])")
+_HOUSE = re.compile(
+    rf"(\b(?:utca|út|tér|körút|sugárút|köz|sétány|rakpart|fasor) )({INTEGER})\.{_GOES_ON}"
+)
 # "az első és az 5.": an ordinal before makes the last one of the list an ordinal too.
 _LISTED = re.compile(rf"((?:dik|első|második),? (?:és|vagy|illetve) (?:az? )?)({INTEGER})\.")
 
@@ -68,6 +71,7 @@ def spell_ordinals(text: str) -> str:
     text = _NUMBERED.sub(lambda m: f"{adjective_of(_words(m[1]))} számú", text)
     text = _RANGE.sub(lambda m: f"{_ordinal(m[1])}-{_suffixed(m[2], m[3])}", text)
     text = _SUFFIXED.sub(lambda m: _suffixed(m[1], m[2]), text)
+    text = _HOUSE.sub(lambda m: m[1] + _words(m[2]), text)
     text = _FOLLOWED.sub(lambda m: _ordinal(m[1]), text)
     text = _NAMED.sub(lambda m: m[1] + _ordinal(m[2]), text)
     return _LISTED.sub(lambda m: f"{m[1]}{_ordinal(m[2])}.", text)

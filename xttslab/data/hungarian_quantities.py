@@ -21,7 +21,7 @@ _PER = UNITS | {"s": "másodperc"}
 _MONEY = r"(?:Ft|HUF|€|EUR|\$|USD|£|GBP|forint|euró|dollár)"
 # Not a number already in words after another one: "ezerkilencszáz…".
 _SCALE_WORD = (
-    "(?:ezer|millió|milliárd|billió)(?!-|száz|egy|ket|két|három|négy|öt|hat|hét|nyolc|kilenc|tíz"
+    "(?:ezer|ezres|millió|milliárd|billió)(?!-|száz|egy|ket|két|három|négy|öt|hat|hét|nyolc|kilenc|tíz"
     "|tizen|húsz|huszon|harminc|nyolcvan)"
 )
 _QUANTITY = re.compile(
@@ -42,7 +42,7 @@ _NOT_COUNTED = re.compile(
     r"\s(?!és (?:fél|negyed|háromnegyed)\b)(?:és|vagy|meg|az?|is|ha|de|hogy|van|volt|lesz"
     r"|lett|lenne|nem|sem|után|előtt|között|közt"
     r"|alatt|felett|fölött|körül|helyett|óta|felé|szerint|mint|pedig|tehát|vagyis|azaz|illetve"
-    r"|plusz|mínusz|per|egyenlő|osztva|mert|akkor|már|még|csak|ellen|ellenében|kell|egész)\b"
+    r"|plusz|mínusz|per|egyenlő|osztva|mert|akkor|már|még|csak|néha|ellen|ellenében|kell|egész)\b"
 )
 _NOUN = re.compile(rf"\s[{LOWER}]")
 _WHOLE = re.compile(r"[0-9]+(?:[ .][0-9]{3})*")

@@ -72,7 +72,7 @@ def attach(word: str, suffix: str) -> str:
     """
     suffix = suffix.lower()
     if instrumental := _INSTRUMENTAL.match(suffix):
-        return _with(word, instrumental[1])
+        return _assimilated(word, instrumental[1])
     if word[-1] in _LENGTHEN and not _KEEP_FINAL_VOWEL.match(suffix):
         word = word[:-1] + _LENGTHEN[word[-1]]
         suffix = suffix.removeprefix(word[-1])
@@ -92,7 +92,7 @@ def attach_to_number(words: str, suffix: str, value: int | None = None) -> str:
     if value is not None and 1 <= value <= 31 and _DAY.match(suffix):
         return day_of_month(value, suffix)
     if _INSTRUMENTAL.match(suffix):
-        return _with(words, "a" if _harmony(words) == 0 else "e")
+        return _assimilated(words, "a" if _harmony(words) == 0 else "e")
     if times := _TIMES.match(suffix):
         stem = attributive(words)
         return _joined(stem, _HARMONY[times[1]][_harmony(stem)] + times[2])
@@ -169,7 +169,7 @@ def _joined(word: str, suffix: str) -> str:
     return f"{word[:-1] if meet else word}{suffix}"
 
 
-def _with(word: str, vowel: str) -> str:
+def _assimilated(word: str, vowel: str) -> str:
     """-val/-vel: v after a vowel, else the last consonant doubled, never tripled (AkH. 93-94)."""
     last = word[-1].lower()
     if last in _VOWELS:
