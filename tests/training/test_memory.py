@@ -81,7 +81,7 @@ def test_activations_are_what_the_graph_keeps(half: bool, adapted: bool) -> None
 def test_recomputing_and_adapters_save_what_they_should() -> None:
     size = BatchSize(3, 1500, 900)
     found = {name: estimate_memory(model(name), size, False, False) for name in ("none", "all")}
-    assert found["all"].activations < 0.6 * found["none"].activations
+    assert found["all"].activations < 0.7 * found["none"].activations
     gpt = model()
     whole = estimate_memory(gpt, size, False, False)
     count = sum(p.numel() for p in gpt.parameters())
