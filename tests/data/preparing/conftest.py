@@ -1,0 +1,81 @@
+"""What the tests of the preparation share: the packaged voice, and a plan without extras."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xttslab.data.audio import read_audio
+from xttslab.data.demo import ASSETS
+from xttslab.data.preparing.checks import Checks
+from xttslab.data.preparing.clips import Recipe
+from xttslab.data.preparing.denoising import Denoising
+from xttslab.data.preparing.loudness import Loudness
+from xttslab.data.preparing.preparation import Plan
+from xttslab.data.preparing.segments import Segmentation
+from xttslab.data.preparing.trimming import Trimming
+from xttslab.data.preparing.voice_activity import SpeechFinder
+
+SPEECH = SpeechFinder(enter=0.5, leave=0.35, min_speech_s=0.1, min_pause_s=0.2)
+SEGMENTS = Segmentation(min_s=2.0, max_s=12.0, ceiling_s=28.0, split_pause_s=0.6, join_pause_s=0.8)
+RECIPE = Recipe(
+    speech=SPEECH,
+    segments=SEGMENTS,
+    trimming=Trimming(margin_s=0.1, reach_s=0.25, floor_db=-40.0),
+    denoising=Denoising(strength=0.0),
+    loudness=Loudness(target_lufs=-23.0, ceiling_dbtp=-1.0),
+    min_seconds=0.5,
+    max_seconds=28.0,
+)
+CHECKS = Checks(
+    max_clipped_ms=3.0,
+    min_snr_db=15.0,
+    max_hum_db=-40.0,
+    min_bandwidth_hz=5_000.0,
+    max_foreign_share=0.2,
+    min_voice_cosine=0.72,
+    min_same_share=0.04,
+    max_text_difference=0.6,
+    reject=("duplicate", "unreadable"),
+)
+PLAN = Plan(
+    recipe=RECIPE,
+    checks=CHECKS,
+    proposer=None,
+    recogniser=None,
+    check_texts=True,
+    language="hu",
+    speaker="demo",
+    eval_share=0.1,
+    workers=1,
+)
+
+
+@pytest.fixture(scope="session")
+def spoken() -> list[np.ndarray]:
+    """Twenty packaged clips of one voice, (n,) samples each, about 3 s."""
+    paths = sorted((ASSETS / "demo_milliomos").rglob("*.ogg"))[::4]
+    return [read_audio(path) for path in paths]
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    """The shipped steps without speakers."""
+    return RECIPE
+
+
+@pytest.fixture
+def plan() -> Plan:
+    """The shipped plan, without extras, in this process."""
+    return replace(PLAN)
+
+
+def shared(name: str) -> Path:
+    """A folder of ../shared/data; skips where the checkout has none."""
+    folder = Path(__file__).parents[4] / "shared" / "data" / name
+    if not folder.is_dir():
+        pytest.skip(f"needs ../shared/data/{name}")
+    return folder
