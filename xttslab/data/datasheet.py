@@ -97,11 +97,15 @@ def read_sheet(folder: Path) -> DataSheet:
         ) from fault
 
 
-def write_template(folder: Path, language: str, source: str, speakers: Iterable[str]) -> None:
-    """Write a data sheet to fill in, unless the folder has one."""
+def write_sheet(folder: Path, language: str, source: Path, speakers: Iterable[str]) -> None:
+    """Write a data sheet, unless the folder has one: the source's own, else one to fill in."""
     if (folder / FILE).exists():
         return
-    facts = {"name": folder.name, "language": language, "source": source}
+    if source.is_dir() and (source / FILE).is_file():
+        read_sheet(source)  # a wrong one is not carried on
+        write_whole(folder / FILE, (source / FILE).read_bytes())
+        return
+    facts = {"name": folder.name, "language": language, "source": str(source)}
     filled = _TEMPLATE.format(**{key: _scalar(value) for key, value in facts.items()})
     filled += "".join(_SPEAKER.format(name=_scalar(name)) for name in sorted(set(speakers)))
     write_whole(folder / FILE, filled.encode())

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from xttslab.data.audio import content_hash, write_whole
-from xttslab.data.datasheet import write_template
+from xttslab.data.datasheet import write_sheet
 from xttslab.data.manifest import Clip, Rejection
 from xttslab.data.preparing.assembly import Assembly
 from xttslab.data.preparing.categories import Delivery, Proposer
@@ -60,7 +60,7 @@ def prepare(source: Path, folder: Folder, plan: Plan) -> bool:
     clips = _described(made, folder, texts, plan.proposer)
     Assembly(folder, plan.checks, plan.language, plan.eval_share).write(clips, texts, faults)
     speakers = [clip.speaker for clip in folder.rows(plan.language)]
-    write_template(folder.path, plan.language, str(source), speakers)
+    write_sheet(folder.path, plan.language, source, speakers)
     write_whole(done, _stamp(folder, inputs).encode())
     return True
 
