@@ -39,10 +39,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Sights:
-    """What was seen: run names without a click, curves in the chart, seconds of audio."""
+    """What was seen: run names without a click, whose curves a chart holds, seconds of
+    audio."""
 
     landing: tuple[str, ...]
-    curves: int
+    curves: tuple[str, ...]
     sample_seconds: float
     page_seconds: float
 
@@ -99,8 +100,8 @@ def _landing(driver: Chrome, address: str, target: Target, picture: Path) -> tup
     return seen
 
 
-def _comparison(driver: Chrome, target: Target, picture: Path) -> int:
-    """Scroll the charts to the per-source loss, without a click, and count its curves."""
+def _comparison(driver: Chrome, target: Target, picture: Path) -> tuple[str, ...]:
+    """Scroll to the chart of the per-source loss, without a click; whose curves it holds."""
     script = """
       const title = [...document.querySelectorAll('span, h4, p, div')].find(
         e => e.childElementCount === 0 && e.textContent.trim() === arguments[0]);
@@ -108,21 +109,24 @@ def _comparison(driver: Chrome, target: Target, picture: Path) -> int:
         for (const e of document.querySelectorAll('div'))
           if (e.scrollHeight > e.clientHeight + 50 && e.querySelector('.js-plotly-plot'))
             e.scrollTop += e.clientHeight / 2;
-        return 0;
+        return [];
       }
       title.scrollIntoView({block: 'center'});
       let card = title;
       while (card && !card.querySelector('.js-plotly-plot')) card = card.parentElement;
-      return card ? card.querySelectorAll('.js-plotly-plot .scatterlayer .trace').length : 0;
+      const plots = card ? card.querySelectorAll('.js-plotly-plot') : [];
+      if (plots.length !== 1 || plots[0].querySelectorAll('.scatterlayer .trace').length < 2)
+        return [];
+      return arguments[1].filter(name => card.textContent.includes(name));
     """
 
-    def curves() -> int | None:
-        count = driver.execute_script(script, target.metric)
-        return count if count >= 2 else None
+    def curves() -> list[str] | None:
+        names = driver.execute_script(script, target.metric, list(target.names))
+        return names if len(names) == 2 else None
 
-    count = _until(driver, curves)
+    names = _until(driver, curves)
     driver.save_screenshot(picture)
-    return count
+    return tuple(names)
 
 
 def _sample(driver: Chrome, address: str, picture: Path) -> float:
