@@ -25,9 +25,13 @@ def test_taken_port_gives_the_next_one():
         assert port < ui._free_port("127.0.0.1", port) < port + 20
 
 
-def test_server_that_does_not_start_says_why():
+def test_server_that_does_not_start_says_why(tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho starting\necho port taken >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(ui.sys, "executable", str(python))
     with (
-        pytest.raises(UserError, match=r"MLflow's server did not start: .*nosuch"),
-        ui.serving("nosuch://store", port=5700),
+        pytest.raises(UserError, match="MLflow's server did not start: port taken"),
+        ui.serving("http://host:5000", port=5700),
     ):
         pass

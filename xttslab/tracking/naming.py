@@ -1,9 +1,8 @@
-"""Names and values as MLflow takes them: configurations, metrics and tags in, flat texts out."""
+"""Names and values of any kind in, names and texts as MLflow takes them out."""
 
 from __future__ import annotations
 
 import getpass
-import json
 import logging
 import re
 import unicodedata
@@ -12,19 +11,6 @@ from collections.abc import Mapping
 log = logging.getLogger(__name__)
 
 LONGEST_NAME, LONGEST_PARAM, LONGEST_TAG = 250, 6000, 8000  # MLflow's limits
-
-
-def flatten(config: Mapping[str, object], prefix: str = "") -> dict[str, str]:
-    """A nested configuration as flat parameters: {"a": {"b": [1, 2]}} → {"a.b": "[1, 2]"}."""
-    flat: dict[str, str] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            flat.update(flatten(value, f"{prefix}{key}."))
-        elif isinstance(value, (list, tuple, dict)):
-            flat[f"{prefix}{key}"] = json.dumps(value, ensure_ascii=False, default=str)
-        else:
-            flat[f"{prefix}{key}"] = str(value)
-    return flat
 
 
 def identity(parent_run_id: str | None) -> dict[str, str]:
