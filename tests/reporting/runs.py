@@ -6,12 +6,28 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import soundfile
 import yaml
 
 from xttslab.reporting.analysis import Analysis, Gates, Rules, analyse
 from xttslab.reporting.record import ManifestClip, RunData, completed
+from xttslab.tracking.store import RunTracker
 
 CONF = Path(__file__).parents[2] / "conf"
+URI = "sqlite:///mlruns/mlflow.db"
+CONFIG = """
+dataset: {sources: {milliomos: data/milliomos}}
+samples:
+  sentences:
+    - {category: greeting, text: "Nagyszerű teljesítmény!"}
+    - {category: tension, text: "Ez egy <nehéz> kérdés."}
+"""
+MANIFEST = """audio_file|text|speaker_name|category|language|split|source
+wavs/a.wav|Jó estét!|beszélő|greeting|hu|train|milliomos
+wavs/b.wav|Biztos?|beszélő||hu|eval|milliomos
+wavs/c.wav|Figyelem!|beszélő|tension?|hu|train|milliomos
+"""
 SEED_MEL = {0: 5.380, 5: 4.850, 10: 4.520, 15: 4.280, 20: 4.343, 25: 4.862, 29: 5.069}
 SEED_TEXT = {0: 0.0403, 5: 0.0345, 10: 0.0298, 15: 0.0267, 20: 0.0238, 25: 0.0234, 29: 0.0234}
 SEED_CATEGORIES = {
@@ -99,3 +115,27 @@ def calm_run(**changes: object) -> RunData:
         noise_db=[45.0] * 40,
     )
     return replace(run, **changes)
+
+
+def tracked_run(name: str = "first", best: int = 12) -> Path:
+    """A run in the store with an overfitted curve, two samples at two epochs, and a manifest."""
+    run_dir = Path("outputs") / name
+    tags = {"dataset": "milliomos", "model": "xtts_mini", "run_dir": str(run_dir)}
+    tracker = RunTracker.start(run_dir, name, "xttslab", URI, tags)
+    for metric, history in overfitted_run(best, epochs=20).histories.items():
+        for epoch, value in history.items():
+            tracker.log_metrics({metric: value}, epoch)
+    tracker.log_params(
+        {"optim.lr": 3e-6, "scheduler._target_": "xttslab.training.schedules.cosine"}
+    )
+    tracker.log_dataset("milliomos", "abc", "data/milliomos", profile={"clips": 3, "minutes": 0.2})
+    tracker.log_text(CONFIG, "config/config.yaml")
+    tracker.log_text(MANIFEST, "data/milliomos/metadata.csv")
+    for epoch in (10, 20):
+        for n, category in enumerate(("greeting", "tension"), 1):
+            path = run_dir / f"samples/epoch_{epoch:03d}/{n:02d}_{category}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, 0.1 * np.sin(np.arange(4800) / (5 + n)), 24000)
+            tracker.log_artifact(path, f"samples/{path.parent.name}")
+    tracker.finish()
+    return run_dir

@@ -7,8 +7,6 @@ import math
 import pytest
 
 from tests.reporting.runs import analysed, calm_run, overfitted_run, seed_run
-from xttslab.errors import UserError
-from xttslab.reporting.gates import check_gates
 from xttslab.reporting.record import RunData
 
 
@@ -47,19 +45,14 @@ def test_the_seeds_losses_are_read_as_surprise_and_not_as_quality() -> None:
 
 def test_the_seeds_gates() -> None:
     found = analysed(seed_run()).gates
-    status = {(gate.level, gate.name): gate.status for gate in found}
-    assert status["minimum", "Mel CE < 3.5"] == "not met"
-    assert status["minimum", "Text CE, Coqui-weighted < 0.025"] == "met"
-    assert status["minimum", "Overall quality ≥ 8"] == "not measured"
-    assert status["target", "Text CE, Coqui-weighted < 0.02"] == "not met"
-    assert status["stretch", "Indistinguishable from originals ≤ 0.55"] == "not measured"
-    long_form = [gate.status for gate in found if "long-form" in gate.name]
+    states = {(result.gate.level, result.gate.name): result.state for result in found}
+    assert states["minimum", "Mel CE"] == "not met"
+    assert states["minimum", "Text CE, Coqui-weighted"] == "met"
+    assert states["minimum", "Overall quality"] == "not measured"
+    assert states["target", "Text CE, Coqui-weighted"] == "not met"
+    assert states["stretch", "Indistinguishable from originals"] == "not measured"
+    long_form = [result.state for result in found if "long-form" in result.gate.name]
     assert set(long_form) == {"not measured"}
-
-
-def test_a_gate_without_a_bound_is_refused() -> None:
-    with pytest.raises(UserError, match="gate 'Mel CE': give one of below, at_most, at_least"):
-        check_gates({"minimum": [{"name": "Mel CE", "metric": "eval/mel_ce"}]}, seed_run(), None)
 
 
 def test_the_seeds_advice_and_what_set_it_off() -> None:

@@ -6,54 +6,14 @@ import re
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
-from tests.reporting.runs import gates, overfitted_run, rules, seed_run
+from tests.reporting.runs import URI, gates, rules, seed_run, tracked_run
 from xttslab.errors import UserError
 from xttslab.reporting.build import report_run, write_report
 from xttslab.reporting.record import RunData
 from xttslab.tracking.artifacts import run_files
 from xttslab.tracking.runs import find_run
-from xttslab.tracking.store import RunTracker
-
-URI = "sqlite:///mlruns/mlflow.db"
-CONFIG = """
-samples:
-  sentences:
-    - {category: greeting, text: "Nagyszerű teljesítmény!"}
-    - {category: tension, text: "Ez egy <nehéz> kérdés."}
-"""
-MANIFEST = """audio_file|text|speaker_name|category|language|split|source
-wavs/a.wav|Jó estét!|beszélő|greeting|hu|train|milliomos
-wavs/b.wav|Biztos?|beszélő||hu|eval|milliomos
-wavs/c.wav|Figyelem!|beszélő|tension?|hu|train|milliomos
-"""
-
-
-def tracked_run(name: str = "first") -> Path:
-    """A run in the store with an overfitted curve, two samples at two epochs, and a manifest."""
-    run_dir = Path("outputs") / name
-    tags = {"dataset": "milliomos", "model": "xtts_mini", "run_dir": str(run_dir)}
-    tracker = RunTracker.start(run_dir, name, "xttslab", URI, tags)
-    for metric, history in overfitted_run(epochs=20).histories.items():
-        for epoch, value in history.items():
-            tracker.log_metrics({metric: value}, epoch)
-    tracker.log_params(
-        {"optim.lr": 3e-6, "scheduler._target_": "xttslab.training.schedules.cosine"}
-    )
-    tracker.log_dataset("milliomos", "abc", "data/milliomos", profile={"clips": 3, "minutes": 0.2})
-    tracker.log_text(CONFIG, "config/config.yaml")
-    tracker.log_text(MANIFEST, "data/milliomos/metadata.csv")
-    for epoch in (10, 20):
-        for n, category in enumerate(("greeting", "tension"), 1):
-            path = run_dir / f"samples/epoch_{epoch:03d}/{n:02d}_{category}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, 0.1 * np.sin(np.arange(4800) / (5 + n)), 24000)
-            tracker.log_artifact(path, f"samples/{path.parent.name}")
-    tracker.finish()
-    return run_dir
 
 
 def test_a_report_holds_all_it_needs_and_joins_the_run(tmp_path, monkeypatch) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from xttslab.evaluation.gates import GateResult, check_gates, read_gates
 from xttslab.reporting.advice import Advice, AdviceRules, Case
 from xttslab.reporting.curves import CurveRules
 from xttslab.reporting.findings import FindingRules, Findings, find
-from xttslab.reporting.gates import Gate, check_gates
 from xttslab.reporting.meaning import Meaning, meanings
 from xttslab.reporting.recommendations import advise
 from xttslab.reporting.record import RunData
@@ -47,7 +47,7 @@ class Analysis:
     meanings: Sequence[Meaning]
     findings: Findings
     scores: Scores
-    gates: Sequence[Gate]
+    gates: Sequence[GateResult]
     advice: Sequence[Advice]
     missing: Sequence[str]
 
@@ -63,10 +63,22 @@ def analyse(run: RunData, rules: Rules, gates: Gates) -> Analysis:
         meanings(run, epoch),
         findings,
         scores,
-        check_gates(gates, run, epoch),
+        check_gates(read_gates(gates), _metrics_at(run, epoch)),
         advise(Case(run, findings, scores, rules.advice)),
         _missing(run, findings, scores),
     )
+
+
+def _metrics_at(run: RunData, epoch: int | None) -> dict[str, float]:
+    """Every metric at the chosen epoch; where it has no value there (or none is chosen), its
+    last."""
+    found = {}
+    for name in run.histories:
+        value = run.value(name, epoch) if epoch is not None else None
+        value = run.value(name) if value is None else value
+        if value is not None:
+            found[name] = value
+    return found
 
 
 def _missing(run: RunData, findings: Findings, scores: Scores) -> list[str]:

@@ -1,14 +1,21 @@
-"""A run's name and the configured rules in, its report as HTML and Markdown out."""
+"""Names of runs and the configured rules in, reports and comparisons as HTML and Markdown out."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from xttslab.errors import UserError
 from xttslab.reporting.analysis import Analysis, Gates, Rules, analyse
+from xttslab.reporting.comparison import Comparison, compare_runs
+from xttslab.reporting.comparison_page import comparison_content
 from xttslab.reporting.html import render, write
 from xttslab.reporting.pages import report_content
 from xttslab.reporting.record import RunData, load_run
+from xttslab.reporting.session import Session
+from xttslab.reporting.verdict import VerdictRules
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.store import RunTracker
 
@@ -44,6 +51,60 @@ def write_report(run: RunData, rules: Rules, gates: Gates, folder: Path) -> Writ
     html = write(folder / "report.html", render("report.html.j2", content))
     markdown = write(folder / "report.md", render("report.md.j2", content))
     return Written(html, markdown, analysis)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The two files of a comparison, and what is in them."""
+
+    html: Path
+    markdown: Path
+    comparison: Comparison
+
+
+def compare_references(
+    references: Sequence[str],
+    uri: str,
+    rules: Rules,
+    verdict: VerdictRules,
+    gates: Gates,
+    out: Path | None,
+) -> Compared:
+    """Compare the named runs, into `out` or `outputs/compare/<names>`.
+
+    Raises UserError for a run that does not exist, or fewer than two.
+    """
+    if len(references) < 2:
+        raise UserError(f"runs=[{','.join(references)}]: name two or more runs")
+    runs = [load_run(reference, uri) for reference in references]
+    names = "-".join(re.sub(r"[^\w.-]+", "_", run.name) for run in runs)
+    return write_comparison(
+        compare_runs(runs, rules, verdict, gates), out or Path("outputs/compare") / names[:120]
+    )
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> Compared:
+    """Write `compare.html` and `compare.md`."""
+    content = comparison_content(comparison)
+    html = write(folder / "compare.html", render("compare.html.j2", content))
+    markdown = write(folder / "compare.md", render("compare.md.j2", content))
+    return Compared(html, markdown, comparison)
+
+
+def listen(references: Sequence[str], uri: str, rules: Rules, tasks: int, port: int) -> int:
+    """Serve the blind page until Ctrl-C; returns how many votes were given."""
+    runs = [load_run(reference, uri) for reference in references]
+    session = Session(runs, rules.findings, tasks, port)
+    print(f"listen     {session.server.address}")
+    print(f"tasks      {len(session.server.booth.tasks)}; Ctrl-C ends the session")
+    try:
+        session.server.serve_forever()
+    except KeyboardInterrupt:
+        print()
+    finally:
+        session.close()
+    print(f"votes      {session.votes}, kept with the runs and in MLflow as listener/…")
+    return session.votes
 
 
 def default_folder(run: RunData) -> Path:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from xttslab.evaluation.gates import MET, NOT_MEASURED, GateResult
 from xttslab.reporting.analysis import Analysis, Rules
-from xttslab.reporting.findings import NOT_MEASURED
 from xttslab.reporting.pictures import run_charts
 from xttslab.reporting.record import TEXT_WEIGHT, RunData
 from xttslab.reporting.samples import sample_groups
 from xttslab.reporting.scores import TITLES
+
+_SIGNS = {"below": "<", "at_most": "≤", "at_least": "≥"}
 
 
 def report_content(analysis: Analysis, rules: Rules) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def report_content(analysis: Analysis, rules: Rules) -> dict[str, Any]:
         "category_target": f"target {clips[0]} to {clips[1]}",
         "most": max(run.categories.values(), default=1),
         "assumed": sum(clip.assumed for clip in run.clips),
-        "gates": analysis.gates,
+        "gates": [_gate(result) for result in analysis.gates],
         "advice": analysis.advice,
         "imported": [v for k, v in sorted(run.tags.items()) if k.startswith("imported.")],
     }
@@ -72,9 +74,8 @@ def run_facts(run: RunData) -> list[tuple[str, str]]:
 
 
 def _in_short(analysis: Analysis) -> list[str]:
-    gates = [gate for gate in analysis.gates if gate.level == "minimum"]
-    met = sum(gate.status == "met" for gate in gates)
-    unknown = sum(gate.status == NOT_MEASURED for gate in gates)
+    gates = [result.state for result in analysis.gates if result.gate.level == "minimum"]
+    met, unknown = gates.count(MET), gates.count(NOT_MEASURED)
     lines = [_checkpoint(analysis)]
     if gates:
         lines.append(f"Minimum gates met: {met} of {len(gates)}, {unknown} not measured.")
@@ -82,6 +83,17 @@ def _in_short(analysis: Analysis) -> list[str]:
         first = analysis.advice[0]
         lines.append(f"Most pressing: {first.what} Because {first.because}.")
     return lines
+
+
+def _gate(result: GateResult) -> dict[str, str]:
+    gate = result.gate
+    value = "" if result.value is None else f" {result.value:.4g}"
+    return {
+        "level": gate.level,
+        "name": f"{gate.name} {_SIGNS[gate.kind]} {gate.bound:g}",
+        "status": result.state,
+        "value": gate.metric + value,
+    }
 
 
 def _checkpoint(analysis: Analysis) -> str:

@@ -72,8 +72,9 @@ class RunData:
 
     @property
     def epochs(self) -> int | None:
-        """The last epoch that has any value."""
-        return max((max(h) for h in self.histories.values() if h), default=None)
+        """The last epoch that has a loss (other metrics may count something else than epochs)."""
+        losses = [h for n, h in self.histories.items() if n.startswith(("train/", "eval/")) and h]
+        return max((max(history) for history in losses), default=None)
 
     @property
     def monitor(self) -> str:

@@ -1,0 +1,116 @@
+"""Two tracked runs are compared, listened to blind, and the votes are found in MLflow."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.reporting.runs import URI, gates, rules, tracked_run
+from xttslab.errors import UserError
+from xttslab.reporting.build import compare_references, write_comparison
+from xttslab.reporting.comparison import compare_runs
+from xttslab.reporting.record import RunData, load_run
+from xttslab.reporting.session import Session
+from xttslab.reporting.verdict import VerdictRules
+from xttslab.tracking.runs import find_run
+
+VERDICT = VerdictRules(nats=0.05, mark=0.3, votes=20, draws=200)
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """A served listening session over two tracked runs with samples and one real clip."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name, best in (("first", 12), ("second", 20)):
+        tracked_run(name, best)
+    real = tmp_path / "data/milliomos/wavs/b.wav"
+    real.parent.mkdir(parents=True)
+    real.write_bytes(Path("outputs/first/samples/epoch_010/01_greeting.wav").read_bytes())
+    runs = [load_run(name, URI) for name in ("first", "second")]
+    made = Session(runs, rules().findings, 8, 0)
+    thread = threading.Thread(target=made.server.serve_forever)
+    thread.start()
+    yield made
+    made.server.shutdown()
+    thread.join()
+    made.close()
+
+
+def ask(url: str, answer: dict | None = None, host: str | None = None) -> tuple[int, bytes]:
+    body = json.dumps(answer).encode() if answer is not None else None
+    request = urllib.request.Request(url, body, {"Host": host} if host else {})
+    try:
+        with urllib.request.urlopen(request) as reply:
+            return reply.status, reply.read()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.read()
+
+
+def test_a_script_votes_and_finds_its_votes_in_mlflow(session: Session) -> None:
+    base, token = session.server.address.split("/?token=")
+    assert base.startswith("http://127.0.0.1:")
+    for url in (f"{base}/", f"{base}/?token=guess"):
+        assert ask(url)[0] == 403
+    assert ask(f"{base}/?token={token}", host="evil.example")[0] == 403
+
+    status, page = ask(session.server.address)
+    assert status == 200
+    tasks = json.loads(re.search(rb'id="tasks">(.*?)</script>', page)[1])
+    assert {task["kind"] for task in tasks} == {"ab", "marks", "real"}
+    status, sound = ask(f"{base}/clip/{tasks[0]['clips'][0]}?token={token}")
+    assert (status, len(sound) > 500) == (200, True)
+    assert ask(f"{base}/clip/unknown?token={token}")[0] == 404
+    refused = ask(f"{base}/vote?token={token}", {"task": 0, "choice": "neither"})
+    assert (refused[0], b"is no answer here" in refused[1]) == (400, True)
+
+    for number, task in enumerate(tasks):
+        truth = session.server.booth.tasks[number].stimuli
+        answer: dict = {"task": number, "listener": "a script"}
+        if task["kind"] == "ab":
+            answer["choice"] = "a" if truth[0].run == "second" else "b"
+        elif task["kind"] == "real":
+            answer["choice"] = "synthetic" if truth[0].run else "real"
+        else:
+            answer["marks"] = {"naturalness": 8 if truth[0].run == "second" else 5}
+        assert ask(f"{base}/vote?token={token}", answer)[0] == 200
+    session.server.shutdown()
+    session.close()
+
+    votes = find_run("second", URI).metrics
+    assert votes["listener/naturalness"] == 8.0
+    assert votes["listener/naturalness/count"] == 2
+    assert votes["listener/preferred"] == 1.0
+    assert votes["listener/told_apart"] == 1.0
+    assert find_run("first", URI).metrics["listener/naturalness"] == 5.0
+
+    found = compare_references(["first", "second"], URI, rules(), VERDICT, gates(), None)
+    text = found.html.read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)="(?!data:)', text)
+    assert text.count('src="data:audio/mpeg;base64,') == 4
+    assert "Blind: second was preferred to first in 2.0 of 2 votes" in text
+    assert "2 votes" in found.markdown.read_text(encoding="utf-8")
+    assert found.comparison.common == {"milliomos": ["wavs/b.wav"]}
+
+
+def test_runs_without_anything_are_compared_with_what_is_missing(tmp_path: Path) -> None:
+    runs = [RunData("empty"), RunData("nothing", status="KILLED")]
+    found = compare_runs(runs, rules(), VERDICT, gates())
+    page = write_comparison(found, tmp_path).html.read_text(encoding="utf-8")
+    assert found.verdict.headline == "No measurable difference"
+    assert "its status is KILLED" in page
+    assert "no held-out clip in common" in page
+
+
+def test_a_run_is_not_compared_with_itself() -> None:
+    with pytest.raises(UserError, match=r"runs=\[a,a\]: name two or more different runs"):
+        compare_runs([RunData("a"), RunData("a")], rules(), VERDICT, gates())
+    with pytest.raises(UserError, match=r"runs=\[a\]: name two or more runs"):
+        compare_references(["a"], URI, rules(), VERDICT, gates(), None)

@@ -1,0 +1,77 @@
+"""Only what two runs have in common is compared, and in pairs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.reporting.cards import card
+from tests.reporting.runs import calm_run
+from xttslab.reporting.pairing import (
+    CLIP_LOSSES,
+    common_eval,
+    incomparable,
+    loss_difference,
+    mark_differences,
+)
+from xttslab.reporting.record import ManifestClip, RunData
+
+
+def held_out(source: str, *names: str) -> list[ManifestClip]:
+    return [ManifestClip(source, name, "Szöveg.", "neutral", False, "eval") for name in names]
+
+
+def with_losses(name: str, folder: Path, losses: dict[str, tuple[float, int]]) -> RunData:
+    """A run whose clips have these (mean loss, tokens) at epoch 5."""
+    path = folder / f"{name}.csv"
+    rows = [f"5,milliomos/{clip},milliomos,{m * n},{n}" for clip, (m, n) in losses.items()]
+    path.write_text("\n".join(["epoch,clip,source,mel,mel_tokens", *rows]), encoding="utf-8")
+    clips = held_out("milliomos", *losses)
+    return RunData(name, clips=clips, files={CLIP_LOSSES: path})
+
+
+def test_losses_are_compared_on_common_clips_alone_and_weighted_by_tokens(tmp_path: Path) -> None:
+    first = with_losses("first", tmp_path, {"a": (4.0, 100), "b": (3.0, 300), "old": (9.0, 50)})
+    second = with_losses("second", tmp_path, {"a": (3.9, 100), "b": (2.8, 300), "new": (0.1, 50)})
+    assert common_eval([first, second]) == {"milliomos": ["a", "b"]}
+    found = loss_difference(first, second, (5, 5), draws=200)
+    assert found.count == 2
+    assert found.first == pytest.approx((4.0 * 100 + 3.0 * 300) / 400)
+    assert found.value == pytest.approx((-0.1 * 100 - 0.2 * 300) / 400)
+    assert found.interval.value == pytest.approx(found.value)
+
+
+def test_without_losses_of_clips_sources_with_the_same_clips_are_compared() -> None:
+    history = {"eval/milliomos/mel_ce": {3: 4.0}, "eval/blikk/mel_ce": {3: 5.0}}
+    first = RunData("first", histories=history, clips=held_out("milliomos", "a", "b"))
+    lower = {"eval/milliomos/mel_ce": {3: 3.5}, "eval/blikk/mel_ce": {3: 1.0}}
+    clips = held_out("milliomos", "a", "b") + held_out("blikk", "c")
+    second = RunData("second", histories=lower, clips=clips)
+    found = loss_difference(first, second, (3, 3), draws=10)
+    assert (found.name, found.first, found.second) == ("mel CE on milliomos", 4.0, 3.5)
+    assert found.interval is None
+
+
+def test_other_clips_or_another_model_are_not_compared() -> None:
+    first = RunData("first", tags={"model": "xtts_v2"}, clips=held_out("milliomos", "a"))
+    other = replace(first, name="other", clips=held_out("milliomos", "b"))
+    assert loss_difference(first, other, (1, 1), draws=10) is None
+    small = replace(first, name="small", tags={"model": "xtts_mini"})
+    assert incomparable(first, small) == "model is xtts_v2 in first and xtts_mini in small"
+    assert loss_difference(first, small, (1, 1), draws=10) is None
+    assert incomparable(calm_run(), calm_run()) == ""
+
+
+def test_marks_are_paired_by_what_was_spoken() -> None:
+    texts = [f"Mondat {n}." for n in range(12)]
+    first = card(texts, np.full(12, 6.0))
+    second = card([*texts[2:], "Csak itt."], np.full(11, 7.5))
+    found = mark_differences(first, second, draws=200)
+    assert found["overall"].count == 10
+    assert found["overall"].value == pytest.approx(1.5)
+    assert found["overall"].interval.low == pytest.approx(1.5)
+    assert "emotion" not in found
+    assert mark_differences(first, None, draws=10) == {}

@@ -1,0 +1,87 @@
+"""Which run is better, and when that cannot be said."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.reporting.runs import calm_run, falling, overfitted_run, rules
+from xttslab.evaluation.intervals import Interval
+from xttslab.reporting.findings import find
+from xttslab.reporting.listening import Preference
+from xttslab.reporting.pairing import Difference
+from xttslab.reporting.record import RunData
+from xttslab.reporting.verdict import Decision, Evidence, VerdictRules, conclude, decide
+
+RULES = VerdictRules(nats=0.05, mark=0.3, votes=20, draws=200)
+
+
+def differing(change: float, half: float, first: float = 4.0) -> Difference:
+    interval = Interval(change, change - half, change + half)
+    return Difference("mel CE", first, first + change, 12, interval)
+
+
+def judged(loss: Difference | None = None, mark: Difference | None = None, votes=None) -> Decision:
+    return decide(Evidence("a", "b", loss, {"overall": mark} if mark else {}, votes), RULES)
+
+
+@pytest.mark.parametrize(
+    ("loss", "winner"),
+    [
+        (differing(-0.3, 0.1), "b"),
+        (differing(+0.3, 0.1), "a"),
+        (differing(-0.3, 0.4), None),  # the interval holds zero
+        (differing(-0.03, 0.01), None),  # certain, but no more than seeds do
+        (None, None),
+    ],
+)
+def test_a_loss_counts_when_it_is_certain_and_large_enough(loss, winner) -> None:
+    assert judged(loss).winner == winner
+
+
+def test_marks_outweigh_the_loss_and_listeners_outweigh_both() -> None:
+    loss, mark = differing(-0.3, 0.1), differing(-0.8, 0.3, first=7.0)
+    assert (judged(loss, mark).winner, judged(loss, mark).by) == ("a", "measured marks")
+    votes = Preference(18, 24, Interval(0.75, 0.55, 0.88))
+    assert (judged(loss, mark, votes).winner, judged(loss, mark, votes).by) == ("b", "listeners")
+    few = Preference(6, 6, Interval(1.0, 0.61, 1.0))
+    assert judged(loss, mark, few).by == "measured marks"
+    assert any("fewer than 20 votes" in reason for reason in judged(loss, mark, few).reasons)
+
+
+def concluded(second: RunData, winner: str | None):
+    first = calm_run()
+    runs = [(run, find(run, rules().findings)) for run in (first, second)]
+    pair = {(first.name, second.name): Decision(winner, "loss" if winner else "", ["because"])}
+    return conclude(runs, pair, RULES)
+
+
+def test_a_winner_that_came_to_its_end_is_deployed() -> None:
+    verdict = concluded(overfitted_run(best=12), "made_up")
+    assert verdict.headline == "Deploy made_up (checkpoint of epoch 12)"
+    assert verdict.reasons == ["calm against made_up: because"]
+
+
+def test_a_winner_that_still_falls_is_trained_on() -> None:
+    run = RunData("young", histories={"eval/mel_ce": falling(6.0, 3.0, 20, rate=0.05)})
+    verdict = concluded(run, "young")
+    assert verdict.headline == "Train young on, to about epoch 40"
+    assert "still falls by" in verdict.reasons[0]
+
+
+def test_no_difference_says_what_would_make_one() -> None:
+    verdict = concluded(overfitted_run(), None)
+    assert verdict.headline == "No measurable difference"
+    assert verdict.winner is None
+    assert any("20 blind votes" in change for change in verdict.would_change)
+    assert any("0.05 nats" in change for change in verdict.would_change)
+
+
+def test_three_runs_of_which_two_are_alike_have_no_single_best() -> None:
+    runs = [RunData(name) for name in "abc"]
+    decisions = {
+        ("a", "b"): Decision(None, "", []),
+        ("a", "c"): Decision("a", "loss", []),
+        ("b", "c"): Decision("b", "loss", []),
+    }
+    found = conclude([(run, find(run, rules().findings)) for run in runs], decisions, RULES)
+    assert found.headline == "No single best: a, b cannot be told apart"

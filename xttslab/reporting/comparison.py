@@ -1,0 +1,126 @@
+"""Two or more runs in, all that sets them apart out, with a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from xttslab.errors import UserError
+from xttslab.reporting.analysis import Analysis, Gates, Rules, analyse
+from xttslab.reporting.listening import VOTES, Vote, preference, read_votes
+from xttslab.reporting.pairing import (
+    common_eval,
+    incomparable,
+    loss_difference,
+    mark_differences,
+)
+from xttslab.reporting.record import RunData
+from xttslab.reporting.verdict import (
+    Decision,
+    Evidence,
+    Verdict,
+    VerdictRules,
+    conclude,
+    decide,
+)
+
+_UNINTERESTING = ("run_name", "tracking.", "output_dir", "data_dir", "codes_dir", "samples.sent")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs beside each other; `obstacle` says why their losses are not compared."""
+
+    first: str
+    second: str
+    evidence: Evidence
+    decision: Decision
+    obstacle: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All runs, every pair, and the verdict over them."""
+
+    analyses: Sequence[Analysis]
+    pairs: Sequence[Pair]
+    settings: Sequence[tuple[str, Sequence[str]]]
+    data: Sequence[tuple[str, Sequence[str]]]
+    common: Mapping[str, Sequence[str]]
+    verdict: Verdict
+
+
+def compare_runs(
+    runs: Sequence[RunData], rules: Rules, verdict: VerdictRules, gates: Gates
+) -> Comparison:
+    """Compare runs pair by pair. Raises UserError for fewer than two, or the same one twice."""
+    names = [run.name for run in runs]
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise UserError(f"runs=[{','.join(names)}]: name two or more different runs")
+    analyses = [analyse(run, rules, gates) for run in runs]
+    votes = all_votes(runs)
+    pairs = [_pair(one, other, votes, verdict) for one, other in combinations(analyses, 2)]
+    decisions = {(pair.first, pair.second): pair.decision for pair in pairs}
+    return Comparison(
+        analyses,
+        pairs,
+        settings_that_differ(runs),
+        _data(runs),
+        common_eval(runs),
+        conclude([(a.run, a.findings) for a in analyses], decisions, verdict),
+    )
+
+
+def all_votes(runs: Sequence[RunData]) -> list[Vote]:
+    """The votes kept with any of the runs, each once (a vote on two runs is kept with both)."""
+    found: dict[str, Vote] = {}
+    for run in runs:
+        seen: dict[str, int] = {}
+        for vote in read_votes(run.files.get(VOTES)):
+            seen[repr(vote)] = seen.get(repr(vote), 0) + 1
+            found[f"{vote!r} {seen[repr(vote)]}"] = vote
+    return list(found.values())
+
+
+def settings_that_differ(runs: Sequence[RunData]) -> list[tuple[str, list[str]]]:
+    """Parameter → its value in every run, for those that are not the same everywhere."""
+    names = sorted({name for run in runs for name in run.params})
+    table = [(name, [run.params.get(name, "–") for run in runs]) for name in names]
+    return [
+        (name, values)
+        for name, values in table
+        if len(set(values)) > 1 and not name.startswith(_UNINTERESTING)
+    ]
+
+
+def _pair(one: Analysis, other: Analysis, votes: Sequence[Vote], rules: VerdictRules) -> Pair:
+    epochs = one.findings.choice.epoch, other.findings.choice.epoch
+    first, second = one.run.name, other.run.name
+    evidence = Evidence(
+        first,
+        second,
+        loss_difference(one.run, other.run, epochs, rules.draws),
+        mark_differences(one.scores.card, other.scores.card, rules.draws),
+        preference(votes, first, second),
+    )
+    obstacle = incomparable(one.run, other.run)
+    return Pair(first, second, evidence, decide(evidence, rules), obstacle)
+
+
+def _data(runs: Sequence[RunData]) -> list[tuple[str, list[str]]]:
+    """Clips, minutes, held-out clips and categories of every run."""
+    rows = [
+        ("data set", [run.tags.get("dataset", "–") for run in runs]),
+        ("clips", [f"{run.profile.get('clips', len(run.clips)):g}" for run in runs]),
+        ("minutes", [_minutes(run) for run in runs]),
+        ("held-out clips", [str(sum(c.split == "eval" for c in run.clips)) for run in runs]),
+    ]
+    for name in sorted({name for run in runs for name in run.categories}):
+        rows.append((f"{name} clips", [str(run.categories.get(name, 0)) for run in runs]))
+    return rows
+
+
+def _minutes(run: RunData) -> str:
+    minutes = run.profile.get("minutes")
+    return "–" if minutes is None else f"{minutes:.1f}"

@@ -1,0 +1,131 @@
+"""Blind votes in, preferences and listeners' marks with counts and intervals out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import fmean, stdev
+
+from scipy.stats import binomtest, t
+
+from xttslab.errors import UserError
+from xttslab.evaluation.intervals import Interval
+from xttslab.evaluation.settings import ASPECTS
+
+VOTES = "listener/votes.jsonl"
+AB, REAL_OR_SYNTHETIC, MARKS = "ab", "real", "marks"
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One blind answer. `runs` are the runs that were heard (two for `ab`; one, or none for a
+    real clip); `answer` is the preferred run or "" for no difference, `real` or `synthetic`, or
+    empty; `marks` are 1 to 10 by aspect."""
+
+    kind: str
+    clip: str
+    runs: Sequence[str]
+    answer: str = ""
+    marks: Mapping[str, int] = field(default_factory=dict)
+    listener: str = ""
+
+
+@dataclass(frozen=True)
+class Preference:
+    """A/B votes of two runs; an undecided vote counts half for each. `interval` holds the share
+    of the second run."""
+
+    second: float
+    count: int
+    interval: Interval
+
+
+def preference(votes: Iterable[Vote], first: str, second: str) -> Preference | None:
+    """How often `second` was preferred to `first`; None where nobody compared the two."""
+    answers = [v.answer for v in votes if v.kind == AB and set(v.runs) == {first, second}]
+    if not answers:
+        return None
+    won = sum(answer == second for answer in answers) + 0.5 * answers.count("")
+    return Preference(won, len(answers), _share(won, len(answers)))
+
+
+def listener_metrics(votes: Sequence[Vote], run: str) -> dict[str, float]:
+    """`listener/<aspect>`, `listener/overall`, `listener/told_apart` and `listener/preferred` of
+    a run, each with `/count`, `/low` and `/high`; only what was voted on."""
+    about = [vote for vote in votes if run in vote.runs]
+    found: dict[str, float] = {}
+    given = {name: [v.marks[name] for v in about if name in v.marks] for name in ASPECTS}
+    for name, marks in given.items():
+        found |= _named(name, marks, _mean(marks))
+    together = [fmean(vote.marks.values()) for vote in about if vote.marks]
+    found |= _named("overall", together, _mean(together))
+    pairs = [v for v in about if v.kind == AB]
+    won = sum(v.answer == run for v in pairs) + 0.5 * sum(not v.answer for v in pairs)
+    found |= _named("preferred", pairs, _share(won, len(pairs)))
+    # a real clip speaks about every run whose clips it stood among
+    told = [v for v in votes if v.kind == REAL_OR_SYNTHETIC and (run in v.runs or not v.runs)]
+    right = sum(v.answer == ("synthetic" if v.runs else "real") for v in told)
+    if any(v.runs for v in told):
+        found |= _named("told_apart", told, _share(right, len(told)))
+    return found
+
+
+def check_marks(marks: Mapping[str, object]) -> dict[str, int]:
+    """Marks as they came from a page. Raises UserError for an aspect or a mark that is none."""
+    for name, mark in marks.items():
+        if name not in ASPECTS:
+            raise UserError(f"{name!r} is no aspect; the six are {', '.join(ASPECTS)}")
+        if not isinstance(mark, int) or not 1 <= mark <= 10:
+            raise UserError(f"{name}: the mark {mark!r} is not a number from 1 to 10")
+    return {name: int(str(mark)) for name, mark in marks.items()}
+
+
+def read_votes(path: Path | None) -> list[Vote]:
+    """The votes of a file; none where there is no file. A torn last line is left out."""
+    if path is None or not path.is_file():
+        return []
+    votes = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            votes.append(Vote(**json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return votes
+
+
+def append_vote(path: Path, vote: Vote) -> None:
+    """Add one vote to a file, so that a crash loses at most the one being given."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(vote), ensure_ascii=False) + "\n")
+
+
+def _named(name: str, votes: Sequence[object], estimate: Interval) -> dict[str, float]:
+    if not votes:
+        return {}
+    found = {"": estimate.value, "/count": float(len(votes))}
+    if math.isfinite(estimate.low):
+        found |= {"/low": estimate.low, "/high": estimate.high}
+    return {f"listener/{name}{end}": value for end, value in found.items()}
+
+
+def _mean(marks: Sequence[float]) -> Interval:
+    """Mean mark with Student's interval, cut to 1 … 10; no interval for a single vote."""
+    if len(marks) < 2:
+        return Interval(marks[0] if marks else math.nan, math.nan, math.nan)
+    mean = fmean(marks)
+    half = float(t.ppf(0.5 + _CONFIDENCE / 2, len(marks) - 1)) * stdev(marks) / len(marks) ** 0.5
+    return Interval(mean, max(1.0, mean - half), min(10.0, mean + half))
+
+
+def _share(won: float, count: int) -> Interval:
+    """A share with Wilson's interval; halves are rounded towards one half."""
+    if not count:
+        return Interval(math.nan, math.nan, math.nan)
+    whole = math.floor(won) if won > count / 2 else math.ceil(won)
+    between = binomtest(whole, count).proportion_ci(_CONFIDENCE, method="wilson")
+    return Interval(won / count, between.low, between.high)

@@ -1,0 +1,171 @@
+"""Two runs in, what can be compared between them out: losses on common clips, marks on common
+sentences, each with a paired interval.
+
+A difference is always second minus first. Clips that only one run has count nowhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xttslab.evaluation.intervals import Interval, paired_difference
+from xttslab.evaluation.scorecard import ClipScore, Scorecard
+from xttslab.evaluation.settings import ASPECTS
+from xttslab.reporting.record import RunData
+from xttslab.reporting.scores import OVERALL
+
+log = logging.getLogger(__name__)
+
+CLIP_LOSSES = "evaluation/clip_losses.csv"  # epoch, clip, source, mel (sum of nats), mel_tokens
+_SAME_MODEL = ("model.architecture.num_audio_tokens", "model.architecture.number_text_tokens")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One quantity in both runs and its difference; `interval` is None where clips or sentences
+    could not be paired. `count`: how many were."""
+
+    name: str
+    first: float
+    second: float
+    count: int
+    interval: Interval | None
+
+    @property
+    def value(self) -> float:
+        return self.second - self.first
+
+
+def incomparable(first: RunData, second: RunData) -> str:
+    """Why the losses of two runs must not be compared; empty where they may be."""
+    for name, one, other in (
+        ("model", first.tags.get("model"), second.tags.get("model")),
+        *((param, first.params.get(param), second.params.get(param)) for param in _SAME_MODEL),
+    ):
+        if one and other and one != other:
+            return f"{name} is {one} in {first.name} and {other} in {second.name}"
+    return ""
+
+
+def common_eval(runs: Sequence[RunData]) -> dict[str, list[str]]:
+    """Source → the held-out clips that every run has; sources without any are left out."""
+    held = [{(c.source, c.audio_file) for c in run.clips if c.split == "eval"} for run in runs]
+    common = set.intersection(*held) if held else set()
+    found: dict[str, list[str]] = {}
+    for source, audio_file in sorted(common):
+        found.setdefault(source, []).append(audio_file)
+    return found
+
+
+def identical_sources(runs: Sequence[RunData]) -> list[str]:
+    """Sources whose held-out clips are the same in every run: their means may be compared."""
+    held = [
+        {source: {c.audio_file for c in run.clips if c.split == "eval" and c.source == source}
+         for source in {c.source for c in run.clips}}
+        for run in runs
+    ]  # fmt: skip
+    first, *others = held or [{}]
+    return sorted(
+        source
+        for source, clips in first.items()
+        if clips and all(other.get(source) == clips for other in others)
+    )
+
+
+def loss_difference(
+    first: RunData, second: RunData, epochs: tuple[int | None, int | None], draws: int
+) -> Difference | None:
+    """Mel CE over the common held-out clips at each run's chosen epoch, in nats per token.
+
+    With losses of single clips the interval is a paired bootstrap over clips; else the means of
+    sources with identical held-out clips are compared, without an interval.
+    """
+    if incomparable(first, second):
+        return None
+    one, other = (_clip_losses(run, e) for run, e in zip((first, second), epochs, strict=True))
+    common = sorted(one.keys() & other.keys())
+    if common:
+        return _paired_losses(common, one, other, draws)
+    sources = identical_sources([first, second])
+    counts = {s: len(common_eval([first, second])[s]) for s in sources}
+    names = {source: f"eval/{source}/mel_ce" for source in sources}
+    pairs = {
+        s: (_at(first, names[s], epochs[0]), _at(second, names[s], epochs[1])) for s in sources
+    }
+    usable = {source: pair for source, pair in pairs.items() if None not in pair}
+    if not usable:
+        return None
+    weight = sum(counts[source] for source in usable)
+    means = [sum(counts[s] * pair[i] for s, pair in usable.items()) / weight for i in (0, 1)]
+    return Difference(f"mel CE on {', '.join(usable)}", means[0], means[1], weight, None)
+
+
+def mark_differences(
+    first: Scorecard | None, second: Scorecard | None, draws: int
+) -> dict[str, Difference]:
+    """Aspect (and `overall`) → difference of the marks over takes that both runs spoke."""
+    if first is None or second is None:
+        return {}
+    one, other = _takes(first), _takes(second)
+    takes = sorted(one.keys() & other.keys())
+    found = {}
+    for aspect in (*ASPECTS, OVERALL):
+        marks = [np.array([_mark(t[take], aspect) for take in takes]) for t in (one, other)]
+        known = ~np.isnan(marks[0] + marks[1]) if takes else np.zeros(0, dtype=bool)
+        if not known.any():
+            continue
+        texts = [take[0] for take in takes]
+        means = [float(values[known].mean()) for values in marks]
+        interval = paired_difference(*marks, texts, draws)
+        found[aspect] = Difference(aspect, *means, int(known.sum()), interval)
+    return found
+
+
+def _paired_losses(
+    clips: Sequence[str],
+    one: Mapping[str, tuple[float, float]],
+    other: Mapping[str, tuple[float, float]],
+    draws: int,
+) -> Difference:
+    """Token-weighted means, with an interval over clips of the mean difference per token."""
+    tokens = np.array([one[clip][1] for clip in clips])
+    sums = [np.array([table[clip][0] for clip in clips]) for table in (one, other)]
+    means = [float(values.sum() / tokens.sum()) for values in sums]
+    # each clip counts by its tokens, as in the means
+    scaled = [values / tokens.mean() for values in sums]
+    interval = paired_difference(*scaled, list(clips), draws)
+    return Difference("mel CE on common clips", means[0], means[1], len(clips), interval)
+
+
+def _clip_losses(run: RunData, epoch: int | None) -> dict[str, tuple[float, float]]:
+    """Clip → (sum of nats, tokens) at an epoch, from the run's table of clip losses."""
+    path = run.files.get(CLIP_LOSSES)
+    if path is None or epoch is None:
+        return {}
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = [row for row in csv.DictReader(lines) if int(row["epoch"]) == epoch]
+        return {row["clip"]: (float(row["mel"]), float(row["mel_tokens"])) for row in rows}
+    except (KeyError, ValueError) as fault:
+        log.warning("%s: left out (%s)", path, fault)
+        return {}
+
+
+def _at(run: RunData, metric: str, epoch: int | None) -> float | None:
+    return run.value(metric, epoch) if epoch is not None else run.value(metric)
+
+
+def _takes(card: Scorecard) -> dict[tuple[str, str, str, int], ClipScore]:
+    """Takes by what was to be spoken: text, category, set and seed."""
+    return {(clip.text, clip.category, clip.sentence_set, clip.seed): clip for clip in card.clips}
+
+
+def _mark(clip: ClipScore, aspect: str) -> float:
+    value = clip.mark if aspect == OVERALL else clip.marks.get(aspect)
+    return math.nan if value is None else value

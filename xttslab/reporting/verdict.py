@@ -1,0 +1,179 @@
+"""Differences between runs in, a verdict out: deploy this one, train on, or no difference.
+
+A difference counts when its interval lies on one side of zero and it is larger than what two runs
+that differ in nothing but the seed show. Listeners outweigh marks, marks outweigh losses: the
+lowest loss is not always the best voice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xttslab.reporting.findings import Findings
+from xttslab.reporting.listening import Preference
+from xttslab.reporting.pairing import Difference
+from xttslab.reporting.record import RunData
+
+
+@dataclass(frozen=True)
+class VerdictRules:
+    """Least differences that count: `nats` of loss, `mark` out of 10, and the least number of
+    A/B votes; `draws` of the bootstrap."""
+
+    nats: float
+    mark: float
+    votes: int
+    draws: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks about a second run against the first; parts are None where not measured."""
+
+    first: str
+    second: str
+    loss: Difference | None
+    marks: Mapping[str, Difference]
+    preference: Preference | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Which of two runs is better (None: no measurable difference), why, and by what evidence."""
+
+    winner: str | None
+    by: str
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The headline, its reasons, and what would change it."""
+
+    headline: str
+    winner: str | None
+    reasons: Sequence[str]
+    would_change: Sequence[str]
+
+
+def decide(evidence: Evidence, rules: VerdictRules) -> Decision:
+    """Judge one pair: by listeners, else by the overall mark, else by the loss."""
+    judged = (
+        ("listeners", _by_listeners(evidence, rules)),
+        ("measured marks", _by_marks(evidence, rules)),
+        ("loss", _by_loss(evidence, rules)),
+    )
+    reasons = [reason for _, (_, reason) in judged]
+    for source, (winner, _) in judged:
+        if winner is not None:
+            return Decision(winner, source, reasons)
+    return Decision(None, "", reasons)
+
+
+def conclude(
+    runs: Sequence[tuple[RunData, Findings]],
+    decisions: Mapping[tuple[str, str], Decision],
+    rules: VerdictRules,
+) -> Verdict:
+    """The verdict over all runs: the one that no other beats, and whether it should train on."""
+    names = [run.name for run, _ in runs]
+    beaten = {
+        loser
+        for pair, decision in decisions.items()
+        for loser in pair
+        if decision.winner and loser != decision.winner
+    }
+    winners = {decision.winner for decision in decisions.values() if decision.winner}
+    unbeaten = [name for name in names if name not in beaten]
+    reasons = [
+        f"{' against '.join(pair)}: {'; '.join(decision.reasons)}"
+        for pair, decision in decisions.items()
+    ]
+    changes = _would_change(decisions, rules)
+    if not winners:
+        return Verdict("No measurable difference", None, reasons, changes)
+    if len(unbeaten) != 1:
+        headline = f"No single best: {', '.join(unbeaten or names)} cannot be told apart"
+        return Verdict(headline, None, reasons, changes)
+    winner, findings = next((r, f) for r, f in runs if r.name == unbeaten[0])
+    return _about_winner(winner, findings, reasons, changes)
+
+
+def _about_winner(
+    run: RunData, findings: Findings, reasons: Sequence[str], changes: Sequence[str]
+) -> Verdict:
+    trend, epoch = findings.trend, findings.choice.epoch
+    if trend and trend.falling and not findings.overfitting:
+        headline = f"Train {run.name} on, to about epoch {trend.worth_until}"
+        more = f"{findings.held_out.name} still falls by {-trend.slope:.4f} nats an epoch"
+        return Verdict(headline, run.name, [more, *reasons], changes)
+    at = f" (checkpoint of epoch {epoch})" if epoch else ""
+    return Verdict(f"Deploy {run.name}{at}", run.name, reasons, changes)
+
+
+def _by_listeners(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
+    votes = evidence.preference
+    if votes is None or votes.count == 0:
+        return None, "nobody has listened blind yet"
+    said = (
+        f"listeners preferred {evidence.second} in {votes.second} of {votes.count} votes "
+        f"({votes.interval.low:.0%} to {votes.interval.high:.0%})"
+    )
+    if votes.count < rules.votes:
+        return None, f"{said}: fewer than {rules.votes} votes decide nothing"
+    if votes.interval.low > 0.5:
+        return evidence.second, said
+    return (evidence.first if votes.interval.high < 0.5 else None), said
+
+
+def _by_marks(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
+    overall = evidence.marks.get("overall")
+    if overall is None:
+        return None, "no marks on common sentences: evaluate both runs"
+    said = f"overall mark {_change(overall)}"
+    if abs(overall.value) < rules.mark:
+        return None, f"{said}: below {rules.mark:g}, what seeds alone change"
+    better = evidence.second if overall.value > 0 else evidence.first
+    return (better if _one_sided(overall) else None), said
+
+
+def _by_loss(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
+    loss = evidence.loss
+    if loss is None:
+        return None, "no loss on common held-out clips"
+    said = f"{loss.name} {_change(loss)} nats"
+    if abs(loss.value) < rules.nats:
+        return None, f"{said}: below {rules.nats:g}, what seeds alone change"
+    better = evidence.second if loss.value < 0 else evidence.first
+    certain = loss.interval is None or _one_sided(loss)
+    return (better if certain else None), said
+
+
+def _one_sided(difference: Difference) -> bool:
+    between = difference.interval
+    return between is not None and (between.low > 0 or between.high < 0)
+
+
+def _change(difference: Difference) -> str:
+    between = difference.interval
+    shown = f", 95 % {between.low:+.3f} to {between.high:+.3f}" if between else ", no interval"
+    return (
+        f"{difference.first:.3f} → {difference.second:.3f} ({difference.value:+.3f}{shown}, "
+        f"{difference.count} pairs)"
+    )
+
+
+def _would_change(decisions: Mapping[tuple[str, str], Decision], rules: VerdictRules) -> list[str]:
+    sources = {decision.by for decision in decisions.values()}
+    changes = []
+    if "listeners" not in sources:
+        changes.append(
+            f"{rules.votes} blind votes or more that prefer one run (compare … listen=true); they "
+            "outweigh every measurement"
+        )
+    if not sources & {"listeners", "measured marks"}:
+        changes.append(f"an overall mark that differs by {rules.mark:g} or more on the same texts")
+    if sources == {""}:
+        changes.append(f"a loss on common clips that differs by {rules.nats:g} nats or more")
+    return changes
