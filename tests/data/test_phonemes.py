@@ -28,8 +28,8 @@ def test_words_are_read_sound_by_sound(text: str, sounds: str) -> None:
 
 def test_the_inventory_has_14_vowels_and_25_consonants() -> None:
     assert len(PHONEMES) == 39
-    text = "árvíztűrő tükörfúrógép dzsem edző zsír gyík tyúk cső szó nyúl lyuk hab ceruza fa te ordas inas"
-    assert set(PHONEMES) - set(phonemes(text)) == set()
+    text = "árvíztűrő tükörfúrógép dzsem edző zsír gyík tyúk cső szó nyúl lyuk hab ceruza fa ordas"
+    assert set(PHONEMES) - set(phonemes(f"{text} inas")) == set()
 
 
 def test_the_alphabet_has_every_letter_once() -> None:

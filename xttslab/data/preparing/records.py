@@ -73,7 +73,7 @@ class Journal:
                     for entry in stored.files
                     if entry != "record"
                 }
-        except (OSError, ValueError, KeyError, BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
         facts["changes"] = tuple((what, value) for what, value in facts["changes"])
         return Record(**facts | {"features": features})
