@@ -81,7 +81,7 @@ def _greet(response: Response) -> Response:
     if request.path != "/" or response.mimetype != "text/html":
         return response
     response.direct_passthrough = False
-    script = _GREETING % landing(os.environ[_STORE])
+    script = _GREETING % landing(os.environ.get(_STORE) or tracking_uri())
     page = response.get_data(as_text=True).replace("<head>", f"<head>{script}", 1)
     response.set_data(page)
     response.headers["Cache-Control"] = "no-store"
