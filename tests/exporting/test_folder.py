@@ -1,0 +1,152 @@
+"""An exported folder speaks in Coqui's own `Xtts` what it speaks in ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from TTS.tts.configs.xtts_config import XttsConfig
+from TTS.tts.models.xtts import Xtts
+
+from xttslab.errors import UserError
+from xttslab.exporting.folder import Export, blend, loads_in_coqui, write_export
+from xttslab.model.base import Base, build_base
+from xttslab.model.sampling import Sampling, Sentence, generate
+from xttslab.model.voice import Speaking, Voice
+from xttslab.speaking.exported import load_export
+
+TEXT = "jó napot kívánok."
+MODEL = {
+    "name": "small",
+    "folder": "assets/xtts_mini",
+    "files": {"vocabulary": "vocab.json", "decoder": "", "gpt": "", "dvae": "", "mel_stats": ""},
+    "architecture": {
+        "layers": 2,
+        "model_dim": 64,
+        "heads": 2,
+        "max_text_tokens": 60,
+        "max_mel_tokens": 40,
+        "max_prompt_tokens": 70,
+        "number_text_tokens": 75,
+        "num_audio_tokens": 34,
+        "start_audio_token": 32,
+        "stop_audio_token": 33,
+    },
+    "codec": {"hidden": 8, "codebook_dim": 8, "codes": 32, "blocks": 1},
+    "codes_per_token": 1.0,
+    "dropout": 0.0,
+    "attention_dropout": 0.0,
+    "recompute": "none",
+    "text_stop_seen": False,
+}
+HIFIGAN = {"kind": "hifigan", "sizes": {"decoder_input_dim": 64, "d_vector_dim": 512}}
+SIZES = {"latent_dim": 64, "width": 32, "blocks": 1, "speaker_dim": 8, "speaker_width": 8}
+SPECTRAL = {"kind": "spectral", "sizes": SIZES}
+
+
+def made(decoder: dict) -> Export:
+    model = {**MODEL, "decoder": decoder}
+    base = build_base(**model, weights="random", seed=4)
+    base.gpt.eval()
+    with torch.no_grad():
+        for name, parameter in base.gpt.named_parameters():
+            if parameter.dim() > 1 and "conditioning" not in name:
+                torch.nn.init.normal_(parameter, std=3.0 / parameter.shape[-1] ** 0.5)
+    voice = base.voice()
+    wave = np.random.default_rng(0).normal(0, 0.1, 3 * 22050).astype(np.float32)
+    return Export(base, voice, model, {"greeting": voice.reference([wave])}, "hu", "# card\n")
+
+
+@pytest.fixture(scope="module")
+def coqui_export() -> Export:
+    return made(HIFIGAN)
+
+
+def speech(voice: Voice, base: Base, reference: tuple[torch.Tensor, torch.Tensor]):
+    """Greedy codes, and their waveform, of TEXT."""
+    tokens = base.tokenizer.encode(TEXT, "hu")
+    limit = voice.gpt.max_gen_mel_tokens
+    spoken = generate(voice.gpt, [Sentence(tokens, reference[0], limit)], Sampling(greedy=True))[0]
+    return spoken.codes, voice.decode(spoken, reference[1], Speaking(trim_babble=False))
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_coqui_loads_it_and_says_the_same(coqui_export: Export, tmp_path: Path, half: bool) -> None:
+    out = tmp_path / "voice"
+    megabytes = write_export(coqui_export, out, half)
+    config = XttsConfig()
+    config.load_json(str(out / "config.json"))
+    theirs = Xtts.init_from_config(config)
+    theirs.load_checkpoint(config, checkpoint_dir=str(out), eval=True)
+    ours = load_export(out)
+    stored = theirs.speaker_manager.speakers["greeting"]
+    latents, speaker = stored["gpt_cond_latent"], stored["speaker_embedding"]
+
+    codes, wave = speech(ours.voice, coqui_export.base, ours.voices["greeting"])
+    tokens = torch.tensor(theirs.tokenizer.encode(TEXT, lang="hu"))[None]
+    assert tokens[0].tolist() == coqui_export.base.tokenizer.encode(TEXT, "hu").tolist()
+    found = theirs.gpt.generate(
+        cond_latents=latents,
+        text_inputs=tokens,
+        do_sample=False,
+        num_beams=1,
+        repetition_penalty=10.0,
+    )[0]
+    assert found[: len(codes)].tolist() == codes.tolist()
+    assert len(found) - len(codes) in (0, 1)  # the stop token
+    made = theirs.inference(TEXT, "hu", latents, speaker, do_sample=False, repetition_penalty=10.0)[
+        "wav"
+    ]
+    np.testing.assert_allclose(wave, made, atol=1e-3)
+    assert np.abs(made).max() > 1e-3
+    assert megabytes == pytest.approx(46 if half else 92, rel=0.05)
+    assert "dvae" not in "".join(torch.load(out / "model.pth")["model"])
+
+
+def test_the_minis_export_says_that_only_we_load_it(tmp_path: Path) -> None:
+    export = made(SPECTRAL)
+    out = tmp_path / "mini"
+    write_export(export, out, half=False)
+    assert not loads_in_coqui(export.voice)
+    assert "loaded by xttslab alone" in json.loads((out / "config.json").read_text())["note"]
+    ours = load_export(out)
+    before = speech(export.voice, export.base, export.voices["greeting"])
+    after = speech(ours.voice, export.base, ours.voices["greeting"])
+    assert before[0].tolist() == after[0].tolist()
+    np.testing.assert_allclose(before[1], after[1], atol=1e-5)
+    assert ours.say("Jó!", "greeting").dtype == np.float32
+    with pytest.raises(UserError, match="category=anger: the data has no clip of it; it has gree"):
+        ours.say("Jó!", "anger")
+
+
+def test_an_existing_folder_is_never_touched(coqui_export: Export, tmp_path: Path) -> None:
+    out = tmp_path / "voice"
+    out.mkdir()
+    (out / "precious").touch()
+    with pytest.raises(UserError, match="voice: exists already; name another folder with out="):
+        write_export(coqui_export, out, half=True)
+    assert [path.name for path in out.iterdir()] == ["precious"]
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch) -> None:
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("xttslab.exporting.folder._save", full)
+    with pytest.raises(UserError, match=r"cannot be written \(No space left"):
+        write_export(made(SPECTRAL), tmp_path / "voice", half=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_blend_goes_from_the_base_to_the_run() -> None:
+    base = {"a": torch.zeros(3), "n": torch.tensor(1)}
+    tuned = {"a": torch.full((3,), 2.0), "n": torch.tensor(2)}
+    assert blend(base, tuned, 0.0)["a"].tolist() == [0.0] * 3
+    assert blend(base, tuned, 0.25)["a"].tolist() == [0.5] * 3
+    assert blend(base, tuned, 1.0)["a"].tolist() == [2.0] * 3
+    assert blend(base, tuned, 0.25)["n"].item() == 2
+    with pytest.raises(UserError, match=r"blend=1\.5: must be between 0"):
+        blend(base, tuned, 1.5)

@@ -1,0 +1,36 @@
+"""python -m xttslab.export: a run in, a small folder for inference out.
+
+python -m xttslab.export run=best:combined out=voice
+python -m xttslab.export run=best:combined out=voice_08 blend=0.8 mlflow_model=served
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xttslab.commands import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def main(config: DictConfig) -> None:
+    """Export as configured and say what was written."""
+    from pathlib import Path
+
+    from xttslab.exporting.folder import loads_in_coqui, write_export
+    from xttslab.exporting.gathering import gather
+    from xttslab.exporting.serving import save_served_model
+
+    out = Path(config.out)
+    export = gather(config.run, config.tracking.uri, config.blend, out)
+    size = write_export(export, out, config.half)
+    reader = "Coqui's Xtts loads it" if loads_in_coqui(export.voice) else "only xttslab loads it"
+    print(f"{out}: {size:.0f} MB; {reader}")
+    if config.mlflow_model:
+        save_served_model(out, Path(config.mlflow_model))
+        print(f"serve it: mlflow models serve -m {config.mlflow_model} --env-manager local")
+
+
+if __name__ == "__main__":
+    launch(main, "export")

@@ -1,0 +1,147 @@
+"""A trained model in, a small folder for inference out.
+
+For XTTS-v2 it is what Coqui's `Xtts.load_checkpoint` loads unchanged: `model.pth` (a dictionary
+with `model`; no optimiser, no DVAE), `config.json`, `vocab.json` and `speakers_xtts.pth` with one
+voice a category. The mini's holds our own files under the same names, and only xttslab loads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from xttslab.errors import UserError
+from xttslab.model.base import Base
+from xttslab.model.decoder import XttsDecoder
+from xttslab.model.voice import Voice
+from xttslab.speaking.exported import CONFIG, MODEL, OURS, VOCABULARY, VOICES
+
+Prepared = Mapping[str, tuple[Tensor, Tensor]]  # category → prompt latents, speaker embedding
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is written. `model` is the resolved `conf/model` of the run; `card` the model card."""
+
+    base: Base
+    voice: Voice
+    model: Mapping[str, Any]
+    voices: Prepared
+    language: str
+    card: str
+
+
+def write_export(export: Export, out: Path, half: bool) -> float:
+    """Write the folder, whole or not at all; returns its size in MB.
+
+    `half` stores weights in 16 bits. Raises UserError when `out` exists or cannot be written.
+    """
+    if out.exists():
+        raise UserError(f"{out}: exists already; name another folder with out=, or remove it")
+    partial = out.with_name(f".{out.name}.{uuid.uuid4().hex[:6]}.partial")
+    try:
+        partial.mkdir(parents=True)
+        _save({"model": _state(export, half)}, partial / MODEL)
+        coqui = {
+            category: {"gpt_cond_latent": latents[None], "speaker_embedding": speaker[None]}
+            for category, (latents, speaker) in export.voices.items()
+        }
+        _save(coqui, partial / VOICES)
+        shutil.copyfile(export.base.tokenizer.vocabulary, partial / VOCABULARY)
+        (partial / CONFIG).write_text(_config(export), encoding="utf-8")
+        ours = {"model": dict(export.model), "language": export.language}
+        (partial / OURS).write_text(yaml.safe_dump(ours, allow_unicode=True), encoding="utf-8")
+        (partial / "README.md").write_text(export.card, encoding="utf-8")
+        partial.replace(out)
+    except OSError as fault:
+        raise UserError(f"{out}: cannot be written ({fault.strerror}); free some space") from fault
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return sum(path.stat().st_size for path in out.iterdir()) / 1e6
+
+
+def blend(
+    base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Weights between a base (share 0) and its fine-tune (1), parameter by parameter (WiSE-FT,
+    arXiv 2109.01903). Raises UserError for a share outside 0 to 1."""
+    if not 0 <= share <= 1:
+        raise UserError(f"blend={share}: must be between 0 (the base) and 1 (the fine-tuned run)")
+    return {
+        name: torch.lerp(base[name], value, share) if value.is_floating_point() else value
+        for name, value in tuned.items()
+    }
+
+
+def loads_in_coqui(voice: Voice) -> bool:
+    """Whether Coqui has the parts that this model is made of."""
+    return isinstance(voice.decoder, XttsDecoder)
+
+
+def _state(export: Export, half: bool) -> dict[str, Tensor]:
+    voice = export.voice
+    state = {f"gpt.{name}": value for name, value in voice.gpt.state_dict().items()}
+    decoder = voice.decoder.state_dict()
+    state |= {f"hifigan_decoder.{name}": value for name, value in decoder.items()}
+    if half:
+        state = {n: v.half() if v.is_floating_point() else v for n, v in state.items()}
+    # 80 numbers by which every reference is divided: exact costs nothing.
+    return {**state, "mel_stats": voice.codec.mel_stats}
+
+
+def _config(export: Export) -> str:
+    if not loads_in_coqui(export.voice):
+        note = "loaded by xttslab alone: `python -m xttslab.say`, never by Coqui's Xtts"
+        described = {"model": export.base.name, "note": note, **export.model}
+        return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+    from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
+
+    shape, tokenizer = export.model["architecture"], export.base.tokenizer
+    decoder = export.model["decoder"]["sizes"]
+    arguments = XttsArgs(
+        gpt_layers=shape["layers"],
+        gpt_n_model_channels=shape["model_dim"],
+        gpt_n_heads=shape["heads"],
+        gpt_max_text_tokens=shape["max_text_tokens"],
+        gpt_max_audio_tokens=shape["max_mel_tokens"],
+        gpt_max_prompt_tokens=shape["max_prompt_tokens"],
+        gpt_number_text_tokens=shape["number_text_tokens"],
+        gpt_start_text_token=tokenizer.start,
+        gpt_stop_text_token=tokenizer.stop,
+        gpt_num_audio_tokens=shape["num_audio_tokens"],
+        gpt_start_audio_token=shape["start_audio_token"],
+        gpt_stop_audio_token=shape["stop_audio_token"],
+        gpt_use_perceiver_resampler=True,
+        decoder_input_dim=decoder["decoder_input_dim"],
+        d_vector_dim=decoder["d_vector_dim"],
+    )
+    config = XttsConfig(
+        model_args=arguments,
+        languages=tokenizer.languages,
+        temperature=0.75,
+        repetition_penalty=5.0,
+        gpt_cond_len=30,
+        gpt_cond_chunk_len=6,
+        max_ref_len=30,
+    )
+    return json.dumps(config.to_dict(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _save(content: Mapping[str, Any], path: Path) -> None:
+    try:
+        with path.open("wb") as file:
+            torch.save(dict(content), file)
+            file.flush()
+            os.fsync(file.fileno())
+    except RuntimeError as fault:  # torch's way to say that the disk is full
+        raise UserError(f"{path.name}: cannot be written ({fault}); free some space") from fault

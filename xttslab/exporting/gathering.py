@@ -1,0 +1,65 @@
+"""The name of a run in, everything that its export holds out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from xttslab.data.audio import read_audio
+from xttslab.data.datasheet import FILE
+from xttslab.exporting.card import model_card
+from xttslab.exporting.folder import Export, blend, loads_in_coqui
+from xttslab.model.base import Base, build_base
+from xttslab.speaking.loading import category_clips, load_run, run_config
+from xttslab.tracking.runs import find_run
+
+_SCORES = ("eval/total", "eval/mel_ce", "eval/text_ce", "eval_ref/mel_ce", "evaluation/")
+
+
+def gather(run: str, uri: str, share: float, out: Path) -> Export:
+    """Load a run, blend it with its base, and hear one voice a category.
+
+    Raises UserError as `load_run` and `blend` do.
+    """
+    base, folder = load_run(run, uri)
+    config = run_config(folder)
+    if share != 1.0:
+        _blend(base, config, share)
+    voice = base.voice()
+    dataset = config["dataset"]
+    clips = category_clips(dataset["sources"], dataset["language"])
+    voices = {
+        category: voice.reference([read_audio(path) for path in paths])
+        for category, paths in clips.items()
+    }
+    card = model_card(
+        name=folder.name,
+        base=base.name,
+        out=str(out),
+        language=dataset["language"],
+        voices=list(voices),
+        blend=share,
+        data_sheets=_sheets(dataset["sources"]),
+        scores=_scores(run, uri),
+        coqui=loads_in_coqui(voice),
+    )
+    return Export(base, voice, config["model"], voices, dataset["language"], card)
+
+
+def _blend(base: Base, config: dict[str, Any], share: float) -> None:
+    untouched = build_base(**config["model"], weights=config["weights"], seed=config["seed"])
+    between = blend(untouched.gpt.state_dict(), base.gpt.state_dict(), share)
+    with torch.no_grad():
+        base.gpt.load_state_dict(between)
+
+
+def _sheets(sources: dict[str, Any]) -> dict[str, str]:
+    paths = {name: Path(folder) / FILE for name, folder in sources.items()}
+    return {name: path.read_text("utf-8") for name, path in paths.items() if path.is_file()}
+
+
+def _scores(run: str, uri: str) -> dict[str, float]:
+    metrics = find_run(run, uri).metrics
+    return {name: value for name, value in metrics.items() if name.startswith(_SCORES)}
