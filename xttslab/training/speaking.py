@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,6 +64,7 @@ class SpokenSamples(Checkpoint):
         self.plan, self.tracker, self.folder = plan, tracker, folder
         self.voice = base.voice()
         read = base.tokenizer.encode
+        self.losses: dict[int, float] = {}  # eval/mel_ce of the epochs spoken
         self.texts = [read(sentence.text, plan.language) for sentence in plan.sentences]
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -77,22 +77,35 @@ class SpokenSamples(Checkpoint):
             self._speak(trainer, pl_module, epoch)
 
     def _speak(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> None:
-        done = self.folder / f"epoch_{epoch:03d}"
-        if not trainer.is_global_zero or done.is_dir():
+        """Speak unless an interrupted start already has; sending twice does no harm."""
+        if not trainer.is_global_zero:
             return
+        spoken = self.folder / f"epoch_{epoch:03d}"
+        if not spoken.is_dir():
+            self._write(spoken, module)
+        self.losses[epoch] = float(trainer.callback_metrics["eval/mel_ce"])
+        self.tracker.log_artifact(spoken, f"samples/{spoken.name}")
+        page = self.folder / "index.html"
+        plan = self.plan
+        write_gallery(self.folder, plan.sentences, plan.references, page, self.losses)
+        self.tracker.log_artifact(page, "samples")
+
+    def _write(self, spoken: Path, module: pl.LightningModule) -> None:
         was_training = module.training
         module.eval()
         waves = self._waves(module.device)
         module.train(was_training)
-        partial = self.folder / f".epoch_{epoch:03d}.partial"
+        partial = spoken.with_name(f".{spoken.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         for sentence, wave in zip(self.plan.sentences, waves, strict=True):
             write_audio(partial / f"{sentence.name}.wav", wave, SPEECH_RATE)
-        os.replace(partial, done)
-        self.tracker.log_artifact(done, f"samples/{done.name}")
-        page = self.folder / "index.html"
-        write_gallery(self.folder, self.plan.sentences, self.plan.references, page)
-        self.tracker.log_artifact(page, "samples")
+        partial.replace(spoken)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"losses": self.losses}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.losses = state_dict["losses"]
 
     def _waves(self, device: torch.device) -> list[Any]:
         self.voice.codec.to(device)
