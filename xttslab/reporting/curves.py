@@ -102,16 +102,19 @@ def noise(line: Curve) -> float:
 
 
 def largest_rise(line: Curve, rules: CurveRules) -> Rise | None:
-    """The largest rise above the lowest value so far that at least two points in a row show.
+    """The largest rise from a low to a high that two points in a row show each.
 
-    None when no rise passes both `least_rise` and `noise_factor` times the curve's noise.
+    None when no rise passes both `least_rise` and `noise_factor` times the curve's noise; pairs,
+    since of thirty noisy points the lowest and the highest alone lie four sigmas apart.
     """
     found: Rise | None = None
-    sustained = max(rules.least_rise, rules.noise_factor * noise(line))
+    needed = max(rules.least_rise, rules.noise_factor * noise(line))
     lows = _running_lows(line)
+    low_pair = math.inf
     for (epoch, value), (next_epoch, after) in pairwise(line.points.items()):
         low_epoch, low = lows[epoch]
-        if min(value, after) - low <= sustained:
+        low_pair = min(low_pair, max(value, after))
+        if min(value, after) - low_pair <= needed:
             continue
         high_epoch, high = max(((epoch, value), (next_epoch, after)), key=lambda point: point[1])
         if found is None or high - low > found.high - found.low:

@@ -54,7 +54,8 @@ class FindingRules:
 
 def find(run: RunData, rules: FindingRules) -> Findings:
     """Judge one run's curves; every part is None or says so where a curve is missing."""
-    held_out = _first_with_points(run, run.monitor, "eval/mel_ce", "eval/total")
+    watched = [run.monitor] if run.monitor.startswith("eval") else []  # marks are no losses
+    held_out = _first_with_points(run, *watched, "eval/mel_ce", "eval/total")
     train = _first_with_points(run, "train/mel_ce", "train/total")
     same_mode = run.curve("train_eval/mel_ce")
     judged = same_mode if same_mode.points else train

@@ -44,6 +44,9 @@ class Difference:
 
 def incomparable(first: RunData, second: RunData) -> str:
     """Why the losses of two runs must not be compared; empty where they may be."""
+    for run in (first, second):
+        if "imported.from" in run.tags:
+            return f"which clips {run.name} held out is not known: it was imported"
     for name, one, other in (
         ("model", first.tags.get("model"), second.tags.get("model")),
         *((param, first.params.get(param), second.params.get(param)) for param in _SAME_MODEL),

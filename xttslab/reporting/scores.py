@@ -7,7 +7,6 @@ listener's marks (`listener/…`) stand beside the measured ones. What is not th
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,8 +15,6 @@ from xttslab.evaluation.intervals import Interval
 from xttslab.evaluation.scorecard import ClipScore, Scorecard
 from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.record import RunData
-
-log = logging.getLogger(__name__)
 
 CARD = "evaluation/scorecard.json"
 OVERALL = "overall"
@@ -67,32 +64,33 @@ class Scores:
 
 
 def read_scores(run: RunData) -> Scores:
-    """All marks of a run; a scorecard of another version is left out with a warning."""
-    card = read_card(run)
-    marks = _card_marks(card) if card else _metric_marks(run)
+    """All marks of a run; a scorecard that cannot be read makes all of them missing."""
+    card, fault = read_card(run)
+    marks = _card_marks(card) if card else {} if fault else _metric_marks(run)
     listener = {name: mark for name in TITLES if (mark := _listened(run, name))}
     missing = {name: score.missing for name, score in card.aspects.items()} if card else {}
+    if fault:
+        missing = dict.fromkeys(ASPECTS, fault)
     return Scores(
         marks,
-        _by_category(run, card),
+        {} if fault else _by_category(run, card),
         listener,
         {name: why for name, why in missing.items() if why},
         card,
     )
 
 
-def read_card(run: RunData) -> Scorecard | None:
-    """The stored scorecard of a run, if it has one that can be read."""
+def read_card(run: RunData) -> tuple[Scorecard | None, str]:
+    """The stored scorecard of a run, and why one that is there cannot be used."""
     path = run.files.get(CARD)
     if path is None:
-        return None
+        return None, ""
     try:
-        return Scorecard.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError) as fault:
-        log.warning("%s: is no scorecard (%s); evaluate the run again", path, fault)
-    except UserError as fault:
-        log.warning("run %s: %s", run.name, fault)
-    return None
+        return Scorecard.from_dict(json.loads(path.read_text(encoding="utf-8"))), ""
+    except UserError as fault:  # of another version: its marks mean something else
+        return None, str(fault)
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        return None, f"{path.name} is damaged ({fault}); evaluate the run again"
 
 
 def _card_marks(card: Scorecard) -> dict[str, Mark]:
