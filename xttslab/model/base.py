@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,8 @@ from xttslab.model.files import base_files
 from xttslab.model.gpt import XttsGpt
 from xttslab.model.tokenizer import Tokenizer
 from xttslab.model.voice import Voice, likely_codes
+
+log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 Weights = Literal["pretrained", "random"]
@@ -71,6 +74,9 @@ def build_base(
     packaged = folder.startswith("assets/")
     place = ASSETS / folder.removeprefix("assets/") if packaged else Path(folder)
     pretrained = weights == "pretrained"
+    if pretrained and packaged and not (place / files["gpt"]).is_file():
+        log.warning("%s ships without trained weights yet: it starts untrained", name)
+        pretrained = False
     if pretrained and not packaged:
         names = sorted(set(files.values()))
         base_files(place, names, repository, revision, accept_licence)
