@@ -1,0 +1,128 @@
+"""Reports open from a file path at desktop and phone width; the blind page works by keyboard."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.reporting.runs import calm_run, gates, overfitted_run, rules
+from xttslab.reporting.blind_server import BlindServer
+from xttslab.reporting.booth import Booth, Stimulus, Task
+from xttslab.reporting.build import write_comparison, write_report
+from xttslab.reporting.comparison import compare_runs
+from xttslab.reporting.listening import Vote
+from xttslab.reporting.verdict import VerdictRules
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    report = write_report(overfitted_run(), rules(), gates(), folder)
+    verdict = VerdictRules(0.05, 0.3, 20, 100)
+    both = compare_runs([overfitted_run(), calm_run()], rules(), verdict, gates())
+    return [report.html, write_comparison(both, folder).html]
+
+
+def emulate(browser, width: int, scheme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def luminance(browser, selector: str, what: str) -> float:
+    """Relative luminance of a computed colour, by the definition of WCAG 2.1."""
+    script = f"return getComputedStyle(document.querySelector('{selector}')).{what}"
+    parts = browser.execute_script(script).removeprefix("rgb(").rstrip(")").split(",")[:3]
+    channels = [int(part) / 255 for part in parts]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: float, other: float) -> float:
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def test_pages_fit_and_can_be_read_in_light_and_dark(browser, pages: list[Path]) -> None:
+    for page in pages:
+        browser.get(page.as_uri())
+        for width in (1200, 390):
+            for scheme in ("light", "dark"):
+                emulate(browser, width, scheme)
+                shown = browser.execute_script("return document.documentElement.scrollWidth")
+                assert shown <= width, (page.name, width)
+                back = luminance(browser, "body", "backgroundColor")
+                assert (back < 0.1) == (scheme == "dark")
+                assert contrast(back, luminance(browser, "body", "color")) >= 7
+                assert contrast(back, luminance(browser, "p.soft", "color")) >= 4.5
+        script = "return performance.getEntriesByType('resource').map(r => r.name)"
+        loaded = browser.execute_script(script)
+        assert [name for name in loaded if not name.startswith("data:")] == []
+
+
+def test_every_picture_has_a_text_alternative(browser, pages: list[Path]) -> None:
+    for page in pages:
+        browser.get(page.as_uri())
+        pictures = browser.find_elements(By.CSS_SELECTOR, "figure > svg")
+        assert len(pictures) >= 2
+        for picture in pictures:
+            assert picture.get_attribute("role") == "img"
+            for name in picture.get_attribute("aria-labelledby").split():
+                script = "return document.getElementById(arguments[0]).textContent"
+                assert browser.execute_script(script, name)
+
+
+def test_a_session_by_keyboard_alone(browser, tmp_path: Path) -> None:
+    wave = tmp_path / "clip.wav"
+    soundfile.write(wave, 0.1 * np.sin(np.arange(12000) / 9), 24000)
+    one, two = (Stimulus(run, "01_greeting", "Szia!", "greeting", wave) for run in ("one", "two"))
+    tasks = [
+        Task("ab", (one, two), ("k1", "k2")),
+        Task("real", (one,), ("k3",)),
+        Task("marks", (two,), ("k4",)),
+    ]
+    votes: list[Vote] = []
+    server = BlindServer(Booth(tasks), votes.append)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        browser.get(server.address)
+        assert "one" not in browser.find_element(By.ID, "tasks").get_attribute("textContent")
+        wait = WebDriverWait(browser, 20)
+
+        def press(*keys: str) -> None:
+            browser.switch_to.active_element.send_keys(*keys)
+
+        press("1")
+        wait.until(lambda d: d.find_element(By.CSS_SELECTOR, "button.play[aria-pressed=true]"))
+        press("b")
+        wait.until(lambda d: "Real or synthetic" in d.find_element(By.TAG_NAME, "h2").text)
+        press("s")
+        wait.until(lambda d: "from 1 to 10" in d.find_element(By.TAG_NAME, "h2").text)
+        for _ in range(12):  # to the first row of marks; its keys are the browser's own
+            press(Keys.TAB)
+            if browser.switch_to.active_element.get_attribute("type") == "radio":
+                break
+        press(Keys.SPACE)
+        press(Keys.ARROW_RIGHT)
+        press(Keys.ENTER)
+        wait.until(lambda d: "Thank you" in d.find_element(By.TAG_NAME, "h2").text)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert [(vote.kind, vote.answer) for vote in votes] == [
+        ("ab", "two"),
+        ("real", "synthetic"),
+        ("marks", ""),
+    ]
+    assert votes[2].marks == {"voice_similarity": 2}
