@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
-from tests.reporting.runs import analysed, calm_run, overfitted_run, seed_run
+from tests.reporting.runs import (
+    analysed,
+    calm_run,
+    gates,
+    overfitted_run,
+    rules,
+    seed_run,
+)
+from xttslab.reporting.build import write_report
 from xttslab.reporting.record import RunData
 
 
@@ -103,3 +112,21 @@ def test_one_epoch_alone_gives_a_report() -> None:
     assert result.findings.trend is None
     assert result.findings.choice.epoch is None
     assert "measured 2 times (epoch 0, 1)" in result.findings.choice.reason
+
+
+def test_gains_over_token_frequencies_and_over_the_base_model() -> None:
+    histories = {"eval/mel_ce": {0: 5.5, 1: 4.8, 2: 4.5}, "codes/unigram_entropy": {0: 5.9}}
+    (mel,) = analysed(RunData("run", histories=histories)).meanings
+    assert (mel.loss, mel.unigram, mel.zero_shot) == (4.5, 5.9, 5.5)
+
+
+def test_a_run_that_never_beat_its_base_says_so(tmp_path: Path) -> None:
+    run = RunData("worse", histories={"eval/mel_ce": {0: 4.0, 1: 4.2, 2: 4.3, 3: 4.4}})
+    text = write_report(run, rules(), gates(), tmp_path).markdown.read_text(encoding="utf-8")
+    assert "Training did not help: no epoch beats the model before it" in text
+
+
+def test_a_score_as_monitor_does_not_pass_for_a_loss() -> None:
+    histories = {"score/overall": {5: 6.0, 10: 8.0}, "eval/mel_ce": {0: 5.0, 5: 4.0, 10: 4.5}}
+    run = RunData("scored", histories=histories, tags={"monitor": "score/overall"})
+    assert analysed(run).findings.choice.epoch == 5

@@ -56,6 +56,7 @@ def test_the_seeds_report_as_markdown(tmp_path: Path) -> None:
     assert "| train/text_ce (training mode, with dropout) | 4.0300 | – | 2.3400 |" in text
     assert "2.340 nats (0.0234 as Coqui weights it)" in text
     assert "rose from 4.280 at epoch 15 to 5.069 at epoch 29" in text
+    assert "The logged losses differ by -0.023 at the end, but one has dropout" in text
     assert "- confirmation: 2 clips, 13 too few" in text
     assert "1. Calm the training" in text
 

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from xttslab.reporting.record import RunData
 
 AUDIO_TOKENS, TEXT_TOKENS = 1026, 6681  # of XTTS-v2: 1024 codes, start, stop; its vocabulary
-UNIGRAM = "baseline/unigram_mel_ce"  # held-out codes under the frequencies of the training codes
+UNIGRAM = "codes/unigram_entropy"  # of the training clips' codes: knowing frequencies alone
 
 
 @dataclass(frozen=True)
 class Meaning:
     """One loss in nats per token, its perplexity of how many, and what it gains on baselines.
 
-    `zero_shot` and `unigram` are None where they were not measured on the same clips.
+    `unigram` is the entropy of the training clips' codes, `zero_shot` the loss before training on
+    the same clips; None where they were not measured.
     """
 
     metric: str

@@ -31,6 +31,7 @@ def report_content(analysis: Analysis, rules: Rules) -> dict[str, Any]:
         "text_weight": run.number("loss.text_weight") or TEXT_WEIGHT,
         "gap": found.gap,
         "gap_verdict": found.gap_verdict,
+        "naive_gap": _naive_gap(run) if found.gap is None else "",
         "thresholds": f"below {gap[0]} is good, above {gap[1]} is memorised",
         "charts": run_charts(analysis),
         "checkpoint": _checkpoint(analysis),
@@ -83,6 +84,17 @@ def _in_short(analysis: Analysis) -> list[str]:
         first = analysis.advice[0]
         lines.append(f"Most pressing: {first.what} Because {first.because}.")
     return lines
+
+
+def _naive_gap(run: RunData) -> str:
+    """What the logged losses differ by at the end, and why that is not the gap."""
+    train, held_out = run.value("train/total"), run.value("eval/total")
+    if train is None or held_out is None:
+        return ""
+    return (
+        f"The logged losses differ by {held_out - train:+.3f} at the end, but one has dropout and "
+        "the other has not: that says nothing about overfitting."
+    )
 
 
 def _gate(result: GateResult) -> dict[str, str]:
