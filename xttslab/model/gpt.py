@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from TTS.tts.layers.xtts.gpt import GPT
 
 from xttslab.data.batches import Batch, TokenSpec
 from xttslab.model.transformer import Recompute, run_blocks, run_conditioning
+
+# Coqui's GPT2Config has a vocabulary that is never used, smaller than GPT-2's own token numbers.
+logging.getLogger("transformers.configuration_utils").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
