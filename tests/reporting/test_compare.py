@@ -109,6 +109,14 @@ def test_runs_without_anything_are_compared_with_what_is_missing(tmp_path: Path)
     assert "no held-out clip in common" in page
 
 
+def test_an_imported_run_is_compared_in_what_is_known_of_it() -> None:
+    ours = RunData("ours", params={"optim.lr": "1e-5", "batch.prompt": "self", "seed": "7"})
+    theirs = RunData("theirs", params={"optim.lr": "5e-6"}, tags={"imported.from": "coqui x"})
+    found = compare_runs([ours, theirs], rules(), VERDICT, gates())
+    assert found.settings == [("optim.lr", ["1e-5", "5e-6"])]
+    assert any("which clips theirs held out is not known" in r for r in found.verdict.reasons)
+
+
 def test_a_run_is_not_compared_with_itself() -> None:
     with pytest.raises(UserError, match=r"runs=\[a,a\]: name two or more different runs"):
         compare_runs([RunData("a"), RunData("a")], rules(), VERDICT, gates())

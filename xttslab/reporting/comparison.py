@@ -30,13 +30,12 @@ _UNINTERESTING = ("run_name", "tracking.", "output_dir", "data_dir", "codes_dir"
 
 @dataclass(frozen=True)
 class Pair:
-    """Two runs beside each other; `obstacle` says why their losses are not compared."""
+    """Two runs beside each other."""
 
     first: str
     second: str
     evidence: Evidence
     decision: Decision
-    obstacle: str
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,13 @@ def all_votes(runs: Sequence[RunData]) -> list[Vote]:
 
 
 def settings_that_differ(runs: Sequence[RunData]) -> list[tuple[str, list[str]]]:
-    """Parameter → its value in every run, for those that are not the same everywhere."""
-    names = sorted({name for run in runs for name in run.params})
+    """Parameter → its value in every run, for those that are not the same everywhere.
+
+    Of an imported run only what its trainer had is known: the rest says nothing.
+    """
+    imported = [set(run.params) for run in runs if "imported.from" in run.tags]
+    every = {name for run in runs for name in run.params}
+    names = sorted(every.intersection(*imported))
     table = [(name, [run.params.get(name, "–") for run in runs]) for name in names]
     return [
         (name, values)
@@ -103,9 +107,9 @@ def _pair(one: Analysis, other: Analysis, votes: Sequence[Vote], rules: VerdictR
         loss_difference(one.run, other.run, epochs, rules.draws),
         mark_differences(one.scores.card, other.scores.card, rules.draws),
         preference(votes, first, second),
+        incomparable(one.run, other.run),
     )
-    obstacle = incomparable(one.run, other.run)
-    return Pair(first, second, evidence, decide(evidence, rules), obstacle)
+    return Pair(first, second, evidence, decide(evidence, rules))
 
 
 def _data(runs: Sequence[RunData]) -> list[tuple[str, list[str]]]:

@@ -29,13 +29,16 @@ class VerdictRules:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks about a second run against the first; parts are None where not measured."""
+    """What speaks about a second run against the first; parts are None where not measured.
+
+    `obstacle` says why losses are not compared at all; empty where they are."""
 
     first: str
     second: str
     loss: Difference | None
     marks: Mapping[str, Difference]
     preference: Preference | None
+    obstacle: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,8 @@ def _by_marks(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]
 def _by_loss(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
     loss = evidence.loss
     if loss is None:
-        return None, "no loss on common held-out clips"
+        why = evidence.obstacle or "none was measured on common held-out clips"
+        return None, f"no losses to compare: {why}"
     said = f"{loss.name} {_change(loss)} nats"
     if abs(loss.value) < rules.nats:
         return None, f"{said}: below {rules.nats:g}, what seeds alone change"
