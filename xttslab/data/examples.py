@@ -60,14 +60,16 @@ class TrainingExamples(Dataset[list[Example]]):
 
     def __getitems__(self, draw: Draw) -> list[Example]:
         """The examples of one batch."""
-        rows = [self.rows[position] for position in draw.positions]
-        random = np.random.default_rng((self.seed, draw.epoch, draw.number, *rows[:1]))
+        rows = [self.rows[position] for position in draw.everywhere]
+        # All devices draw for the batch of all, so that its prompts do not depend on their number.
+        random = np.random.default_rng((self.seed, draw.epoch, draw.number))
         prompters = [self._prompter(row, random) for row in rows]
         mels = [self.store[self.clips[prompter].key].mel for prompter in prompters]
         length = self._length([mel.shape[1] for mel in mels], random)
+        where = random.random(len(rows))  # of the prompt in its clip, 0 to 1
         return [
-            self._example(row, prompter, mel, length, random)
-            for row, prompter, mel in zip(rows, prompters, mels, strict=True)
+            self._example(rows[i], prompters[i], mels[i], length, where[i])
+            for i in range(draw.rank, len(rows), draw.world)
         ]
 
     def _prompter(self, row: int, random: np.random.Generator) -> int:
@@ -86,11 +88,11 @@ class TrainingExamples(Dataset[list[Example]]):
         return max(FRAMES_PER_CODE, frames // FRAMES_PER_CODE * FRAMES_PER_CODE)
 
     def _example(
-        self, row: int, prompter: int, mel: np.ndarray, length: int, random: np.random.Generator
+        self, row: int, prompter: int, mel: np.ndarray, length: int, where: float
     ) -> Example:
         clip = self.clips[row]
-        starts = (mel.shape[1] - length) // FRAMES_PER_CODE
-        first = int(random.integers(starts + 1)) * FRAMES_PER_CODE if starts > 0 else 0
+        starts = max(0, (mel.shape[1] - length) // FRAMES_PER_CODE) + 1
+        first = int(where * starts) * FRAMES_PER_CODE
         codes = first // FRAMES_PER_CODE, (first + length) // FRAMES_PER_CODE
         return Example(
             row=row,

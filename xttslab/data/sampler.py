@@ -15,11 +15,19 @@ WINDOW = 32  # batches within which clips are sorted by length: little padding, 
 
 @dataclass(frozen=True)
 class Draw:
-    """One batch of one device: which clips, and where in the run (to seed the prompts)."""
+    """One batch of one device: every `world`-th clip of the batch of all devices, from `rank` on;
+    `epoch` and `number` say where in the run, to seed the prompts."""
 
     epoch: int
     number: int
-    positions: list[int]
+    everywhere: list[int]
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def positions(self) -> list[int]:
+        """The clips of this device."""
+        return self.everywhere[self.rank :: self.world]
 
 
 class LengthBuckets(Sampler[Draw]):
@@ -59,7 +67,7 @@ class LengthBuckets(Sampler[Draw]):
 
     def __iter__(self) -> Iterator[Draw]:
         for number, batch in enumerate(self._global_batches()):
-            yield Draw(self.epoch, number, batch[self.rank :: self.world])
+            yield Draw(self.epoch, number, batch, self.rank, self.world)
 
     def _global_batches(self) -> list[list[int]]:
         random = np.random.default_rng((self.seed, self.epoch))

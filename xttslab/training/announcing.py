@@ -19,9 +19,14 @@ from xttslab.training.starting import Start
 DATA_FILES = ("metadata.csv", "rejected.csv", "changed.csv", "review.csv", "dataset.yaml")
 
 
+def leads() -> bool:
+    """Whether this is the first, or the only, process of a run."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))) == 0
+
+
 def start_tracking(config: DictConfig, run_dir: Path, corpus: Corpus, start: Start) -> Tracker:
     """Begin the run in the store, or go on with it; only the first process tracks."""
-    if int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))):
+    if not leads():
         return NullTracker()
     tracker = RunTracker.start(
         run_dir,

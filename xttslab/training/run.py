@@ -22,7 +22,7 @@ from xttslab.errors import UserError
 from xttslab.model.adapters import add_lora
 from xttslab.model.base import Base, build_base, load_codec
 from xttslab.tracking.protocol import Tracker
-from xttslab.training.announcing import plain, start_tracking
+from xttslab.training.announcing import leads, plain, start_tracking
 from xttslab.training.keeping import LAST, RunCheckpoints, WholeFiles
 from xttslab.training.module import GptStage
 from xttslab.training.parameters import train_adapters, train_only
@@ -91,7 +91,7 @@ def run_name(config: DictConfig) -> str:
 
 def _resume_point(run_dir: Path, resume: bool) -> Path | None:
     """The checkpoint to go on from; refuses to start where a run already is."""
-    if not resume and (run_dir / "config.yaml").exists():
+    if not resume and leads() and (run_dir / "config.yaml").exists():
         raise UserError(
             f"{run_dir}: holds a run already; go on with it by resume=true, or give another "
             "run_name"

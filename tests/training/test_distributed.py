@@ -1,0 +1,55 @@
+"""Two processes on the CPU see every clip once and get the numbers of one process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import QUICK, TINY_MODEL
+
+SAME = [
+    "dataset=milliomos",
+    *TINY_MODEL,
+    *QUICK,
+    "model.dropout=0.0",
+    "trainer.max_epochs=2",
+    "timed_steps=0",
+]
+TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+REPO = Path(__file__).parents[2]
+
+
+def start(name: str, *overrides: str) -> subprocess.Popen:
+    command = [sys.executable, "-W", "ignore", "-m", "xttslab.train", f"run_name={name}"]
+    environment = {**os.environ, "PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
+    for inherited in ("XTTSLAB_RUN_NAME", "LOCAL_RANK", "RANK", "MASTER_PORT"):
+        environment.pop(inherited, None)
+    return subprocess.Popen([*command, *overrides, *SAME], env=environment, stderr=subprocess.PIPE)
+
+
+def rows(name: str) -> list[dict[str, float]]:
+    lines = Path("outputs", name, "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    machine = ("speed/", "memory/", "time")
+    rows = [json.loads(line) for line in lines]
+    return [{k: v for k, v in row.items() if not k.startswith(machine)} for row in rows]
+
+
+def test_two_processes_equal_one_with_the_same_global_batch(workplace) -> None:
+    one = start("one", "batch.clips=4")
+    two = start("two", "batch.clips=2", *TWO)
+    for process in (one, two):
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said.decode()[-2000:]
+    alone, together = rows("one"), rows("two")
+    assert [row["epoch"] for row in together] == [0, 1, 2]
+    for expected, found in zip(alone, together, strict=True):
+        assert set(found) == set(expected)
+        assert found == pytest.approx(expected, abs=1e-4)
+    assert alone[2]["train/mel_ce"] < alone[1]["train/mel_ce"] - 0.01  # something was learnt
+    kept = sorted(path.name for path in Path("outputs/two/checkpoints").iterdir())
+    assert kept == ["best.safetensors", "checkpoints.json"]
