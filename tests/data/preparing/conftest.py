@@ -20,11 +20,11 @@ from xttslab.data.preparing.trimming import Trimming
 from xttslab.data.preparing.voice_activity import SpeechFinder
 
 SPEECH = SpeechFinder(enter=0.5, leave=0.35, min_speech_s=0.1, min_pause_s=0.2)
-SEGMENTS = Segmentation(min_s=2.0, max_s=12.0, ceiling_s=28.0, split_pause_s=0.6, join_pause_s=0.8)
+SEGMENTS = Segmentation(min_s=2.0, max_s=12.0, ceiling_s=28.0, split_pause_s=0.7, join_pause_s=0.8)
 RECIPE = Recipe(
     speech=SPEECH,
     segments=SEGMENTS,
-    trimming=Trimming(margin_s=0.1, reach_s=0.25, floor_db=-40.0),
+    trimming=Trimming(margin_s=0.08, reach_s=0.25, floor_db=-40.0),
     denoising=Denoising(strength=0.0),
     loudness=Loudness(target_lufs=-23.0, ceiling_dbtp=-1.0),
     min_seconds=0.5,

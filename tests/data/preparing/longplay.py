@@ -39,21 +39,19 @@ def assemble(
     with noise and another beginning; `foreign` is replaced by another voice.
     """
     random = np.random.default_rng(seed)
-    joined, made = [_pause(random)], LongPlay()
+    joined, made = [_room(_pause(random), random)], LongPlay()
     position = len(joined[0])
     for number, clip in enumerate(clips):
         fault = faults.get(number, "")
         source = {FOREIGN: foreign, COPY: clips[max(number - 2, 0)]}.get(fault, clip)
-        speech = _planted(_bare(source), fault, random)
+        bare = _bare(source)
+        speech = _planted(bare + _room(len(bare), random), fault, random)
         start = position / SAMPLE_RATE
         made.passages.append((start, start + len(speech) / SAMPLE_RATE, fault))
-        pause = _pause(random)
+        pause = _room(_pause(random), random)
         joined += [speech, pause]
         position += len(speech) + len(pause)
-    samples = np.concatenate(joined)
-    room = 0.07 * 10 ** (-50 / 20)  # 50 dB below the speech
-    samples += room * random.standard_normal(len(samples)).astype(np.float32)
-    return LongPlay(samples, made.passages)
+    return LongPlay(np.concatenate(joined), made.passages)
 
 
 def another_voice(clip: np.ndarray) -> np.ndarray:
@@ -88,5 +86,11 @@ def _chord(samples: int) -> np.ndarray:
     return (0.07 * sum(tones)).astype(np.float32)
 
 
-def _pause(random: np.random.Generator) -> np.ndarray:
-    return np.zeros(int(random.uniform(0.9, 2.2) * SAMPLE_RATE), np.float32)
+def _pause(random: np.random.Generator) -> int:
+    return int(random.uniform(0.9, 2.2) * SAMPLE_RATE)
+
+
+def _room(samples: int, random: np.random.Generator) -> np.ndarray:
+    """The sound of the room, 50 dB below the speech."""
+    noise = random.standard_normal(samples).astype(np.float32)
+    return np.float32(0.07 * 10 ** (-50 / 20)) * noise

@@ -29,13 +29,13 @@ def lengths(passages: list[tuple[float, float]]) -> list[float]:
 
 
 def test_long_pauses_always_cut_and_short_ones_do_not() -> None:
-    regions = spans(3.0, 3.0, 3.0, pauses=[0.3, 0.7])
+    regions = spans(3.0, 3.0, 3.0, pauses=[0.3, 0.8])
     assert lengths(SEGMENTS.passages(regions, FLAT)) == [6.3, 3.0]
 
 
 def test_a_short_passage_joins_the_nearer_neighbour() -> None:
-    regions = spans(3.0, 1.0, 3.0, pauses=[0.75, 0.65])
-    assert lengths(SEGMENTS.passages(regions, FLAT)) == [3.0, 4.65]
+    regions = spans(3.0, 1.0, 3.0, pauses=[0.78, 0.72])
+    assert lengths(SEGMENTS.passages(regions, FLAT)) == [3.0, 4.72]
 
 
 def test_a_short_passage_far_from_others_stays_alone() -> None:
@@ -44,7 +44,7 @@ def test_a_short_passage_far_from_others_stays_alone() -> None:
 
 
 def test_a_join_never_makes_a_passage_too_long() -> None:
-    regions = spans(11.5, 1.0, pauses=[0.7])
+    regions = spans(11.5, 1.0, pauses=[0.75])
     assert lengths(SEGMENTS.passages(regions, FLAT)) == [11.5, 1.0]
 
 

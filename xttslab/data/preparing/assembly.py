@@ -119,7 +119,12 @@ class Assembly:
 
 
 def _record_faults(records: Sequence[Record]) -> list[Rejection]:
-    return [Rejection(r.origin, r.reason, r.value) for r in records if r.reason]
+    return [Rejection(r.origin, r.reason, _place(r)) for r in records if r.reason]
+
+
+def _place(record: Record) -> str:
+    """The value of a fault, with the place in a long recording."""
+    return record.value if record.name == record.base else f"{record.value} at {record.start:.1f} s"
 
 
 def _deleted(clips: Sequence[Clip]) -> list[Rejection]:

@@ -18,7 +18,7 @@ from xttslab.data.preparing.spectrum import noise_measures
 from xttslab.data.preparing.trimming import Trimming
 from xttslab.data.preparing.voice_activity import SpeechFinder, speech_probability
 
-MADE_BY = 2  # raise it when a clip made by newer code would differ
+MADE_BY = 3  # raise it when a clip made by newer code would differ
 VOICE_RATE = 16_000  # what speaker encoders read
 _VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks
 _FADE = int(0.005 * SAMPLE_RATE)

@@ -29,6 +29,7 @@ from xttslab.data.preparing.recordings import (
     cut,
     decode,
     listen,
+    loud_without_speech,
     plan_cuts,
 )
 from xttslab.data.preparing.records import Record, key_of
@@ -77,9 +78,9 @@ def _cut_open(
             whole.append((rec, result))
     cuts: list[CutTask] = []
     for (rec, decoded), heard in zip(whole, _listened(whole, workers), strict=True):
-        pieces = plan_cuts(rec.blank, heard, workshop.recipe)
+        pieces = plan_cuts(rec.blank, heard[:, 0], workshop.recipe)
         cuts += _tasks(decoded, pieces, workshop)
-        lists[rec.blank.name] = [] if pieces else [_mute(rec, decoded, workshop)]
+        lists[rec.blank.name] = _unused(rec.blank, decoded, heard, workshop)
     for records in run_all(cut, cuts, workers, "clips"):
         known = lists[records[0].base]
         lists[records[0].base] = [*(known or ()), *records]
@@ -88,7 +89,7 @@ def _cut_open(
 
 
 def _listened(whole: Sequence[tuple[Recording, Decoded]], workers: int) -> Iterator[np.ndarray]:
-    """Speech probability of each recording, (frames,)."""
+    """What `listen` gives, of each whole recording: (frames, 2)."""
     tasks = [
         ListenTask(decoded.path, index)
         for _, decoded in whole
@@ -109,9 +110,26 @@ def _tasks(decoded: Decoded, pieces: Sequence[Cut], workshop: Workshop) -> list[
     return tasks
 
 
-def _mute(rec: Recording, decoded: Decoded, workshop: Workshop) -> Record:
-    fault = Unusable("no speech is heard", f"{decoded.seconds:.2f} s")
-    return workshop.reject(workshop.keyed(rec.blank), fault)
+def _unused(blank: Record, decoded: Decoded, heard: np.ndarray, workshop: Workshop) -> list[Record]:
+    """Records of the parts that give no clip: loud sound that nobody speaks, a missing end."""
+    found = []
+    if not workshop.recipe.speech.regions(heard[:, 0]):
+        found.append((0.0, decoded.seconds, "no speech is heard", f"{decoded.seconds:.2f} s"))
+    for start, end in loud_without_speech(heard):
+        what = "loud sound without speech (music, laughter, applause)"
+        found.append((start, end, what, f"{end - start:.1f} s"))
+    if decoded.truncated:
+        what = "the file is cut off: its header promises more"
+        found.append((decoded.seconds, decoded.seconds, what, f"{decoded.seconds:.1f} s are left"))
+    return [
+        workshop.reject(
+            workshop.keyed(
+                replace(blank, name=f"{blank.base}-{round(a * 1000):08d}-unused", start=a, end=b)
+            ),
+            Unusable(what, value),
+        )
+        for a, b, what, value in found
+    ]
 
 
 def _list_file(rec: Recording, workshop: Workshop) -> Path:

@@ -21,6 +21,7 @@ from xttslab.data.audio import SAMPLE_RATE, AudioFault, not_finite, require_file
 BLOCK_SECONDS = 20.0
 _FLAT_RUN = 4  # consecutive equal samples at the peak that count as clipped
 _FLAT_FLOOR = 0.1  # quieter peaks repeat a sample by rounding alone
+_FULL_SCALE = 0.99  # lossy coders round flat tops; this near to the limit they still stay in runs
 
 
 @dataclass(frozen=True)
@@ -87,24 +88,33 @@ def inspect(path: Path) -> Facts:
 
 
 def flat_tops(block: np.ndarray, rate: int) -> list[tuple[float, float]]:
-    """Where the wave is cut off: runs of equal samples at the block's peak.
+    """Where the wave is cut off: runs of equal samples at the peak of their half second, or of any
+    samples at full scale.
 
     `block` is (frames, channels) at its native rate; returns (start, end) in seconds within it.
     Works for recordings that were clipped first and made quieter afterwards, too.
     """
+    least = max(_FLAT_RUN, -(-rate // 10_000))  # slow waves repeat a sample at high rates
     spans: list[tuple[float, float]] = []
     for channel in block.T:
         size = np.abs(channel)
-        peak = float(size.max(initial=0.0))
-        if peak < _FLAT_FLOOR:
-            continue
-        flat = (np.diff(channel) == 0) & (size[1:] >= 0.985 * peak)
+        peak = _local_peak(size, rate // 2)
+        flat = (np.diff(channel) == 0) & (size[1:] >= np.maximum(0.985 * peak[1:], _FLAT_FLOOR))
+        flat |= (size[1:] >= _FULL_SCALE) & (size[:-1] >= _FULL_SCALE)
         edges = np.flatnonzero(np.diff(np.concatenate(([0], flat.astype(np.int8), [0]))))
         starts, ends = edges[::2], edges[1::2]
-        long = ends - starts + 1 >= _FLAT_RUN
+        long = ends - starts + 1 >= least
         pairs = zip(starts[long], ends[long], strict=True)
         spans += [(float(a) / rate, float(b + 1) / rate) for a, b in pairs]
     return sorted(spans)
+
+
+def _local_peak(size: np.ndarray, window: int) -> np.ndarray:
+    """The highest value of each stretch of `window` values, (n,)."""
+    stretches = -(-len(size) // window)
+    padded = np.zeros(stretches * window, size.dtype)
+    padded[: len(size)] = size
+    return np.repeat(padded.reshape(stretches, window).max(axis=1), window)[: len(size)]
 
 
 def _native_blocks(path: Path, facts: Facts) -> Iterator[np.ndarray]:

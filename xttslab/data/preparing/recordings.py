@@ -17,12 +17,14 @@ from xttslab.data.audio import SAMPLE_RATE, AudioFault, write_whole
 from xttslab.data.preparing.clips import Passage, Recipe
 from xttslab.data.preparing.decoding import Facts, Stream
 from xttslab.data.preparing.records import Record
+from xttslab.data.preparing.spectrum import frame_power
 from xttslab.data.preparing.voice_activity import FRAME_SECONDS, speech_probability
 from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
 
 CHUNK_SECONDS = 600.0
 _WARM_UP = 3.2  # seconds that the detector hears before a chunk counts; whole frames
+_LEAST_FOREIGN = 1.0  # seconds of other sound worth a line
 _CONTEXT = 0.5  # seconds of pause that a passage brings along, at most half of it
 
 
@@ -95,18 +97,22 @@ class ListenTask:
 
     @property
     def target(self) -> Path:
-        """Where the chunk's probabilities are kept."""
+        """Where what was heard in the chunk is kept."""
         return self.decoded.with_suffix(f".{self.index:04d}.npy")
 
 
 def listen(task: ListenTask) -> np.ndarray:
-    """Probability of speech per 32 ms of one chunk, float32 (frames,), kept on disk."""
+    """Probability of speech and mean square per 32 ms of one chunk, float32 (frames, 2), kept on
+    disk."""
     if task.target.is_file():
         return np.load(task.target)
     before = min(_WARM_UP, task.index * CHUNK_SECONDS)
     start = task.index * CHUNK_SECONDS - before
-    probability = speech_probability(read_span(task.decoded, start, start + before + CHUNK_SECONDS))
-    found = probability[round(before / FRAME_SECONDS) :]
+    samples = read_span(task.decoded, start, start + before + CHUNK_SECONDS)
+    probability = speech_probability(samples)
+    power = frame_power(samples, len(probability))
+    both = np.stack([probability, power.astype(np.float32)], axis=1)
+    found = both[round(before / FRAME_SECONDS) :]
     partial = task.target.with_suffix(".partial.npy")
     np.save(partial, found)
     partial.replace(task.target)
@@ -146,6 +152,19 @@ def cut(task: CutTask) -> list[Record]:
             known = shop.make(keyed, passage, piece.window[0], clipped, changes)
         records.append(known)
     return records
+
+
+def loud_without_speech(heard: np.ndarray) -> list[tuple[float, float]]:
+    """Stretches of at least a second, in seconds, in which something other than speech is loud
+    (music, laughter, applause); `heard` (frames, 2) as `listen` gives it."""
+    probability, power = heard.T
+    speech = probability >= 0.5
+    if not speech.any():
+        return []
+    loud = (probability < 0.2) & (power > power[speech].mean() * 10**-2.0)
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], loud.astype(np.int8), [0]))))
+    spans = edges.reshape(-1, 2) * FRAME_SECONDS
+    return [(float(a), float(b)) for a, b in spans if b - a >= _LEAST_FOREIGN]
 
 
 def plan_cuts(blank: Record, probability: np.ndarray, recipe: Recipe) -> list[Cut]:

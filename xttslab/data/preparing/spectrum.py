@@ -47,10 +47,16 @@ def frame_power(samples: np.ndarray, frames: int) -> np.ndarray:
 
 
 def _snr(power: np.ndarray, probability: np.ndarray, level: float) -> float:
-    """Speech over noise in dB; the noise is heard where nobody speaks, else in the quietest
-    twentieth of the frames."""
+    """Speech over noise in dB. The noise is the louder of two: what is heard where nobody speaks,
+    and the quietest twentieth of the frames from the first speech to the last."""
+    if not len(power):
+        return 0.0
+    heard = np.flatnonzero(probability >= 0.5)
+    inside = power[heard[0] : heard[-1] + 1] if len(heard) else power
     pause = power[probability < 0.1]
-    noise = np.median(pause) if len(pause) >= 5 else np.quantile(power, 0.05)
+    noise = float(np.quantile(inside, 0.05))
+    if len(pause) >= 5:
+        noise = max(noise, float(np.median(pause)))
     if noise <= level * 1e-8:
         return 80.0
     return float(10 * np.log10(max(level - noise, noise * 1e-2) / noise))
