@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: help setup demo test lint ui clean
+.PHONY: help setup demo test lint ui gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## show these commands
@@ -34,6 +34,9 @@ lint: setup ## style and formatting
 
 ui: setup ## MLflow over mlruns/, opened at the list of runs
 	$(PY) -m xttslab.tracking.ui
+
+gpu-check: setup ## on a machine with a card: speed, memory and the ratio to Coqui's recipe
+	$(PY) -m experiments.gpu_check.run
 
 clean: ## remove what the commands made, except recordings, models and runs
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

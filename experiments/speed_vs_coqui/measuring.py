@@ -1,0 +1,100 @@
+"""A training step in, its seconds, its memory and the machine's GEMM rate out."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+# (layers, width, heads, text tokens)
+SIZES = {
+    "full": (30, 1024, 16, 6681),
+    "half": (15, 1024, 16, 6681),  # where there is not enough memory for the recipe
+    "small": (6, 256, 4, 75),
+    "tiny": (1, 64, 1, 75),
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one side is to do, in a process of its own."""
+
+    side: str  # coqui or ours
+    clips: str  # folder of `write_clips`
+    size: str = "full"
+    device: str = "cpu"
+    precision: str = "32-true"
+    steps: int = 2  # timed, after one that warms up
+    threads: int = 1
+    adapter: str = "none"
+    recompute: str = "none"
+    attention_dropout: float = 0.1
+    compiled: bool = False
+
+
+class StepClock:
+    """Wall and processor seconds of each step."""
+
+    def __init__(self, device: str) -> None:
+        self.device, self.steps = device, []
+        self._gpu = device.startswith("cuda")
+
+    def start(self) -> None:
+        self._started = self._now()
+
+    def stop(self) -> None:
+        now = self._now()
+        wall, processor = (end - start for end, start in zip(now, self._started, strict=True))
+        self.steps.append({"wall_s": wall, "cpu_s": processor})
+
+    def _now(self) -> tuple[float, float]:
+        if self._gpu:
+            torch.cuda.synchronize()
+        return time.perf_counter(), time.process_time()
+
+    def summary(self, tokens: int) -> dict[str, Any]:
+        """Medians without the first step, with the peak memory of the process or card in GB."""
+        warm = self.steps[1:] or self.steps
+        found = {key: statistics.median(s[key] for s in warm) for key in ("wall_s", "cpu_s")}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if self._gpu:
+            peak = torch.cuda.max_memory_allocated()
+        return {**found, "steps": len(warm), "tokens": tokens, "peak_gb": peak / 1e9}
+
+
+def gemm_rates(device: str, rows: int = 855) -> dict[str, float]:
+    """GFLOP/s of (rows, 1024) × (1024, 4096) in both precisions: the machine of this minute."""
+    found = {}
+    for name, kind in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        a = torch.randn(rows, 1024, dtype=kind, device=device)
+        b = torch.randn(1024, 4096, dtype=kind, device=device)
+        clock = StepClock(device)
+        for _ in range(8):
+            clock.start()
+            for _ in range(4):
+                a @ b
+            clock.stop()
+        seconds = statistics.median(step["wall_s"] for step in clock.steps[2:])
+        found[f"gemm_{name}"] = 4 * 2 * rows * 1024 * 4096 / seconds / 1e9
+    return found
+
+
+def run_side(task: Task) -> dict[str, Any]:
+    """Run a task in a fresh process; returns what it measured."""
+    module = f"experiments.speed_vs_coqui.{task.side}_side"
+    command = [sys.executable, "-W", "ignore", "-m", module, json.dumps(asdict(task))]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(task.threads)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{task}: failed\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
