@@ -57,6 +57,9 @@ def test_an_imported_run_can_be_found_read_and_continued(workplace, tiny) -> Non
     assert set(kept) == {f"gpt.{name}" for name in gpt}
     assert torch.equal(kept["gpt.mel_head.weight"], gpt["mel_head.weight"])
 
+    with pytest.raises(UserError, match="first_cycle: holds a run already; give another run_name"):
+        import_coqui(workplace / "coqui", target(), model)
+
     train(tiny("run_name=second", "init_from=first_cycle", "trainer.max_epochs=1"))
     assert find_run("second", URI).tags["epochs_total"] == "3"
 

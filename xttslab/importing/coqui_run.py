@@ -21,6 +21,7 @@ from xttslab.importing.coqui_units import (
     params_of,
     weights_of,
 )
+from xttslab.tracking.journal import Journal
 from xttslab.tracking.store import RunTracker
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,8 @@ def _base(model: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _start(source: Path, target: Target, model: str) -> RunTracker:
+    if Journal(target.run_dir).exists():
+        raise UserError(f"{target.run_dir}: holds a run already; give another run_name")
     tags = {
         "dataset": target.dataset,
         "model": model,

@@ -1,7 +1,7 @@
 """Differences between runs in, a verdict out: deploy this one, train on, or no difference.
 
-A difference counts when its interval lies on one side of zero and it is larger than what two runs
-that differ in nothing but the seed show. Listeners outweigh marks, marks outweigh losses: the
+A difference counts when its interval lies on one side of zero and it is larger than what may come
+of the seed alone. Listeners outweigh marks, marks outweigh losses: the
 lowest loss is not always the best voice.
 """
 
@@ -136,7 +136,7 @@ def _by_marks(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]
         return None, "no marks on common sentences: evaluate both runs"
     said = f"overall mark {_change(overall)}"
     if abs(overall.value) < rules.mark:
-        return None, f"{said}: below {rules.mark:g}, what seeds alone change"
+        return None, f"{said}: below {rules.mark:g}, which seeds alone may change"
     better = evidence.second if overall.value > 0 else evidence.first
     return (better if _one_sided(overall) else None), said
 
@@ -148,7 +148,7 @@ def _by_loss(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
         return None, f"no losses to compare: {why}"
     said = f"{loss.name} {_change(loss)} nats"
     if abs(loss.value) < rules.nats:
-        return None, f"{said}: below {rules.nats:g}, what seeds alone change"
+        return None, f"{said}: below {rules.nats:g}, which seeds alone may change"
     better = evidence.second if loss.value < 0 else evidence.first
     certain = loss.interval is None or _one_sided(loss)
     return (better if certain else None), said
