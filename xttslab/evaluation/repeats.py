@@ -12,18 +12,21 @@ from xttslab.evaluation.spectra import log_mel
 SECONDS_PER_CODE = 1024 / 22_050  # XTTS
 _FRAME = 0.01  # s
 _SHORTEST, _LONGEST = 8, 50  # frames: 80 ms is two beats of a rolled r, 500 ms a long syllable
-_ALIKE_DB = 2.5  # mean difference of two stretches that are the same sound again
-_ALIVE_DB = 3.0  # how much a stretch must change within itself: a held vowel repeats nothing
+_ALIKE_DB = 2.5  # most mean difference of two stretches that are the same sound again …
+_ALIKE_SHARE = 0.4  # … and most in units of how much a stretch changes within itself
+_ALIVE_DB = 2.0  # least change within a stretch: a held vowel repeats nothing
 _STUCK_RUN = 4  # equal codes in a row that are a fault: 0.19 s of one sound, unchanged
 
 
 def repeated_seconds(audio: np.ndarray) -> float:
     """Seconds of sound that are heard twice in a row, pieces of 80 to 500 ms.
 
-    For every lag the log mel spectrogram is compared with itself; a stretch as long as the lag
-    that differs by less than 2.5 dB on average from the next one, and is no steady sound, is a
-    repetition. Overlapping finds count once.
+    For every lag the log mel spectrogram is compared with itself. A stretch as long as the lag is
+    repeated when the next one differs from it by less than 2.5 dB and by less than 0.4 of the
+    two's own standard deviation over time. Overlapping finds count once.
     """
+    if len(audio) < 2 * _SHORTEST * _FRAME * RATE:
+        return 0.0
     mel = log_mel(audio, hop=round(_FRAME * RATE), window=RATE // 40)  # (40, frames)
     frames = mel.shape[1]
     again = np.zeros(frames, dtype=bool)
@@ -33,7 +36,10 @@ def repeated_seconds(audio: np.ndarray) -> float:
         mean = _moving_mean(difference, lag)  # of the stretch that begins here
         for start in np.flatnonzero(mean < _ALIKE_DB):
             stretch = slice(start, start + lag)
-            if loud[stretch].mean() > 0.5 and mel[:, stretch].std(axis=1).mean() > _ALIVE_DB:
+            both = mel[:, stretch], mel[:, start + lag : start + 2 * lag]
+            change = min(part.std(axis=1).mean() for part in both)
+            alive = change > _ALIVE_DB and mean[start] < _ALIKE_SHARE * change
+            if alive and loud[stretch].mean() > 0.5:
                 again[start + lag : start + 2 * lag] = True
     return float(again.sum() * _FRAME)
 

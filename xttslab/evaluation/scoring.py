@@ -49,6 +49,7 @@ def score_clips(
 
     Raises UserError when there is nothing to score, or two clips share a name.
     """
+    _check(clips)  # before the references are measured for nothing
     return Scorer(references, scoring, others, tone_references, progress).score(clips)
 
 

@@ -9,6 +9,7 @@ from scipy.signal import find_peaks
 
 from xttslab.evaluation.clips import RATE
 
+_SHORTEST = RATE // 20  # samples; less holds no sound before and after a change
 _RANGE_DB = 50.0  # what lies farther below the loudest sound is not heard
 
 
@@ -30,9 +31,9 @@ def spectral_jumps(audio: np.ndarray) -> float:
     stop is no defect. Every peak above 3.5 counts its excess, at most 1.
     """
     block, guard = 4, 3  # frames; the guard is the length over which the window smears an edge
-    mel = log_mel(audio, hop=RATE // 400, window=RATE // 100)
-    if mel.shape[1] < 2 * block + guard:
+    if len(audio) < _SHORTEST:
         return 0.0
+    mel = log_mel(audio, hop=RATE // 400, window=RATE // 100)
     parts = np.lib.stride_tricks.sliding_window_view(mel, block, axis=1)  # (40, frames, 4)
     mean = parts.mean(axis=-1)
     motion = np.sqrt(((parts - mean[..., None]) ** 2).mean(axis=(0, 2)))

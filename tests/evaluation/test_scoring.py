@@ -1,0 +1,222 @@
+"""Scores with made-up predictors: what is known of every clip is known of its card."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.evaluation.conftest import silence, tone
+from xttslab.errors import UserError
+from xttslab.evaluation import measuring
+from xttslab.evaluation import scoring as scoring_module
+from xttslab.evaluation.clips import SpokenClip
+from xttslab.evaluation.predictors import PredictorMissing
+from xttslab.evaluation.recognition import Heard, Recogniser, Word
+from xttslab.evaluation.scorecard import Scorecard
+from xttslab.evaluation.scoring import Scorer, score_clips
+from xttslab.evaluation.settings import ASPECTS, Scoring
+
+TEXTS = ("Nagyszerű teljesítmény!", "Ez egy nagyon nehéz kérdés.", "Jó estét kívánok!")
+
+
+def embed(audios: list[np.ndarray]) -> np.ndarray:
+    """A direction in the plane by the clip's loudness: louder clips are other speakers."""
+    angles = [np.abs(a).max() if np.any(a) else np.nan for a in audios]
+    table = np.zeros((len(audios), 256), dtype=np.float32)
+    table[:, 0], table[:, 1] = np.cos(angles), np.sin(angles)
+    return table
+
+
+class Repeater(Recogniser):
+    """Hears the n-th text, without its last word in every second clip."""
+
+    def transcribe(self, audios, on_done=None):
+        heard = []
+        for number, audio in enumerate(audios):
+            words = TEXTS[number % len(TEXTS)].split() if np.any(audio) else []
+            words = words[:-1] if number % 2 else words
+            heard.append(
+                Heard(tuple(Word(f" {w}", i / 4, (i + 1) / 4) for i, w in enumerate(words)))
+            )
+        return heard
+
+
+@pytest.fixture
+def settings(scoring: Scoring, monkeypatch: pytest.MonkeyPatch) -> Scoring:
+    monkeypatch.setattr(measuring, "embed", embed)
+    monkeypatch.setattr(scoring_module, "embed", embed)
+    monkeypatch.setattr(measuring, "predict_distillmos", lambda a: np.array([3.0 + a[0].max()]))
+    monkeypatch.setattr(measuring, "predict_dnsmos", lambda a: np.array([3.0]))
+    return replace(scoring, recogniser=Repeater(), bootstrap=100)
+
+
+def spoken(name: str, number: int, level: float = 0.2, category: str = "") -> SpokenClip:
+    audio = np.concatenate([silence(0.1), tone(1.0, 100 + 10 * number, level), silence(0.1)])
+    return SpokenClip(name, audio, 16_000, TEXTS[number % 3], category)
+
+
+def several(prefix: str, level: float = 0.2) -> list[SpokenClip]:
+    names = ("greeting", "tension")
+    return [spoken(f"{prefix}{i}", i, level + i / 100, names[i % 2]) for i in range(6)]
+
+
+@pytest.mark.usefixtures("settings")
+def test_clips_like_the_references_get_ten_and_others_less(settings: Scoring) -> None:
+    others = several("other", 0.8)
+    own = score_clips(several("a"), several("real"), settings, others, progress=False)
+    foreign = score_clips(several("b", 0.8), several("real"), settings, others, progress=False)
+    similarity = own.aspects["voice_similarity"]
+    assert similarity.mark.value == pytest.approx(10, abs=0.2)
+    assert foreign.aspects["voice_similarity"].mark.value == pytest.approx(0, abs=0.5)
+    assert (similarity.floor.source, similarity.ceiling.source) == (
+        "6 clips of others",
+        "6 real clips of the speaker",
+    )
+    assert own.aspects["pronunciation"].mark.value == pytest.approx(10)
+    assert set(own.aspects) == set(ASPECTS)
+    assert own.overall.low <= own.overall.value <= own.overall.high
+
+
+def test_a_card_goes_through_json_unchanged(settings: Scoring) -> None:
+    card = score_clips(several("a"), several("real"), settings, progress=False)
+    assert Scorecard.from_dict(json.loads(json.dumps(card.to_dict()))) == card
+
+
+def test_rows_have_the_columns_of_the_contract(settings: Scoring) -> None:
+    rows = score_clips(several("a"), several("real"), settings, progress=False).rows()
+    assert [row["audio_file"] for row in rows] == [f"a{i}" for i in range(6)]
+    assert {"speaker_similarity", "cer", "distillmos", "dnsmos", "defects_per_s"} <= set(rows[0])
+    assert {f"mark_{name}" for name in ASPECTS} <= set(rows[0])
+    assert rows[0]["cer"] == 0
+    assert rows[1]["heard"] == "Ez egy nagyon nehéz"
+    assert rows[1]["cer"] == pytest.approx(7 / 26)
+
+
+def test_metrics_are_named_for_mlflow(settings: Scoring) -> None:
+    metrics = score_clips(several("a"), several("real"), settings, progress=False).metrics()
+    assert {"score/overall", "score/pronunciation", "score/pronunciation/tension"} <= set(metrics)
+    assert all(
+        0 <= metrics[f"score/{name}"] <= 10 for name in ASPECTS if f"score/{name}" in metrics
+    )
+    assert metrics["score/cer"] == pytest.approx(
+        score_clips(several("a"), several("real"), settings, progress=False)
+        .aspects["pronunciation"]
+        .value
+    )
+
+
+def test_a_missing_predictor_is_not_measured_and_never_0(
+    settings: Scoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(_: object) -> None:
+        raise PredictorMissing("distillmos cannot be imported; run `pip install distillmos`")
+
+    monkeypatch.setattr(measuring, "predict_distillmos", missing)
+    second = score_clips(several("a"), several("real"), settings, progress=False)
+    assert second.aspects["naturalness"].measure == "dnsmos"
+    assert second.aspects["naturalness"].notes == (
+        "distillmos: distillmos cannot be imported; run `pip install distillmos`",
+    )
+    monkeypatch.setattr(measuring, "predict_dnsmos", missing)
+    none = score_clips(several("a"), several("real"), settings, progress=False)
+    assert none.aspects["naturalness"].mark is None
+    assert none.aspects["naturalness"].missing.startswith("distillmos cannot be imported")
+    assert "score/naturalness" not in none.metrics()
+    assert none.rows()[0]["mark_naturalness"] is None
+    assert none.overall is not None
+
+
+def test_without_any_predictor_there_is_a_card_without_marks(
+    settings: Scoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> None:
+        raise PredictorMissing("nothing is installed")
+
+    for name in ("embed", "predict_distillmos", "predict_dnsmos", "describe", "find_defects"):
+        monkeypatch.setattr(measuring, name, missing)
+    monkeypatch.setattr(scoring_module, "embed", missing)
+    monkeypatch.setattr(Repeater, "transcribe", missing)
+    card = score_clips(several("a"), several("real"), settings, several("b"), progress=False)
+    assert card.overall is None
+    assert {score.mark for score in card.aspects.values()} == {None}
+    assert card.metrics() == {}
+    assert (card.best, card.worst) == ((), ())
+    assert Scorecard.from_dict(json.loads(json.dumps(card.to_dict()))) == card
+
+
+def test_a_mute_clip_is_the_worst_and_counts(settings: Scoring) -> None:
+    whole = score_clips(several("a"), several("real"), settings, progress=False)
+    mute = SpokenClip("mute", silence(1.0), 16_000, TEXTS[0], "tension")
+    card = score_clips([*several("a"), mute], several("real"), settings, progress=False)
+    assert card.worst[0] == "mute"
+    assert card.clip("mute").mark == 0
+    assert card.clip("mute").bad == "nothing is to be heard"
+    assert card.overall.value < whole.overall.value - 0.5
+
+
+def test_real_recordings_are_measured_once(
+    settings: Scoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorer = Scorer(several("real"), settings, progress=False)
+    first = scorer.score(several("a"))
+    counted: list[int] = []
+    monkeypatch.setattr(
+        measuring, "embed", lambda audios: counted.append(len(audios)) or embed(audios)
+    )
+    second = scorer.score(several("a"))
+    assert counted == [6]
+    assert replace(second, seconds=first.seconds) == first
+
+
+def test_all_real_clips_may_serve_the_tone(settings: Scoring) -> None:
+    more = [spoken(f"r{i}", i, 0.2, ("greeting", "tension")[i % 2]) for i in range(12)]
+    few = score_clips(several("a"), several("real")[:2], settings, progress=False)
+    many = score_clips(
+        several("a"), several("real")[:2], settings, tone_references=more, progress=False
+    )
+    assert "1 real clips of greeting; at least 4 are needed" in few.aspects["emotion"].missing
+    assert "at least 4 are needed" not in many.aspects["emotion"].missing
+
+
+def test_the_stages_are_timed(settings: Scoring) -> None:
+    card = score_clips(several("a"), several("real"), settings, progress=False)
+    stages = ["speaker", "recognition", "distillmos", "dnsmos", "prosody", "smoothness"]
+    assert list(card.seconds) == stages
+
+
+@pytest.mark.parametrize(
+    ("clips", "message"),
+    [
+        ([], "no clip to score; give at least one recording"),
+        ([spoken("x", 0), spoken("x", 1)], "1 clip names come twice, 'x' first; rename them"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(
+    clips: list[SpokenClip], message: str, settings: Scoring
+) -> None:
+    with pytest.raises(UserError, match=message):
+        score_clips(clips, several("real"), settings, progress=False)
+
+
+def test_one_clip_alone_has_a_card(settings: Scoring) -> None:
+    card = score_clips([spoken("x", 0)], [], settings, progress=False)
+    assert card.best == ("x",)
+    assert card.aspects["consistency"].mark is None
+    assert card.aspects["pronunciation"].floor.source == "fixed"
+
+
+def test_scores_of_another_version_are_refused(settings: Scoring) -> None:
+    data = score_clips([spoken("x", 0)], [], settings, progress=False).to_dict() | {"version": "0"}
+    with pytest.raises(
+        UserError, match="scores of version '0', this is '1'; evaluate the run again"
+    ):
+        Scorecard.from_dict(data)
+
+
+def test_an_unknown_clip_is_refused(settings: Scoring) -> None:
+    card = score_clips([spoken("x", 0)], [], settings, progress=False)
+    with pytest.raises(UserError, match="y: no such clip among the 1 scored ones"):
+        card.clip("y")
