@@ -16,6 +16,9 @@ ALLOWED = {
     "training": {"data", "model", "tracking", "evaluation", "training"},
     "evaluation": {"data", "model", "tracking", "evaluation"},
     "reporting": {"data", "tracking", "evaluation", "reporting"},
+    "importing": {"model", "tracking", "importing"},
+    "speaking": {"data", "model", "tracking", "speaking"},
+    "exporting": {"data", "model", "tracking", "speaking", "exporting"},
 }
 SHARED = {"errors", "commands", ""}
 ENTRY_POINTS = {path.stem for path in PACKAGE.glob("*.py")} - {"errors", "commands", "__init__"}

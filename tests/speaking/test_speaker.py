@@ -74,7 +74,12 @@ def test_a_recording_serves_as_reference_and_only_its_beginning_counts(speaker: 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "no text to say"), ("  \n", "no text to say"), ("🎉🎉", ""), ("Привет, мир", "")],
+    [
+        ("", "there is no text to say"),
+        ("  \n", "there is no text to say"),
+        ("🎉🎉", "cannot be read aloud: '🎉🎉' .party popper. at character 0"),
+        ("Привет, мир", "cannot be read aloud: 'Привет' .cyrillic"),
+    ],
 )
 def test_what_cannot_be_said_is_refused(speaker: Speaker, text: str, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:

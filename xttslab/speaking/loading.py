@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xttslab.errors import UserError
 from xttslab.model.base import Base, build_base
+from xttslab.model.lineage import load_trained
 from xttslab.speaking.exported import OURS, load_export
 from xttslab.speaking.speaker import Speaker
 from xttslab.tracking.client import DEFAULT_URI
@@ -33,7 +34,6 @@ def load(run: str, uri: str = DEFAULT_URI) -> Speaker:
 def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, Path]:
     """A run's model, with the weights of its best epoch, and the run's folder."""
     from xttslab.tracking.runs import find_run
-    from xttslab.training.starting import Start, load_start
 
     record = find_run(run, uri)
     if record.checkpoint is None or record.run_dir is None:
@@ -46,7 +46,7 @@ def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, Path]:
         )
     config = run_config(record.run_dir)
     base = build_base(**config["model"], weights=config["weights"], seed=config["seed"])
-    load_start(base, Start(checkpoint=record.checkpoint))
+    load_trained(base, record.checkpoint)
     base.gpt.eval()
     return base, record.run_dir
 

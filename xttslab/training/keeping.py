@@ -16,11 +16,10 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from xttslab.errors import UserError
 from xttslab.model.adapters import SCALE, adapter_scale
 from xttslab.model.checkpoints import write_tensors
+from xttslab.model.lineage import BEST, RECORD
 from xttslab.training.parameters import trained_state
 
 LAST = "last.ckpt"
-BEST = "best.safetensors"
-RECORD = "checkpoints.json"
 
 
 class WholeFiles(TorchCheckpointIO):

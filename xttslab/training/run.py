@@ -21,6 +21,7 @@ from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
 from xttslab.errors import UserError
 from xttslab.model.adapters import add_lora
 from xttslab.model.base import Base, build_base, load_codec
+from xttslab.model.lineage import CODEC, load_trained, save_codec
 from xttslab.tracking.protocol import Tracker
 from xttslab.training.announcing import leads, plain, start_tracking
 from xttslab.training.keeping import LAST, RunCheckpoints, WholeFiles
@@ -29,7 +30,7 @@ from xttslab.training.parameters import train_adapters, train_only
 from xttslab.training.preflight import planned, preflight
 from xttslab.training.quiet import quiet_libraries
 from xttslab.training.speaking import SpokenSamples, sample_plan
-from xttslab.training.starting import CODEC, Start, load_start, resolve_start, save_codec
+from xttslab.training.starting import Start, resolve_start
 from xttslab.training.summary import print_summary
 from xttslab.training.watching import EpochLog
 
@@ -56,7 +57,8 @@ def train(config: DictConfig) -> float | None:
         Path(config.codes_dir) / "hashes.json",
     )
     start = resolve_start(config.init_from, config.tracking.uri)
-    load_start(base, start)
+    if start.checkpoint:
+        load_trained(base, start.checkpoint)
     tracker = start_tracking(config, run_dir, corpus, start)
     try:
         _settle_codec(base, corpus, run_dir, start)
@@ -133,7 +135,7 @@ def _fit(
     keeper = RunCheckpoints(
         run_dir / "checkpoints",
         **{k: config.checkpoint[k] for k in _KEEPING},
-        origin=str(start.checkpoint or ""),
+        origin=_origin(base, start),
     )
     trainer = _build_trainer(config, base, data, tracker, keeper, run_dir)
     if trainer.is_global_zero:
@@ -142,6 +144,12 @@ def _fit(
         trainer.validate(stage, data, verbose=False)
     trainer.fit(stage, data, ckpt_path=resume_from, weights_only=True)
     return _conclude(keeper, tracker, start, run_dir)
+
+
+def _origin(base: Base, start: Start) -> str:
+    """Where the weights are that this run does not train; "" when it trains all of them."""
+    frozen = any(not parameter.requires_grad for parameter in base.gpt.parameters())
+    return str(start.checkpoint) if frozen and start.checkpoint else ""
 
 
 def _choose_trained(config: DictConfig, base: Base) -> None:
