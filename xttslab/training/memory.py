@@ -19,7 +19,8 @@ _ADAM_8BIT_BYTES = 2
 # and of each matrix product, attention and GELU, with two dropout masks.
 _KEPT_FLOAT32 = {"none": 72.0, "cheap": 44.0, "all": 4.0}
 _KEPT_16_BIT = {"none": 40.0, "cheap": 26.0, "all": 4.0}
-_ADAPTER_KEPT = 33.0  # adapters see the inputs through a dropout of their own
+# Adapters see the inputs through a dropout of their own; "cheap" keeps their products too.
+_ADAPTERS_KEPT = {"none": 33.0, "cheap": 36.0, "all": 0.0}
 _CONDITIONING_KEPT = 194.0  # per prompt frame or latent and unit of width, all blocks
 _LOGIT_COPIES = 3  # logits, their log-softmax, its gradient
 _AROUND = 500_000_000  # codec, decoder, libraries and their workspaces
@@ -78,11 +79,10 @@ def _activations(gpt: nn.Module, batch: BatchSize, half: bool) -> float:
     recompute: Recompute = gpt.recompute
     whole = _KEPT_16_BIT if half else _KEPT_FLOAT32
     adapted = any(".lora_" in name for name, _ in gpt.named_parameters())
-    extra = _ADAPTER_KEPT if adapted else 0.0
-    per_layer = whole[recompute] + (extra if recompute == "none" else 0.0)
-    layers = batch.tokens * gpt.layers * per_layer
+    kept = {name: whole[name] + adapted * _ADAPTERS_KEPT[name] for name in whole}
+    layers = batch.tokens * gpt.layers * kept[recompute]
     if recompute != "none":  # one layer at a time is computed again
-        layers += batch.tokens * (whole["none"] + extra)
+        layers += batch.tokens * kept["none"]
     prompted = next(gpt.conditioning_encoder.parameters()).requires_grad
     heard = batch.frames + batch.clips * len(gpt.conditioning_perceiver.latents)
     conditioning = heard * _CONDITIONING_KEPT if prompted else 0.0

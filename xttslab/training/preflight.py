@@ -29,7 +29,7 @@ from xttslab.training.memory import BatchSize, Memory, estimate_memory
 from xttslab.training.module import GptStage
 
 # What each preset takes at XTTS-v2's size with its fullest batch, in GB (conf/hardware/).
-PRESETS = {"gpu_24gb": 18.0, "gpu_12gb": 9.7, "gpu_8gb": 7.0, "gpu_6gb": 5.2}
+PRESETS = {"gpu_24gb": 18.0, "gpu_12gb": 9.7, "gpu_8gb": 7.0, "gpu_6gb": 4.8}
 _SHORT_RUN = 60  # steps; timing three of them would cost more than it tells
 _MEL_HOP = 256
 
