@@ -88,8 +88,11 @@ def test_a_script_votes_and_finds_its_votes_in_mlflow(session: Session) -> None:
     assert votes["listener/naturalness"] == 8.0
     assert votes["listener/naturalness/count"] == 2
     assert votes["listener/preferred"] == 1.0
-    assert votes["listener/told_apart"] == 1.0
-    assert find_run("first", URI).metrics["listener/naturalness"] == 5.0
+    others = find_run("first", URI).metrics
+    assert others["listener/naturalness"] == 5.0
+    # one real clip, and one drawn from either run
+    told = [m["listener/told_apart"] for m in (votes, others) if "listener/told_apart" in m]
+    assert told == [1.0]
 
     found = compare_references(["first", "second"], URI, rules(), VERDICT, gates(), None)
     text = found.html.read_text(encoding="utf-8")

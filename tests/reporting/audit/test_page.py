@@ -1,0 +1,90 @@
+"""The page holds everything itself, in both forms, and no text of a clip can break it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import soundfile as sf
+
+from tests.reporting.audit.test_advice import rules  # noqa: F401
+from tests.reporting.audit.test_facts import make_set
+from xttslab.reporting.audit.advice import Rules
+from xttslab.reporting.audit.page import write_audit
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = [(f"Mondat {n} <b>&amp;</b>", "greeting", "train", 2.0 + n / 20) for n in range(12)]
+    rows += [("x" * 200, "question?", "eval", 2.0)]
+    folder = make_set(tmp_path / "show", rows)
+    (folder / "rejected.csv").write_text("audio_file|reason|value\nx.wav|broken <i>|a\n")
+    (folder / "review.csv").write_text("audio_file|check|finding|value\nwavs/03.wav|hum|hum|9 dB\n")
+    return folder
+
+
+class Checker(HTMLParser):
+    """Collects tags with their attributes; every opened tag must be closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_needs_nothing_else(folder: Path, rules: Rules) -> None:  # noqa: F811
+    page = write_audit(folder, rules).read_text(encoding="utf-8")
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    addresses = [
+        a.get("src") or a.get("href") for _, a in checker.seen if "src" in a or "href" in a
+    ]
+    assert all(str(address).startswith("data:") for address in addresses)
+    assert "<b>&amp;</b>" not in page
+    assert "&lt;b&gt;&amp;amp;&lt;/b&gt;" in page
+    pictures = [a for tag, a in checker.seen if tag == "svg"]
+    assert len(pictures) >= 6
+    assert all(a["role"] == "img" and a["aria-label"] for a in pictures)
+    assert page.count("As a table") == len(pictures)
+
+
+def test_outliers_and_findings_can_be_heard(folder: Path, rules: Rules) -> None:  # noqa: F811
+    page = write_audit(folder, rules).read_text(encoding="utf-8")
+    sounds = re.findall(r'<audio [^>]*src="data:audio/mpeg;base64,([^"]+)"', page)
+    assert len(sounds) == 2
+    _, rate = sf.read(io.BytesIO(base64.b64decode(sounds[0])))
+    assert rate == 22_050
+    assert "far too fast: does the text fit?" in page
+    assert "hum (9 dB)" in page
+
+
+def test_markdown_says_the_same(folder: Path, rules: Rules) -> None:  # noqa: F811
+    write_audit(folder, rules)
+    text = (folder / "audit.md").read_text(encoding="utf-8")
+    assert text.startswith("# Data audit: show\n\n13 clips, 0.5 min, 1 held out, 1 not used")
+    assert "| greeting | 12 |" in text
+    assert "- 1 × broken <i>" in text
+    assert "1. **record more: 200-500 clips" in text
+    assert "no consent entry" in text
+
+
+def test_noise_reduction_shows_its_effect(folder: Path, rules: Rules) -> None:  # noqa: F811
+    path = folder / "clips.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    more = [lines[0] + "|snr_before_db", *(line + "|12.5" for line in lines[1:])]
+    path.write_text("\n".join(more) + "\n", encoding="utf-8")
+    page = write_audit(folder, rules).read_text(encoding="utf-8")
+    assert "from 12.5 to 36.0 dB" in page
