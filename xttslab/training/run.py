@@ -128,6 +128,8 @@ def _fit(
     resume_from: Path | None,
 ) -> float | None:
     _choose_trained(config, base)
+    if config.compile:
+        base.gpt.compile()
     data = _build_data(config, base, corpus)
     tracker.log_metrics(data.code_statistics(), step=0)
     tracker.log_params({f"share.{name}": share for name, share in data.shares().items()})
