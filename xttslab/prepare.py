@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xttslab.commands import CONF, launch
+from xttslab.errors import UserError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from xttslab.data.preparing.clips import Voices
+    from xttslab.data.preparing.preparation import Plan
 
 
 def main(config: DictConfig) -> None:
@@ -25,16 +28,32 @@ def main(config: DictConfig) -> None:
     from hydra.utils import instantiate
 
     from xttslab.data.preparing.output import Folder
-    from xttslab.data.preparing.preparation import Plan, prepare
+    from xttslab.data.preparing.preparation import prepare
     from xttslab.data.preparing.screen import show
     from xttslab.data.preparing.sources import locate
     from xttslab.reporting.audit.page import HTML, write_audit
 
     folder = Folder.named(Path(config.data_dir), config.name)
-    source = locate(config.source, folder.path)
+    with one_line_faults():
+        plan, rules = _plan(config), instantiate(config.audit)
+    changed = prepare(locate(config.source, folder.path), folder, plan)
+    if changed or not (folder.path / HTML).is_file():
+        write_audit(folder.path, rules)
+    else:
+        print(f"{folder.path}: nothing has changed, nothing to do")
+    if not (CONF / "dataset" / f"{folder.name}.yaml").exists():
+        folder.write_config(Path(config.data_dir) / "conf", config.language)
+    show(folder, config.language)
+
+
+def _plan(config: DictConfig) -> Plan:
+    from hydra.utils import instantiate
+
+    from xttslab.data.preparing.preparation import Plan
+
     # The rules for categories are written for Hungarian.
     proposes = config.propose_categories and config.language == "hu"
-    plan = Plan(
+    return Plan(
         recipe=instantiate(config.recipe, voices=_voices(config.voices)),
         checks=instantiate(config.checks, _convert_="all"),
         proposer=instantiate(config.categories) if proposes else None,
@@ -45,14 +64,24 @@ def main(config: DictConfig) -> None:
         eval_share=config.eval_share,
         workers=config.workers,
     )
-    changed = prepare(source, folder, plan)
-    if changed or not (folder.path / HTML).is_file():
-        write_audit(folder.path, instantiate(config.audit))
-    else:
-        print(f"{folder.path}: nothing has changed, nothing to do")
-    if not (CONF / "dataset" / f"{folder.name}.yaml").exists():
-        folder.write_config(Path(config.data_dir) / "conf", config.language)
-    show(folder, config.language)
+
+
+@contextmanager
+def one_line_faults() -> Iterator[None]:
+    """Turn a value that a parameter cannot have into a UserError that names it."""
+    from hydra.errors import InstantiationException
+    from pydantic import ValidationError
+
+    try:
+        yield
+    except (InstantiationException, ValidationError) as fault:
+        cause = fault if isinstance(fault, ValidationError) else fault.__cause__
+        if not isinstance(cause, ValidationError):
+            raise
+        first = cause.errors()[0]
+        name = ".".join(str(part) for part in (cause.title, *first["loc"]))
+        remedy = "see conf/prepare.yaml"
+        raise UserError(f"{name}={first['input']}: {first['msg'].lower()}; {remedy}") from fault
 
 
 def _voices(method: str | None) -> Voices | None:

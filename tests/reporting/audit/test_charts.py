@@ -13,7 +13,7 @@ def test_bins_are_round_and_labelled() -> None:
     chart = histogram("Length", "s", [1.6, 1.7, 2.1, 3.9])
     assert chart is not None
     assert [bar.label for bar in chart.bars][:3] == ["1.6", "1.8", "2.0"]
-    assert [bar.count for bar in chart.bars][0] == 2
+    assert chart.bars[0].count == 2
     assert max(bar.height for bar in chart.bars) == 1.0
     assert chart.summary == "median 1.9 s, 90 % between 1.6 and 3.6"
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import dataclasses as checked
 
 from xttslab.data.manifest import ASSUMED
 
@@ -30,7 +31,7 @@ class Delivery:
         return len(self.text) / seconds if seconds else None
 
 
-@dataclass(frozen=True)
+@checked.dataclass(frozen=True)
 class Rule:
     """Proposes `category` where the text matches (any case) and the prosody lies so far from the
     median: pitch and pitch range in semitones, speaking rate as a factor. None: does not matter."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from pydantic import dataclasses as checked
 
 from xttslab.data.hungarian import unreadable
 from xttslab.data.manifest import Clip
@@ -13,6 +15,10 @@ from xttslab.data.preparing.fingerprints import same_audio
 from xttslab.data.preparing.records import Record
 from xttslab.data.preparing.speakers import strangers
 from xttslab.data.preparing.transcripts import difference, letters
+
+Kind = Literal[
+    "clipped", "noise", "hum", "narrow", "foreign", "voice", "duplicate", "text", "unreadable"
+]
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Candidate:
     heard: str | None = None
 
 
-@dataclass(frozen=True)
+@checked.dataclass(frozen=True)
 class Checks:
     """Limits beyond which a clip is pointed out, and the checks whose clips are left out.
 
@@ -49,7 +55,7 @@ class Checks:
     min_voice_cosine: float
     min_same_share: float
     max_text_difference: float
-    reject: tuple[str, ...]
+    reject: tuple[Kind, ...]
 
     def findings(self, clips: Sequence[Candidate]) -> list[Finding]:
         """Everything that the checks see in a set, by clip."""

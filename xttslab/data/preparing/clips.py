@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import soxr
+from pydantic import PositiveFloat
+from pydantic import dataclasses as checked
 
 from xttslab.data.audio import SAMPLE_RATE
 from xttslab.data.preparing.denoising import Denoising
@@ -58,7 +60,7 @@ class Finished:
     features: dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
+@checked.dataclass(frozen=True)
 class Recipe:
     """The steps that make a clip. `min_seconds` and `max_seconds` bound what training can use;
     `voices` embeds speakers, None leaves that check out."""
@@ -68,8 +70,8 @@ class Recipe:
     trimming: Trimming
     denoising: Denoising
     loudness: Loudness
-    min_seconds: float
-    max_seconds: float
+    min_seconds: PositiveFloat
+    max_seconds: PositiveFloat
     voices: Voices | None = field(default=None, repr=False)
 
     def passage(self, samples: np.ndarray) -> Passage:

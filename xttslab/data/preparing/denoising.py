@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from xttslab.data.audio import SAMPLE_RATE
 from xttslab.errors import UserError
@@ -17,7 +19,7 @@ class Denoising:
     Reduced noise can leave a metallic rest that a voice learns: listen before training on it.
     """
 
-    strength: float
+    strength: Annotated[float, Field(ge=0, le=1)]
 
     @property
     def changes(self) -> list[tuple[str, str]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
+from pydantic.dataclasses import dataclass
 
 from xttslab.data.audio import SAMPLE_RATE
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, NonNegativeInt, SkipValidation
+from pydantic.dataclasses import dataclass
 
 from xttslab.data.audio import content_hash, write_whole
 from xttslab.data.datasheet import write_sheet
@@ -23,7 +27,7 @@ from xttslab.data.preparing.transcripts import Listener, Recogniser
 from xttslab.data.preparing.work import Workshop
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
 class Plan:
     """How a set is prepared; see conf/prepare.yaml for every parameter.
 
@@ -33,12 +37,12 @@ class Plan:
     recipe: Recipe
     checks: Checks
     proposer: Proposer | None
-    recogniser: Recogniser | None
+    recogniser: SkipValidation[Recogniser | None]
     check_texts: bool
     language: str
     speaker: str
-    eval_share: float
-    workers: int
+    eval_share: Annotated[float, Field(ge=0, lt=1)]
+    workers: NonNegativeInt
 
 
 def prepare(source: Path, folder: Folder, plan: Plan) -> bool:

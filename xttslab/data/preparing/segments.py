@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from pydantic import PositiveFloat
+from pydantic.dataclasses import dataclass
 
 from xttslab.data.preparing.voice_activity import FRAME_SECONDS
 
@@ -24,11 +25,16 @@ class Segmentation:
     likely moment.
     """
 
-    min_s: float
-    max_s: float
-    ceiling_s: float
-    split_pause_s: float
-    join_pause_s: float
+    min_s: PositiveFloat
+    max_s: PositiveFloat
+    ceiling_s: PositiveFloat
+    split_pause_s: PositiveFloat
+    join_pause_s: PositiveFloat
+
+    def __post_init__(self) -> None:
+        if not self.min_s < self.max_s <= self.ceiling_s:
+            order = f"{self.min_s} < {self.max_s} <= {self.ceiling_s}"
+            raise ValueError(f"min_s < max_s <= ceiling_s does not hold: {order}")
 
     def passages(self, regions: Sequence[Span], probability: np.ndarray) -> list[Span]:
         """(start, end) of every passage, in seconds and in order.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from pydantic import NonNegativeFloat
+from pydantic.dataclasses import dataclass
 
 from xttslab.data.audio import SAMPLE_RATE
 
@@ -19,8 +19,8 @@ class Trimming:
     followed outwards while it stays above `floor_db` relative to its own level.
     """
 
-    margin_s: float
-    reach_s: float
+    margin_s: NonNegativeFloat
+    reach_s: NonNegativeFloat
     floor_db: float
 
     def bounds(

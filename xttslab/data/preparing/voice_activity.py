@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import soxr
+from pydantic import Field, NonNegativeFloat
+from pydantic.dataclasses import dataclass
 
 from xttslab.data.audio import SAMPLE_RATE
 from xttslab.errors import UserError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 FRAME_SECONDS = 512 / 16_000  # one probability each
 _RATE, _FRAME, _CONTEXT = 16_000, 512, 64
 _BLOCK = 512  # frames per call
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def speech_probability(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -51,10 +53,10 @@ def speech_probability(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarr
 class SpeechFinder:
     """Turns probabilities into stretches of speech, with hysteresis between two thresholds."""
 
-    enter: float
-    leave: float
-    min_speech_s: float
-    min_pause_s: float
+    enter: Share
+    leave: Share
+    min_speech_s: NonNegativeFloat
+    min_pause_s: NonNegativeFloat
 
     def regions(self, probability: np.ndarray) -> list[tuple[float, float]]:
         """(start, end) in seconds of every stretch of speech, in order."""

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pydantic import dataclasses as checked
+
 from xttslab.data.balance import repeats, shares
 from xttslab.reporting.audit.facts import Facts
 
 _RARE_LETTERS = "qwxy"  # foreign words only
 
 
-@dataclass(frozen=True)
+@checked.dataclass(frozen=True)
 class Rules:
     """Limits of the advice; conf/prepare/audit.yaml says where each comes from."""
 

@@ -1,0 +1,107 @@
+"""The command: plain names, free text, one-line faults, a config that training finds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from xttslab.data.audio import read_audio, write_audio
+from xttslab.data.demo import ASSETS
+from xttslab.errors import UserError
+from xttslab.prepare import main, plain_name
+
+ROOT = Path(__file__).parents[1]
+QUICK = ("voices=null", "workers=1")
+
+
+def run(folder: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", f"xttslab.{module}", *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with recordings under a name that shells and Hydra stumble over."""
+    folder = tmp_path_factory.mktemp("place")
+    source = folder / "Őri, (régi) felvételek=1!"
+    rows = ["audio_file|text"]
+    for number, path in enumerate(sorted((ASSETS / "demo_milliomos").rglob("*.ogg"))[:5]):
+        write_audio(source / f"{number}.wav", read_audio(path))
+        rows.append(f"{number}.wav|Ez a {number}. mondat.")
+    (source / "metadata.csv").write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
+def test_dataset_is_a_plain_name() -> None:
+    assert plain_name(["dataset=a b", "speaker=x"]) == ["name='a b'", "speaker=x"]
+
+
+def test_prepare_then_compose_training(place: Path) -> None:
+    source = "source=Őri, (régi) felvételek=1!"
+    first = run(place, "prepare", "dataset=uj-keszlet", source, *QUICK)
+    assert first.returncode == 0, first.stderr
+    assert "5 clips" in first.stdout
+    assert "no consent entry" in first.stdout
+    assert "next: python -m xttslab.train dataset=uj-keszlet" in first.stdout
+    config = yaml.safe_load((place / "data/conf/dataset/uj-keszlet.yaml").read_text())
+    assert config == {
+        "name": "uj-keszlet",
+        "language": "hu",
+        "sources": {"uj-keszlet": "${data_dir}/uj-keszlet"},
+        "balance": "none",
+        "max_repeats": 3,
+    }
+    assert (place / "data/uj-keszlet/audit.html").is_file()
+    again = run(place, "prepare", "dataset=uj-keszlet", source, *QUICK)
+    assert "nothing has changed, nothing to do" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["name=Kérdés"], "a name holds a-z, 0-9, _ and - only; write dataset=kerdes"),
+        (["name=codes"], "choose another"),
+        (["name=x"], "source=PATH is missing"),
+        (["name=x", "source=nowhere"], "source nowhere: no such file or folder"),
+        (["name=demo_x"], "no such demo set; the package holds demo_blikk, demo_milliomos"),
+        (
+            ["recipe.loudness.target_lufs=loud"],
+            "Loudness.target_lufs=loud: input should be a valid",
+        ),
+        (["recipe.denoising.strength=2"], "Denoising.strength=2: input should be less than"),
+        (["recipe.segments.min_s=30"], "min_s < max_s <= ceiling_s does not hold: 30.0 < 12.0"),
+        (["checks.reject=[noises]"], "Checks.reject.0=noises: input should be 'clipped'"),
+        (["workers=-1"], "Plan.workers=-1: input should be greater than or equal to 0"),
+    ],
+)
+def test_faults_are_one_line(
+    place: Path, compose: Callable[..., Any], arguments: list[str], message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(place)
+    named = [f"name='{a[5:]}'" if a.startswith("name=") else a for a in arguments]
+    with pytest.raises(UserError) as caught:
+        main(compose("name=x", *QUICK, *named, name="prepare"))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_option_is_one_line(place: Path) -> None:
+    done = run(place, "prepare", "dataset=x", "source=x", "lufs=-20", *QUICK)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "lufs" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
