@@ -66,6 +66,11 @@ def test_beyond_the_ceiling_it_is_cut_at_the_least_likely_moment() -> None:
     assert passages[-1][1] == 33.0
 
 
+def test_a_remainder_is_short_rather_than_the_whole_beyond_the_ceiling() -> None:
+    regions = spans(28.0, 0.5, pauses=[0.5])
+    assert lengths(SEGMENTS.passages(regions, FLAT)) == [28.0, 0.5]
+
+
 def test_no_speech_gives_no_passages() -> None:
     assert SEGMENTS.passages([], FLAT) == []
 

@@ -96,9 +96,9 @@ class Segmentation:
             options = []
             for start in range(stop - 1, -1, -1):
                 length = group[stop - 1][1] - group[start][0]
-                options.append((cheapest[start][0] + self._cost(group, start, length), start))
-                if length > self.ceiling_s:
+                if length > self.ceiling_s and options:
                     break
+                options.append((cheapest[start][0] + self._cost(group, start, length), start))
             cheapest.append(min(options))
         parts, stop = [], len(group)
         while stop:
