@@ -75,7 +75,9 @@ def test_clips_like_the_references_get_ten_and_others_less(settings: Scoring) ->
         "6 clips of others",
         "6 real clips of the speaker",
     )
-    assert own.aspects["pronunciation"].mark.value == pytest.approx(10)
+    # As many mistakes as the real clips have; the three clips without one count 1.25, not 1.32.
+    assert own.aspects["pronunciation"].value == own.aspects["pronunciation"].ceiling.value
+    assert own.aspects["pronunciation"].mark.value == pytest.approx(9.66, abs=0.01)
     assert set(own.aspects) == set(ASPECTS)
     assert own.overall.low <= own.overall.value <= own.overall.high
 
