@@ -88,11 +88,14 @@ def _voices(method: str | None) -> Voices | None:
     """The speaker encoder of that name; None where it is off or not installed."""
     from hydra.utils import get_method
 
+    from xttslab.data.preparing.parallel import preload
+
     if method is None:
         return None
     if importlib.util.find_spec("resemblyzer") is None:
         print("speakers are not checked: resemblyzer is not installed", file=sys.stderr)
         return None
+    preload("resemblyzer", "xttslab.data.preparing.recordings")
     return get_method(method)
 
 

@@ -15,6 +15,9 @@ from xttslab.errors import UserError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+# Never fork this process: it may have threads. The fork server has none, and what it imports
+# (see `preload`) takes memory once for all workers.
+_START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 _AHEAD = 4  # results a worker may be ahead of the reader: memory stays flat
 
 
@@ -29,6 +32,11 @@ def run_all(
         for result in _results(function, tasks, workers or os.cpu_count() or 1):
             advance(1)
             yield result
+
+
+def preload(*modules: str) -> None:
+    """Let all workers share these imports; call it before the first `run_all`."""
+    multiprocessing.set_forkserver_preload(list(modules))
 
 
 @contextmanager
@@ -58,7 +66,7 @@ def _results(
         yield from map(function, tasks)
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # inherited: each worker keeps to one core
-    context = multiprocessing.get_context("spawn")  # a forked torch or onnxruntime may hang
+    context = multiprocessing.get_context(_START)
     waiting: deque[Future[Result]] = deque()
     with ProcessPoolExecutor(workers, context) as pool:
         try:
