@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xttslab.data.preparing.naming import Names, file_stem
@@ -26,6 +26,7 @@ def test_stems_are_plain(origin: str, stem: str) -> None:
     assert file_stem(origin) == stem
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_name_becomes_a_safe_one(origin: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,80}", file_stem(origin))

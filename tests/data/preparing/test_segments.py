@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.preparing.conftest import SEGMENTS
@@ -75,6 +75,7 @@ def test_no_speech_gives_no_passages() -> None:
     assert SEGMENTS.passages([], FLAT) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.1, 60.0), st.floats(0.2, 5.0)), min_size=1, max_size=40))
 def test_all_speech_is_in_exactly_one_passage(parts: list[tuple[float, float]]) -> None:
     regions = spans(*(length for length, _ in parts), pauses=[pause for _, pause in parts[:-1]])

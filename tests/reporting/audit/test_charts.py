@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xttslab.reporting.audit.charts import counts, histogram
@@ -18,6 +18,7 @@ def test_bins_are_round_and_labelled() -> None:
     assert chart.summary == "median 1.9 s, 90 % between 1.6 and 3.6"
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=60))
 def test_every_value_is_in_one_bin(values: list[float]) -> None:
     chart = histogram("x", "x", values)

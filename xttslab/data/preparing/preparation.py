@@ -72,7 +72,7 @@ def prepare(source: Path, folder: Folder, plan: Plan) -> bool:
 def _listener(plan: Plan, folder: Folder) -> Listener | None:
     if plan.recogniser is None:
         return None
-    return Listener(plan.recogniser, repr(plan.recogniser), folder.state / "heard.jsonl")
+    return Listener(plan.recogniser, folder.state / "heard.jsonl")
 
 
 def _described(

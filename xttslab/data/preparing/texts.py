@@ -49,7 +49,7 @@ def find_texts(
             if not texts.by_name.get(record.name):
                 texts.by_name[record.name] = texts.heard.get(record.digest, "")
                 if listener is not None:
-                    texts.changes[record.name] = ("text recognised by", listener.model)
+                    texts.changes[record.name] = ("text recognised by", listener.recogniser.model)
     return texts
 
 

@@ -34,7 +34,13 @@ class Heard(Protocol):
 
 
 class Recogniser(Protocol):
-    """A speech recogniser; `transcribe` takes float32 clips at 16 kHz."""
+    """A speech recogniser; `transcribe` takes float32 clips at 16 kHz. Its repr names all that
+    decides what it hears."""
+
+    @property
+    def model(self) -> str:
+        """The name under which people know it."""
+        ...
 
     def transcribe(self, audios: Sequence[np.ndarray]) -> Sequence[Heard]:
         """One result for every clip."""
@@ -43,10 +49,9 @@ class Recogniser(Protocol):
 
 @dataclass(frozen=True)
 class Listener:
-    """Hears clips with `recogniser`; `memory` is the file of what was heard before by `model`."""
+    """Hears clips with `recogniser`; `memory` is the file of what it heard before."""
 
     recogniser: Recogniser
-    model: str
     memory: Path
 
     def hear(self, clips: Mapping[str, Path], progress: Callable[[int], None]) -> dict[str, str]:
@@ -72,14 +77,14 @@ class Listener:
                 entry = json.loads(line)
             except ValueError:  # the last line of an interrupted run
                 continue
-            if entry["model"] == self.model:
+            if entry["by"] == repr(self.recogniser):
                 yield entry["clip"], entry["text"]
 
     def _remember(self, found: Mapping[str, str]) -> None:
         self.memory.parent.mkdir(parents=True, exist_ok=True)
         with self.memory.open("a", encoding="utf-8") as file:
             for digest, text in found.items():
-                entry = {"model": self.model, "clip": digest, "text": text}
+                entry = {"by": repr(self.recogniser), "clip": digest, "text": text}
                 file.write("\n" + json.dumps(entry, ensure_ascii=False))
 
 
