@@ -283,7 +283,7 @@ def test_too_little_space_for_a_recording_is_said_before_it_is_cut(
 ) -> None:  # fmt: skip
     write_audio(tmp_path / "show.wav", spoken[0])
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 1000))
-    with pytest.raises(UserError, match=r"need 0\.0 GB while they are cut, 0\.0 GB are free"):
+    with pytest.raises(UserError, match=r"need \d MB while they are cut, 0 MB are free"):
         prepare(tmp_path / "show.wav", folder, plan)
 
 

@@ -171,6 +171,6 @@ def _require_space(recordings: Sequence[Recording], folder: Path) -> None:
     needed, free = seconds * _BYTES_PER_SECOND, shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(
-            f"{folder}: {seconds / 3600:.1f} h of recordings need {needed / 1e9:.1f} GB while they "
-            f"are cut, {free / 1e9:.1f} GB are free; free some space or choose another data_dir"
+            f"{folder}: {seconds / 60:.1f} min of recordings need {needed / 1e6:.0f} MB while they "
+            f"are cut, {free / 1e6:.0f} MB are free; free some space or choose another data_dir"
         )
