@@ -132,6 +132,19 @@ def test_recordings_are_added_to_an_existing_set(
     assert {name: rows[name].split for name in split} == split
 
 
+def test_a_transcript_that_nobody_can_share_out_is_a_row(
+    tmp_path: Path, folder: Folder, plan: Plan, spoken: list[np.ndarray]
+) -> None:
+    pause = np.zeros(SAMPLE_RATE, np.float32)
+    write_audio(tmp_path / "show.wav", np.concatenate([spoken[0], pause, spoken[1]]))
+    (tmp_path / "show.txt").write_text("Amit mondanak.", encoding="utf-8")
+    prepare(tmp_path / "show.wav", folder, plan)
+    reason, value = rejections(folder)["show.wav"]
+    assert reason == "its transcript needs transcripts.model to be shared out among its clips"
+    assert value == "Amit mondanak. …"
+    assert {clip.text for clip in folder.rows("hu")} == {""}
+
+
 BAD: dict[str, Callable[[Path, np.ndarray], None]] = {
     "text.wav": lambda path, _: path.write_text("not audio"),
     "zero.wav": lambda path, _: sf.write(path, np.zeros(0), SAMPLE_RATE),

@@ -54,8 +54,10 @@ def counts(title: str, unit: str, values: Mapping[str, float], least: float = 0.
         return None
     bars = _bars(list(values), list(values.values()), least)
     few = [bar.label for bar in bars if bar.low]
-    summary = f"fewer than {least:g}: {', '.join(few)}" if few else f"{len(bars)} bars"
-    return Chart(title, unit, bars, summary if least else f"{sum(values.values()):g} {unit} in all")
+    summary = f"{sum(values.values()):g} {unit} in all"
+    if few:
+        summary = f"fewer than {least:g}: {', '.join(few)}"
+    return Chart(title, unit, bars, summary)
 
 
 def _bars(labels: Sequence[str], values: Sequence[float], least: float = 0.0) -> tuple[Bar, ...]:

@@ -30,6 +30,7 @@ class Listening:
     name: str
     why: str
     text: str
+    language: str
     sound: str
 
 
@@ -97,11 +98,11 @@ def _listening(facts: Facts) -> list[Listening]:
         )
     for row in facts.review:
         why.setdefault(row["audio_file"], []).append(f"{row['finding']} ({row['value']})")
-    texts = {_name(facts, clip.clip.audio): clip.clip.text for clip in facts.clips}
-    chosen = [name for name in why if name in texts][:_PLAYERS]
+    clips = {_name(facts, clip.clip.audio): clip.clip for clip in facts.clips}
+    chosen = [(name, clips[name]) for name in why if name in clips][:_PLAYERS]
     return [
-        Listening(name, "; ".join(why[name]), texts[name], _sound(facts.folder / name))
-        for name in chosen
+        Listening(name, "; ".join(why[name]), clip.text, clip.language, _sound(clip.audio))
+        for name, clip in chosen
     ]
 
 
