@@ -105,3 +105,15 @@ def test_an_unknown_option_is_one_line(place: Path) -> None:
     assert done.stderr.startswith("error: ")
     assert "lufs" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_interruption_says_how_to_go_on(
+    place: Path, compose: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*arguments: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(place)
+    monkeypatch.setattr("xttslab.data.preparing.preparation.prepare", stop)
+    with pytest.raises(UserError, match="interrupted; the same command goes on from here"):
+        main(compose("name=x", "source=y", *QUICK, name="prepare"))

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xttslab.commands import CONF, launch
+from xttslab.commands import CONF, PREPARED_CONF, launch
 from xttslab.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,13 +36,16 @@ def main(config: DictConfig) -> None:
     folder = Folder.named(Path(config.data_dir), config.name)
     with one_line_faults():
         plan, rules = _plan(config), instantiate(config.audit)
-    changed = prepare(locate(config.source, folder.path), folder, plan)
+    try:
+        changed = prepare(locate(config.source, folder.path), folder, plan)
+    except KeyboardInterrupt as stop:
+        raise UserError("interrupted; the same command goes on from here") from stop
     if changed or not (folder.path / HTML).is_file():
         write_audit(folder.path, rules)
     else:
         print(f"{folder.path}: nothing has changed, nothing to do")
     if not (CONF / "dataset" / f"{folder.name}.yaml").exists():
-        folder.write_config(Path(config.data_dir) / "conf", config.language)
+        folder.write_config(PREPARED_CONF, config.language)
     show(folder, config.language)
 
 

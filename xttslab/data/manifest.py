@@ -21,6 +21,7 @@ from xttslab.errors import UserError
 
 TRAIN, EVAL = "train", "eval"
 ASSUMED = "neutral"
+UNNAMED = "speaker"  # who speaks, where the metadata does not say
 PROPOSED = "?"  # after a category that `prepare` proposed and no person has confirmed
 _CATEGORY = re.compile(r"[a-z0-9_-]+")
 _LAYOUTS = ("metadata.csv", "transcripts.psv", "metadata.psv", "metadata.txt")
@@ -207,7 +208,7 @@ def _clip(row: Row, folder: Path, path: Path, source: str, language: str) -> Cli
     return Clip(
         audio=_locate(folder, values["audio_file"]),
         text=" ".join(values.get("text", "").split()),
-        speaker=values.get("speaker_name") or "speaker",
+        speaker=values.get("speaker_name") or UNNAMED,
         category=category or ASSUMED,
         category_assumed=not category or cell.endswith(PROPOSED),
         language=values.get("language") or language,

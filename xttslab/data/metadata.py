@@ -64,7 +64,7 @@ def _header(path: Path, line: str) -> tuple[list[str], str]:
 def _ljspeech(cells: dict[str, str]) -> dict[str, str]:
     text = cells.get("normalised", "").strip() or cells.get("text", "").strip()
     name = cells.get("audio_file", "").strip()
-    return {"audio_file": name, "text": text, "speaker_name": "speaker"}
+    return {"audio_file": name, "text": text}
 
 
 def decode_text(path: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from filelock import FileLock
 
 from tests.data.preparing.conftest import shared
 from xttslab.data.audio import SAMPLE_RATE, write_audio
@@ -288,6 +289,24 @@ def test_a_full_disk_stops_in_one_line_and_the_next_run_goes_on(
     assert not list(folder.path.rglob("*.partial"))
     assert prepare(source, folder, plan)
     assert len(folder.rows("hu")) == 6
+
+
+def test_two_processes_do_not_prepare_one_set(source: Path, folder: Folder, plan: Plan) -> None:
+    folder.state.mkdir(parents=True)
+    with FileLock(folder.state / "lock"):
+        with pytest.raises(UserError, match="is being prepared by another process; wait for it"):
+            prepare(source, folder, plan)
+    assert prepare(source, folder, plan)
+
+
+def test_a_speaker_without_a_name_gets_the_one_of_the_plan(
+    source: Path, folder: Folder, plan: Plan
+) -> None:
+    lines = (source / "metadata.csv").read_text(encoding="utf-8").splitlines()
+    bare = ["audio_file|text", *("|".join(line.split("|")[:2]) for line in lines[1:])]
+    (source / "metadata.csv").write_text("\n".join(bare), encoding="utf-8")
+    prepare(source, folder, replace(plan, speaker="Őri Béla"))
+    assert {clip.speaker for clip in folder.rows("hu")} == {"Őri Béla"}
 
 
 def test_too_little_space_for_a_recording_is_said_before_it_is_cut(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -68,7 +69,7 @@ def _results(
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # inherited: each worker keeps to one core
     context = multiprocessing.get_context(_START)
     waiting: deque[Future[Result]] = deque()
-    with ProcessPoolExecutor(workers, context) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_ignore_interrupts) as pool:
         try:
             for task in tasks:
                 waiting.append(pool.submit(function, task))
@@ -84,3 +85,8 @@ def _results(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that waits: it stops handing out work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
+from filelock import FileLock, Timeout
 from pydantic import ConfigDict, Field, NonNegativeInt, SkipValidation
 from pydantic.dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from xttslab.data.preparing.sources import find_items
 from xttslab.data.preparing.texts import Texts, find_texts
 from xttslab.data.preparing.transcripts import Listener, Recogniser
 from xttslab.data.preparing.work import Workshop
+from xttslab.errors import UserError
 
 
 @dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
@@ -49,8 +51,18 @@ def prepare(source: Path, folder: Folder, plan: Plan) -> bool:
     """Prepare everything in `source` into `folder`; goes on where an earlier run stopped.
 
     Returns whether anything had to be done. Raises UserError for faults of the whole source or of
-    the machine.
+    the machine, and while another process prepares the same set.
     """
+    folder.state.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder.state / "lock", timeout=0):
+            return _prepare(source, folder, plan)
+    except Timeout as fault:
+        wait = "wait for it, or end it; either way the same command goes on from there"
+        raise UserError(f"{folder.path} is being prepared by another process; {wait}") from fault
+
+
+def _prepare(source: Path, folder: Folder, plan: Plan) -> bool:
     items, faults = find_items(source, folder.name, plan.language, plan.speaker)
     inputs = key_of(items, faults, replace(plan, workers=0), plan.recipe.voices is not None)
     done = folder.state / "done"

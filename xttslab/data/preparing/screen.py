@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -38,7 +39,8 @@ def show(folder: Folder, language: str, console: Console | None = None) -> None:
     warning = read_sheet(folder.path).warning()
     if warning:
         console.print(f"[yellow]warning:[/yellow] {escape(warning)}")
-    console.print(f"next: python -m xttslab.train dataset={folder.name}")
+    elsewhere = "" if folder.path.parent == Path("data") else f" data_dir={folder.path.parent}"
+    console.print(f"next: python -m xttslab.train dataset={folder.name}{elsewhere}")
 
 
 def _lines(

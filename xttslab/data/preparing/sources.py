@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xttslab.data.audio import content_hash
-from xttslab.data.manifest import Clip, Rejection, has_metadata, read_folder
+from xttslab.data.manifest import UNNAMED, Clip, Rejection, has_metadata, read_folder
 from xttslab.data.metadata import decode_text
 from xttslab.errors import UserError
 
@@ -57,6 +57,7 @@ def find_items(
     labelled = source.is_dir() and has_metadata(source)
     if labelled:
         clips, rejected = read_folder(source, name, language, raw=True)
+        clips = [replace(c, speaker=speaker) if c.speaker == UNNAMED else c for c in clips]
         root = Path(os.path.normpath(source))
     else:
         root = source if source.is_dir() else source.parent
