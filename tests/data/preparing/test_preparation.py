@@ -146,6 +146,12 @@ def test_a_transcript_that_nobody_can_share_out_is_a_row(
     assert {clip.text for clip in folder.rows("hu")} == {""}
 
 
+def half_a_file(path: Path, clip: np.ndarray) -> bytes:
+    write_audio(path, clip)
+    content = path.read_bytes()
+    return content[: len(content) // 2]
+
+
 BAD: dict[str, Callable[[Path, np.ndarray], None]] = {
     "text.wav": lambda path, _: path.write_text("not audio"),
     "zero.wav": lambda path, _: sf.write(path, np.zeros(0), SAMPLE_RATE),
@@ -155,6 +161,7 @@ BAD: dict[str, Callable[[Path, np.ndarray], None]] = {
     "nan.wav": lambda path, clip: sf.write(
         path, np.where(np.arange(len(clip)) == 9, np.nan, clip), SAMPLE_RATE, subtype="FLOAT"
     ),
+    "cut.wav": lambda path, clip: path.write_bytes(half_a_file(path, clip)),
     "silent.wav": lambda path, _: write_audio(path, np.zeros(2 * SAMPLE_RATE, np.float32)),
     "hiss.wav": lambda path, clip: write_audio(
         path, 0.05 * np.random.default_rng(0).standard_normal(len(clip)).astype(np.float32)
@@ -167,6 +174,7 @@ REASONS = {
     "short.wav": "shorter than 0.5 s",
     "long.wav": "longer than 28.0 s",
     "nan.wav": "samples are NaN or infinite",
+    "cut.wav": "the file is cut off: its header promises more",
     "silent.wav": "no speech is heard",
     "hiss.wav": "no speech is heard",
 }
@@ -176,6 +184,7 @@ GOOD: dict[str, Callable[[Path, np.ndarray], None]] = {
     "fast.wav": lambda path, clip: sf.write(path, np.repeat(clip, 9), 9 * SAMPLE_RATE),
     "telefon őr.wav": lambda path, clip: sf.write(path, np.stack([clip[::3]] * 2, 1), 7_350),
     "mp3.wav": lambda path, clip: sf.write(path, clip, SAMPLE_RATE, format="MP3"),
+    "cső|jel.wav": lambda path, clip: write_audio(path, clip),
 }
 
 
@@ -183,8 +192,8 @@ def test_each_bad_file_has_its_row_and_each_odd_one_is_used(
     source: Path, folder: Folder, plan: Plan, spoken: list[np.ndarray]
 ) -> None:
     for number, (name, write) in enumerate((BAD | GOOD).items()):
-        write(source / name, spoken[6 + number])
-        add(source, name)
+        write(source / name, spoken[6 + number % 13])
+        add(source, f'"{name}"' if "|" in name else name)
     add(source, "nincs.wav")
     add(source, "../../kint.wav")
     shutil.copy(source / "3.wav", source / "3 másolata.wav")
@@ -208,7 +217,7 @@ def test_each_bad_file_has_its_row_and_each_odd_one_is_used(
     assert "character 14" in found["wavs/jel.wav"][1]
     assert len(found) == len(BAD) + 6
     names = {clip.audio.name for clip in folder.rows("hu")}
-    odd = {"eight-bit.wav", "six.wav", "fast.wav", "telefon-or.wav", "mp3.wav"}
+    odd = {"cso-jel.wav", "eight-bit.wav", "six.wav", "fast.wav", "telefon-or.wav", "mp3.wav"}
     assert names == {f"{n}.wav" for n in range(1, 7)} | odd
     narrow = [row for row in read_table(folder.path / "review.csv") if row["check"] == "narrow"]
     assert [row["audio_file"] for row in narrow] == ["wavs/telefon-or.wav"]
