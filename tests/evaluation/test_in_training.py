@@ -80,7 +80,7 @@ def test_torch_draws_the_same_numbers_with_and_without_scoring(
     assert torch.equal(torch.rand(2), wanted)
 
 
-def test_a_wave_that_is_not_finite_gets_no_marks(
+def test_a_wave_that_is_not_finite_gets_mark_0(
     tmp_path: Path, scoring: Scoring, without_predictors: None
 ) -> None:
     pytest.importorskip("parselmouth", reason="praat-parselmouth is not installed (extra eval)")
@@ -88,7 +88,9 @@ def test_a_wave_that_is_not_finite_gets_no_marks(
     scorer = SampleScorer(make_clips(tmp_path, "set", ["greeting"]), scoring)
     card = scorer.score([sample("01", wave, RATE, "Jó estét!", "greeting")])
     assert card.clips[0].mute
-    assert card.aspects["smoothness"].mark is None
+    assert card.metrics()["score/smoothness"] == 0
+    assert card.aspects["smoothness"].value is None
+    assert card.aspects["naturalness"].mark is None
 
 
 def test_no_sample_is_said(tmp_path: Path, scoring: Scoring, without_predictors: None) -> None:

@@ -99,7 +99,7 @@ def _aspect(
         mark=_in_marks(found),
         by_category={key: float(to_mark(share)) for key, share in marked.by_category.items()},
         measure=marked.measure,
-        value=marked.value,
+        value=None if np.isnan(marked.value) else marked.value,
         floor=marked.floor,
         ceiling=marked.ceiling,
         rests_on=rule.rests_on,

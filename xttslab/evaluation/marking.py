@@ -55,9 +55,10 @@ def mark_means(
 ) -> Marked | None:
     """Mark a measure whose mean over the clips counts; None when no clip has a value.
 
-    A mute clip has share 0: silence must never improve a mean by being absent from it.
+    A mute clip has share 0: silence must never improve a mean by being absent from it, and a set
+    of nothing but silence (a model that diverged) has mark 0.
     """
-    if np.isnan(values).all():
+    if np.isnan(values).all() and not clips.mute.all():
         return None
     shares = np.where(clips.mute, 0.0, scale.share(values))
     weights = np.where(clips.mute, np.maximum(weights, weights.mean()), weights)

@@ -100,6 +100,8 @@ class Scorer:
         """Mark an aspect by the first of its measures that was taken; the others are details."""
         marked: list[Marked] = []
         for name in self.scoring.aspects[aspect].measures:
+            if name in measured.missing:
+                continue
             values = measured.values.get(name, np.full(len(measured.clips), np.nan))
             weights = measured.weights.get(name, np.ones(len(values)))
             found = mark_means(name, values, weights, self.real.scale(name, self.scoring), clips)
