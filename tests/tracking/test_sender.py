@@ -82,3 +82,22 @@ def test_no_fault_ends_the_thread(fault, caplog):
     assert sender.drain(20)
     sender.stop()
     assert str(fault) in caplog.text
+
+
+def test_a_stopped_sender_is_not_waited_for():
+    """A run that is closed twice (by its end and by a clean-up) must not hang."""
+    sender = Sender(Delivery())
+    assert sender.drain(20)
+    sender.stop()
+    assert sender.drain(600)  # all had arrived
+    sender.wake()
+    assert not sender.drain(600)  # what was written since has not
+
+
+def test_stopping_ends_a_wait_for_a_stuck_store():
+    delivery = Delivery()
+    delivery.hold.clear()
+    sender = Sender(delivery)
+    threading.Timer(0.1, sender.stop).start()
+    assert not sender.drain(600)
+    delivery.hold.set()

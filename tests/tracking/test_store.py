@@ -148,6 +148,17 @@ def test_store_that_cannot_be_written_stops_before_anything_is_made(tmp_path, mo
     assert not (tmp_path / "run").exists()
 
 
+def test_closing_twice_says_the_same_at_once(tmp_path, uri, caplog):
+    tracker = RunTracker.start(tmp_path / "run", "run", uri=uri)
+    assert tracker.finish()
+    assert tracker.close()
+    assert not caplog.text
+    tracker.log_metrics({"eval/mel_ce": 1.0}, 0)
+    assert not tracker.close()
+    assert "1 tracking records" in caplog.text
+    assert "python -m xttslab.sync" in caplog.text
+
+
 def test_missing_file_is_an_error_at_once(tmp_path, uri):
     tracker = RunTracker.start(tmp_path / "run", "run", uri=uri)
     with pytest.raises(FileNotFoundError):

@@ -38,14 +38,17 @@ class Sender:
     def drain(self, patience_s: float) -> bool:
         """Wait until everything written so far has arrived; True if so.
 
-        Gives up when an attempt fails, or after `patience_s` without any progress.
+        Gives up when an attempt fails, or after `patience_s` without any progress. After `stop`
+        nothing is waited for: the thread sends no more.
         """
         with self._changed:
+            if self._stopping:
+                return self._done >= self._asked
             self._asked += 1
             self._urgent = True
             wish, failures = self._asked, self._failures
             self._changed.notify_all()
-            while self._done < wish and self._failures == failures:
+            while self._done < wish and self._failures == failures and not self._stopping:
                 before = self._arrived
                 if not self._changed.wait(patience_s) and self._arrived == before:
                     break
