@@ -77,20 +77,26 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> Path:
-    """An empty current folder with two small data sets under data/, as `prepare` makes them."""
-    (tmp_path / "mlruns").mkdir()
-    shutil.copy(empty_store, tmp_path / "mlruns/mlflow.db")
-    monkeypatch.chdir(tmp_path)
+def furnish(folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make `folder` the current one, with two small data sets under data/, as `prepare` makes
+    them, and a copy of the store."""
+    (folder / "mlruns").mkdir()
+    shutil.copy(store, folder / "mlruns/mlflow.db")
+    monkeypatch.chdir(folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("XTTSLAB_RUN_NAME", raising=False)
-    make_clips(tmp_path / "data/milliomos", "milliomos", ["greeting", "tension"])
-    make_clips(tmp_path / "data/blikk", "blikk", ["neutral"])
+    make_clips(folder / "data/milliomos", "milliomos", ["greeting", "tension"])
+    make_clips(folder / "data/blikk", "blikk", ["neutral"])
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> Path:
+    """A folder of its own for one test."""
+    furnish(tmp_path, empty_store, monkeypatch)
     return tmp_path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def compose() -> Callable[..., object]:
     """Compose the training configuration as the entry point does."""
     from hydra import compose as hydra_compose
@@ -103,7 +109,7 @@ def compose() -> Callable[..., object]:
     return composed
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny(compose: Callable[..., object]) -> Callable[..., object]:
     """A configuration of the tiny model on the milliomos set, with further overrides."""
     return lambda *more: compose("dataset=milliomos", *TINY_MODEL, *QUICK, *more)

@@ -67,12 +67,16 @@ class Corpus:
         )
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def references(self, category: str, source: str = "") -> list[int]:
+    def references(self, category: str, source: str = "", speaker: str = "") -> list[int]:
         """The two training clips that best stand for a category: those nearest to six seconds.
 
-        Taken from `source`, else from any source, else from any category.
+        Of `speaker` where one is named, even from held-out clips when the voice is held out whole;
+        taken from `source`, else from any source, else from any category.
         """
         train = self.train
+        if speaker:
+            own = [row for row, clip in enumerate(self.clips) if clip.speaker == speaker]
+            train = [row for row in own if self.clips[row].split == TRAIN] or own
         named = [row for row in train if self.clips[row].category == category]
         near = [row for row in named if not source or self.clips[row].source == source]
         distance = {row: abs(self.seconds[row] - REFERENCE_SECONDS) for row in train}

@@ -213,11 +213,11 @@ def fill_store(corpus: Corpus, codec: Encoder, folder: Path) -> tuple[CodeStore,
 
 def _tokenised(corpus: Corpus, keys: Sequence[bytes]) -> list[TokenisedClip]:
     companions = corpus.companions()
-    references: dict[tuple[str, str], list[int]] = {}
+    references: dict[tuple[str, str, str], list[int]] = {}
     clips = []
     for row, (tokens, key) in enumerate(zip(corpus.tokens, keys, strict=True)):
         clip = corpus.clips[row]
-        kind = (clip.category, clip.source)
+        kind = (clip.category, clip.source, clip.speaker)
         if kind not in references:
             references[kind] = corpus.references(*kind)
         other = next((found for found in references[kind] if found != row), row)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -49,6 +50,18 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if not tensors:
         raise UserError(f"{path}: holds no weights; expected an XTTS checkpoint")
     return tensors
+
+
+def holds(path: Path, prefix: str) -> bool:
+    """Whether a checkpoint has weights of a part; Coqui's files are taken to have a GPT."""
+    if path.suffix != ".safetensors":
+        return prefix == "gpt."
+    try:
+        with safe_open(path, framework="pt") as file:
+            return any(name.startswith(prefix) for name in file.keys())
+    except Exception as fault:
+        # safetensors raises an error class of its own that it does not export
+        raise UserError(f"{path}: cannot be read as a checkpoint ({fault})") from fault
 
 
 def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -133,6 +133,12 @@ class Codec(nn.Module):
                 digest.update(value.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
+    def trained_weights(self) -> dict[str, Tensor]:
+        """DVAE and mel statistics under the names that `model.base.load_codec` reads."""
+        state = self.dvae.state_dict()
+        kept = {f"dvae.{n}": value for n, value in state.items() if not n.startswith("discrete_")}
+        return {**kept, "mel_stats": self.mel_stats}
+
     def _vectors(self, wave: np.ndarray) -> np.ndarray:
         padded = torch.zeros(1, len(wave) + TAIL, device=self.device)
         padded[0, : len(wave)] = torch.from_numpy(wave)

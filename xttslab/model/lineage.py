@@ -1,49 +1,91 @@
 """A run's checkpoint in, a base with its weights out: with those it was trained from, if needed.
 
-A run that trained every weight keeps all of them. One that trained some (`train_only`, adapters)
-keeps those alone, and its record names the checkpoint that holds the rest.
+A run that trained every weight of the GPT keeps all of them. One that trained some (`train_only`,
+adapters) or another part (`stage=decoder`) keeps those alone, and its record names the checkpoint
+that holds the rest.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from xttslab.errors import UserError
 from xttslab.model.base import Base, load_codec, load_gpt
-from xttslab.model.checkpoints import write_tensors
+from xttslab.model.checkpoints import holds, write_tensors
 
-CODEC = "codec.safetensors"  # in a run's folder, where its codec was fitted to data
+CODEC = "codec.safetensors"  # in a run's folder, where its codec is not the base model's
 BEST = "best.safetensors"
 RECORD = "checkpoints.json"
 
 
-def load_trained(base: Base, checkpoint: Path) -> None:
-    """Put a checkpoint's weights into a base; a codec that was fitted for its run comes along."""
+def load_trained(base: Base, checkpoint: Path) -> Base:
+    """The base with a checkpoint's weights: GPT (changed in place), decoder and codec.
+
+    Raises UserError when the GPT was trained on codes of another DVAE than the base's.
+    """
     for path in reversed(weight_chain(checkpoint)):
-        load_gpt(base.gpt, path, partial=True)
-    fitted = checkpoint.parent.parent / CODEC
-    if fitted.is_file():
-        load_codec(base.codec, fitted, fitted)
+        if holds(path, "gpt."):
+            load_gpt(base.gpt, path, partial=True)
+    if codec := codec_of(checkpoint):
+        load_codec(base.codec, codec, codec)
+    wanted = _record(checkpoint).get("codec")
+    if wanted and wanted != base.codec.fingerprint:
+        raise UserError(
+            f"{checkpoint}: learned the audio codes of another DVAE ({wanted[:8]}, this is "
+            f"{base.codec.fingerprint[:8]}); choose the model= that it was trained from"
+        )
+    if decoder := decoder_of(checkpoint):
+        return replace(base, make_decoder=partial(base.make_decoder, weights=decoder))
+    return base
 
 
 def weight_chain(checkpoint: Path) -> list[Path]:
     """A checkpoint and those it was trained from, newest first, as far as it needs them."""
     chain = [checkpoint]
-    while True:
-        record = chain[-1].parent / RECORD
-        if not record.is_file():
-            return chain
-        origin = json.loads(record.read_text(encoding="utf-8"))["origin"]
-        if not origin:
-            return chain
+    while origin := _record(chain[-1]).get("origin"):
         if not Path(origin).is_file():
             raise UserError(f"{chain[-1]}: was trained from {origin}, which is gone")
         chain.append(Path(origin))
+    return chain
+
+
+def codec_of(checkpoint: Path) -> Path | None:
+    """The file of the codec whose codes a checkpoint reads; None for the base model's."""
+    if _ours(checkpoint) and holds(checkpoint, "dvae."):
+        return checkpoint
+    beside = checkpoint.parent.parent / CODEC
+    return beside if beside.is_file() else None
+
+
+def decoder_of(checkpoint: Path) -> Path | None:
+    """The newest checkpoint of the chain that holds a decoder; None for the base model's."""
+    held = (path for path in weight_chain(checkpoint) if _ours(path))
+    return next((path for path in held if holds(path, "hifigan_decoder.")), None)
+
+
+def require_voice(checkpoint: Path) -> None:
+    """Raise UserError for a run that trained the DVAE: its GPT does not know the new codes."""
+    if _ours(checkpoint) and holds(checkpoint, "dvae."):
+        raise UserError(
+            f"{checkpoint}: a DVAE alone has no voice; train a GPT on its codes with "
+            f"stage=gpt init_from={checkpoint.parent.parent}"
+        )
 
 
 def save_codec(base: Base, run_dir: Path) -> None:
-    """Keep a codec that was fitted for this run; later runs must read the same codes."""
-    codec = base.codec
-    tensors = {f"dvae.{name}": value for name, value in codec.dvae.state_dict().items()}
-    write_tensors(run_dir / CODEC, {**tensors, "mel_stats": codec.mel_stats})
+    """Keep a codec that is not the base model's; later runs must read the same codes."""
+    write_tensors(run_dir / CODEC, base.codec.trained_weights())
+
+
+def _record(checkpoint: Path) -> dict[str, Any]:
+    path = checkpoint.parent / RECORD
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _ours(checkpoint: Path) -> bool:
+    """Whether xttslab wrote it: Coqui's files repeat the base model's decoder and DVAE."""
+    return checkpoint.suffix == ".safetensors"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xttslab.errors import UserError
 from xttslab.model.base import Base, build_base
-from xttslab.model.lineage import load_trained
+from xttslab.model.lineage import load_trained, require_voice
 from xttslab.speaking.exported import OURS, load_export
 from xttslab.speaking.speaker import Speaker
 from xttslab.tracking.client import DEFAULT_URI
@@ -46,7 +46,8 @@ def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, Path]:
         )
     config = run_config(record.run_dir)
     base = build_base(**config["model"], weights=config["weights"], seed=config["seed"])
-    load_trained(base, record.checkpoint)
+    require_voice(record.checkpoint)
+    base = load_trained(base, record.checkpoint)
     base.gpt.eval()
     return base, record.run_dir
 

@@ -34,6 +34,8 @@ class DecoderStage(pl.LightningModule):
             its voice than to the batch's other voices (0: the speaker encoder is frozen).
     """
 
+    may_be_halved = True
+
     def __init__(
         self,
         decoder: nn.Module,
@@ -73,6 +75,11 @@ class DecoderStage(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         self._publish("eval")
+
+    def trained_weights(self) -> dict[str, Tensor]:
+        """The decoder with its speaker encoder, under the names of Coqui's `Xtts`."""
+        state = self.decoder.state_dict()
+        return {f"hifigan_decoder.{name}": value for name, value in state.items()}
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser over everything that requires gradients, decaying matrices only."""

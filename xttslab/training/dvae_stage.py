@@ -33,6 +33,8 @@ class DvaeStage(pl.LightningModule):
         revive_every: steps after which a code that was not used is set to an encoder output.
     """
 
+    may_be_halved = False  # codes depend on every bit
+
     def __init__(
         self,
         codec: Codec,
@@ -83,6 +85,10 @@ class DvaeStage(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         self._publish("eval")
+
+    def trained_weights(self) -> dict[str, Tensor]:
+        """What this stage trains, under the names that `model.base.load_codec` reads."""
+        return self.codec.trained_weights()
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser over encoder and decoder; the codebook follows by moving averages."""

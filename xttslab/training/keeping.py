@@ -14,10 +14,8 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from xttslab.errors import UserError
-from xttslab.model.adapters import SCALE, adapter_scale
 from xttslab.model.checkpoints import write_tensors
 from xttslab.model.lineage import BEST, RECORD
-from xttslab.training.parameters import trained_state
 
 LAST = "last.ckpt"
 
@@ -71,6 +69,7 @@ class RunCheckpoints(Checkpoint):
         every_minutes: `last` is written at epoch ends, at most this often.
         keep_last: keep `last` after a run that succeeded.
         origin: where weights that this run did not train come from ("" for the base model).
+        codec: fingerprint of the codec whose codes the GPT reads ("": no GPT was trained or used).
     """
 
     def __init__(
@@ -82,9 +81,11 @@ class RunCheckpoints(Checkpoint):
         every_minutes: float,
         keep_last: bool,
         origin: str,
+        codec: str,
     ) -> None:
         self.folder, self.monitor, self.top_k, self.half = folder, monitor, top_k, half
         self.every_minutes, self.keep_last, self.origin = every_minutes, keep_last, origin
+        self.codec = codec
         self.kept: list[tuple[float, int]] = []  # (value, epoch), best first
         self._last_written = time.monotonic()
 
@@ -147,15 +148,16 @@ class RunCheckpoints(Checkpoint):
         self._write_record()
 
     def _write_weights(self, path: Path, module: pl.LightningModule) -> None:
-        state = {f"gpt.{name}": value for name, value in trained_state(module.gpt).items()}
-        scale = adapter_scale(module.gpt)
-        if scale is not None:
-            state[SCALE] = torch.tensor(scale)
-        write_tensors(path, state, self.half)
+        write_tensors(path, module.trained_weights(), self.half and module.may_be_halved)
 
     def _write_record(self) -> None:
         entries = [{"epoch": epoch, self.monitor: value} for value, epoch in self.kept]
-        record = {"monitor": self.monitor, "origin": self.origin, "best_first": entries}
+        record = {
+            "monitor": self.monitor,
+            "origin": self.origin,
+            "codec": self.codec,
+            "best_first": entries,
+        }
         (self.folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
 
     def _path(self, epoch: int) -> Path:

@@ -1,4 +1,4 @@
-"""A trained GPT and its encoded clips in, the latents that its decoder learns from out."""
+"""A trained GPT and its encoded clips in, what its decoder learns from out."""
 
 from __future__ import annotations
 
@@ -7,10 +7,41 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from xttslab.data.audio import SAMPLE_RATE, read_audio
 from xttslab.data.batches import Example, collate
+from xttslab.data.crops import SpokenClip
+from xttslab.data.datamodule import ClipData
+from xttslab.data.examples import FixedExamples
+from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.gpt import XttsGpt
 
 TOGETHER = 16  # clips in one pass; of like length when the caller sorts them
+
+
+def spoken_clips(
+    gpt: XttsGpt, data: ClipData, rows: Sequence[int], prompt_seconds: float
+) -> list[SpokenClip]:
+    """Latents and recordings of the clips `rows`, in that order, each heard after another clip of
+    its voice, as in use; with a progress bar."""
+    from rich.progress import track
+
+    lengths = {row: data.store.length(data.clips[row].key) for row in rows}
+    order = sorted(rows, key=lengths.__getitem__)
+    fixed = FixedExamples(data.clips, data.store, order, prompt_seconds, by_reference=True)
+    voices = sorted({clip.speaker for clip in data.corpus.clips})
+    made: dict[int, SpokenClip] = {}
+    groups = [range(i, min(i + TOGETHER, len(order))) for i in range(0, len(order), TOGETHER)]
+    for group in track(groups, description="latents", transient=True):
+        examples = fixed.__getitems__(group)
+        for example, latents in zip(examples, decoder_latents(gpt, examples), strict=True):
+            clip = data.corpus.clips[example.row]
+            made[example.row] = SpokenClip(
+                latents,
+                _whole(read_audio(clip.audio, SPEECH_RATE)),
+                _whole(read_audio(clip.audio, SAMPLE_RATE)),
+                voices.index(clip.speaker),
+            )
+    return [made[row] for row in rows]
 
 
 @torch.no_grad()
@@ -30,3 +61,7 @@ def decoder_latents(gpt: XttsGpt, examples: Sequence[Example]) -> Iterator[np.nd
         for row, example in enumerate(some):
             own = states[batch.audio_rows == row][: len(example.codes) + 1]
             yield own.float().cpu().numpy().astype(np.float16)
+
+
+def _whole(wave: np.ndarray) -> np.ndarray:
+    return (np.clip(wave, -1, 1) * 32767).astype(np.int16)

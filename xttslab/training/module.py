@@ -17,6 +17,7 @@ from xttslab.data.batches import Batch
 from xttslab.data.datamodule import EVAL_LOADERS
 from xttslab.data.manifest import Clip
 from xttslab.errors import UserError
+from xttslab.model.adapters import SCALE, adapter_scale
 from xttslab.model.losses import clip_losses, weighted_total
 from xttslab.training.metrics import GradientLog, LossMeter, eval_metrics, train_metrics
 from xttslab.training.parameters import decay_groups, trained_state
@@ -34,6 +35,8 @@ class GptStage(pl.LightningModule):
         seed: makes dropout depend on epoch and step alone, so that a resumed run repeats an
             uninterrupted one.
     """
+
+    may_be_halved = True
 
     def __init__(
         self,
@@ -104,6 +107,12 @@ class GptStage(pl.LightningModule):
         kept = trained_state(self.gpt)
         state = {f"gpt.{name}": value for name, value in kept.items()}
         checkpoint["state_dict"] = state
+
+    def trained_weights(self) -> dict[str, Tensor]:
+        """What this stage trains, under the names of Coqui's `Xtts`."""
+        state = {f"gpt.{name}": value for name, value in trained_state(self.gpt).items()}
+        scale = adapter_scale(self.gpt)
+        return state if scale is None else {**state, SCALE: torch.tensor(scale)}
 
     def on_validation_epoch_start(self) -> None:
         self.meters |= {name: self._meter() for name in EVAL_LOADERS}

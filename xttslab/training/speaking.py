@@ -83,7 +83,8 @@ class SpokenSamples(Checkpoint):
         spoken = self.folder / f"epoch_{epoch:03d}"
         if not spoken.is_dir():
             self._write(spoken, module)
-        self.losses[epoch] = float(trainer.callback_metrics["eval/mel_ce"])
+        if (loss := trainer.callback_metrics.get("eval/mel_ce")) is not None:
+            self.losses[epoch] = float(loss)
         self.tracker.log_artifact(spoken, f"samples/{spoken.name}")
         page = self.folder / "index.html"
         plan = self.plan

@@ -31,7 +31,7 @@ def resolve_start(init_from: str | None, uri: str) -> Start:
     if path.is_dir() and (path / "checkpoints" / BEST).is_file():
         path = path / "checkpoints" / BEST
     if path.is_file():
-        return Start(checkpoint=path)
+        return Start(checkpoint=path.resolve())
     if path.suffix in (".pth", ".pt", ".ckpt", ".safetensors"):
         raise UserError(f"init_from={init_from}: no such checkpoint")
     from xttslab.tracking.runs import find_run

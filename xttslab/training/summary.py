@@ -11,7 +11,17 @@ from rich.table import Table
 
 from xttslab.training.keeping import RunCheckpoints
 
-_SHOWN = ("text_ce", "mel_ce", "total")
+_LOSSES = ("text_ce", "mel_ce", "total")
+_SHOWN = (
+    *(
+        f"{part}/{loss}"
+        for part in ("train", "eval", "gap")
+        for loss in ("text_ce", "mel_ce", "total")
+    ),
+    *(f"{part}/{loss}" for part in ("train", "eval") for loss in ("mel_l1", "mel", "convergence")),
+    "eval/codes_used",
+    "eval/perplexity",
+)
 
 
 def print_summary(run_dir: Path, keeper: RunCheckpoints) -> int:
@@ -23,13 +33,12 @@ def print_summary(run_dir: Path, keeper: RunCheckpoints) -> int:
     if keeper.best:
         chosen = {"zero-shot": 0, "best": keeper.best[1], "last": last}
     table = Table(title=run_dir.name, title_justify="left")
-    table.add_column("nats per token")
+    table.add_column("")
     for name, epoch in chosen.items():
         table.add_column(f"{name}\nepoch {epoch}", justify="right")
     picked = [rows.get(epoch, {}) for epoch in chosen.values()]
-    for prefix in ("train", "eval", "gap"):
-        for metric in _SHOWN:
-            name = f"{prefix}/{metric}"
+    for name in _SHOWN:
+        if any(name in row for row in picked):
             table.add_row(name, *(_shown(row.get(name)) for row in picked))
     console = Console()
     console.print(table)

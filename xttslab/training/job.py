@@ -1,0 +1,107 @@
+"""What every stage is given to train, and the Lightning trainer around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import EarlyStopping, RichProgressBar
+
+from xttslab.data.corpus import Corpus
+from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
+from xttslab.model.base import Base
+from xttslab.tracking.protocol import Tracker
+from xttslab.training.announcing import plain
+from xttslab.training.keeping import RunCheckpoints, WholeFiles
+from xttslab.training.speaking import SpokenSamples, sample_plan
+from xttslab.training.starting import Start
+from xttslab.training.watching import EpochLog
+
+_KEEPING = ("monitor", "top_k", "half", "every_minutes", "keep_last")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run that is about to train: its configuration and what was built from it.
+
+    `resume_from` is the checkpoint to go on from, None for a fresh start.
+    """
+
+    config: DictConfig
+    base: Base
+    corpus: Corpus
+    start: Start
+    tracker: Tracker
+    run_dir: Path
+    resume_from: Path | None
+
+    def clip_data(self) -> ClipData:
+        """The corpus as codes, computed where the store lacks them, and loaders over them."""
+        config = self.config
+        store, keys = fill_store(self.corpus, self.base.codec, Path(config.codes_dir))
+        return ClipData(
+            self.corpus,
+            self.base.gpt.tokens,
+            store,
+            keys,
+            BatchSettings(**plain(config.batch)),
+            config.loss.mask,
+            config.dataset.balance,
+            config.dataset.max_repeats,
+            config.seed,
+        )
+
+    def keeper(self, origin: str = "", codec: str = "") -> RunCheckpoints:
+        """The callback that keeps checkpoints; for `origin` and `codec` see there."""
+        settings = {name: self.config.checkpoint[name] for name in _KEEPING}
+        folder = self.run_dir / "checkpoints"
+        return RunCheckpoints(folder, **settings, origin=origin, codec=codec)
+
+    def log(self, seconds: float, clips: int) -> EpochLog:
+        """The callback that logs epochs of so many clips with so many seconds of sound in all."""
+        return EpochLog(self.tracker, seconds, clips)
+
+    def samples(self, base: Base) -> list[SpokenSamples]:
+        """The callback that lets a base speak, if it is to."""
+        samples = self.config.samples
+        if not samples.every_n_epochs:
+            return []
+        plan = sample_plan(plain(samples), self.corpus)
+        return [SpokenSamples(base, plan, self.tracker, self.run_dir / "samples")]
+
+    def trainer(self, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
+        """Lightning's trainer as configured, with a stage's callbacks."""
+        config, chosen = self.config, list(callbacks)
+        if config.trainer.enable_progress_bar:
+            chosen.append(RichProgressBar(leave=False))
+        if config.checkpoint.patience:
+            stopping = {
+                "patience": config.checkpoint.patience,
+                "min_delta": config.checkpoint.min_delta,
+            }
+            chosen.append(EarlyStopping(config.checkpoint.monitor, **stopping))
+        return instantiate(
+            config.trainer,
+            _convert_="all",
+            precision=precision(config.trainer.precision),
+            callbacks=chosen,
+            plugins=[WholeFiles()],
+            logger=False,
+            enable_model_summary=False,
+            reload_dataloaders_every_n_epochs=1,  # the number of batches may change with the epoch
+            default_root_dir=str(self.run_dir),
+        )
+
+
+def precision(configured: str) -> str:
+    """Lightning's name of a precision; `auto` takes what the machine is good at."""
+    if configured != "auto":
+        return configured
+    if not torch.cuda.is_available():
+        return "32-true"
+    return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
