@@ -15,12 +15,16 @@ from pathlib import Path
 
 import torch
 
-from experiments.mini_base.decoder import encoded_examples
+from experiments.mini_base.places import CACHE
 from xttslab.data.batches import Example, collate
-from xttslab.data.manifest import EVAL, read_folder
+from xttslab.data.corpus import load_corpus
+from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
+from xttslab.data.examples import FixedExamples
+from xttslab.model.base import Base
 from xttslab.model.gpt import XttsGpt
 from xttslab.model.losses import clip_losses
 from xttslab.speaking.loading import load_run
+from xttslab.training.crop_loaders import spread
 
 CLIPS = 64
 
@@ -37,15 +41,32 @@ def code_ce(gpt: XttsGpt, examples: list[Example]) -> float:
     return total / count
 
 
+def held_out_examples(base: Base, folder: Path) -> list[Example]:
+    """Up to CLIPS held-out clips, each after a prompt of another clip of its voice."""
+    longest = base.gpt.max_text_tokens - 2
+    corpus = load_corpus(
+        folder.name,
+        {folder.name: str(folder)},
+        "hu",
+        base.tokenizer,
+        longest,
+        CACHE / "hashes.json",
+    )
+    store, keys = fill_store(corpus, base.codec, CACHE / "data/codes")
+    settings = BatchSettings(1, 0, 1, 1, "other", (3.0, 3.0), 0)
+    data = ClipData(corpus, base.gpt.tokens, store, keys, settings, "none", "none", 1, 0)
+    rows = spread(corpus.eval, CLIPS)
+    examples = FixedExamples(data.clips, store, rows, 3.0, by_reference=True)
+    return examples.__getitems__(range(len(rows)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", required=True)
     parser.add_argument("--data", type=Path, required=True)
     options = parser.parse_args()
     base, _ = load_run(options.run)
-    clips = [clip for clip in read_folder(options.data)[0] if clip.split == EVAL]
-    clips = clips[:: max(1, len(clips) // CLIPS)][:CLIPS]
-    right, _ = encoded_examples(base, clips)
+    right = held_out_examples(base, options.data)
     shifted = right[1:] + right[:1]
     texts = [replace(one, text=other.text) for one, other in zip(right, shifted, strict=True)]
     far = right[len(right) // 2 :] + right[: len(right) // 2]

@@ -2,8 +2,8 @@
 
     nohup nice -n 19 python -m experiments.mini_base.run [STEP …] &
 
-Steps: espeak, codec, read, voices, decoder, ship. Without names all are run in this order. Each
-is a command of its own (printed), can be interrupted, and goes on where it was. The teacher's
+Steps: espeak, codec, read, voices, teacher, decoder, ship. Without names all are run in this order.
+Each is a command of its own (printed), can be interrupted, and goes on where it was. The teacher's
 speech comes from `python -m experiments.mini_base.speech`, which runs beside this; `codec` waits
 until there is half an hour of it. Places: experiments/mini_base/places.py.
 """
@@ -17,39 +17,40 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.mini_base.places import BASES, CACHE, DATA, WORDS
+from experiments.mini_base.places import CACHE, DATA, WORDS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEACHER = Path(os.environ.get("XTTSLAB_TEACHER_CORPUS", CACHE / "teacher"))
-CODEC = CACHE / "codec.safetensors"
-DECODER = CACHE / "decoder.safetensors"
-START = BASES / "start"
 FEWEST_SHARDS = 5  # of teacher speech before the codec is trained: about half an hour
-# What every GPT run of a base has in common: prompts from another clip of the voice, as it is used.
-GPT = (
+# What every run of a base has in common.
+RUN = (
     "model=xtts_mini",
-    f"model.folder={START}",
+    "trainer=cpu",
+    "trainer.enable_progress_bar=false",
+    "samples.every_n_epochs=0",
+    "checkpoint.patience=0",
+    "checkpoint.every_minutes=5",
+    "resume=true",
+)
+# Prompts are from another clip of the voice, as it is used; the text helps to learn reading.
+GPT = (
+    *RUN,
+    "trainer.precision=bf16-mixed",
     "model.dropout=0.05",
     "batch.clips=32",
     "batch.prompt=other",
     "batch.prompt_seconds=[1.5,3.0]",
     "loss.text_weight=0.1",
-    "trainer=cpu",
-    "trainer.precision=bf16-mixed",
-    "samples.every_n_epochs=0",
     "scheduler.warmup_steps=100",
-    "checkpoint.patience=0",
-    "checkpoint.every_minutes=5",
-    "checkpoint.keep_last=true",
-    "resume=true",
 )
+ESPEAK = {"one": (4000, 1, 4), "many": (12000, 100, 6), "few": (1000, 90, 6)}
 
 
 def espeak() -> None:
-    """One voice to learn to read from, many to learn that voices differ."""
+    """One voice to learn to read from, many to learn that voices differ, few for the codec."""
     if not WORDS.is_file():
         raise SystemExit(f"{WORDS}: missing; `npm pack dictionary-hu` there and unpack it")
-    for name, clips, voices, longest in (("one", 4000, 1, 4), ("many", 12000, 100, 6)):
+    for name, (clips, voices, longest) in ESPEAK.items():
         out = DATA / f"espeak_{name}"
         if not (out / "metadata.csv").is_file():
             sizes = ["--clips", clips, "--voices", voices, "--longest", longest]
@@ -57,55 +58,60 @@ def espeak() -> None:
 
 
 def codec() -> None:
-    """The DVAE, on all voices that there are."""
-    if CODEC.is_file():
-        return
+    """The DVAE, on the teacher's voices and as many of espeak-ng's."""
     shards = len(list(TEACHER.glob("shard_*")))
     if shards < FEWEST_SHARDS:
         raise SystemExit(f"{TEACHER}: {shards} shards of teacher speech, {FEWEST_SHARDS} needed")
-    folders = [DATA / "espeak_one", DATA / "espeak_many", TEACHER]
-    _python("experiments.mini_base.codec", *folders, "--out", CODEC)
+    rest = ("weights=random", "trainer.max_epochs=18", "scheduler.warmup_steps=50")
+    sources = {"espeak_few": DATA / "espeak_few", "teacher": TEACHER}
+    _train("codec", sources, "stage=dvae", *RUN, *rest)
 
 
 def read() -> None:
     """The GPT learns to read from one voice: minutes."""
-    _python("experiments.mini_base.assemble", "--codec", CODEC, "--out", START)
-    _dataset("espeak_one", {"espeak_one": DATA / "espeak_one"})
-    _train("read", "dataset=espeak_one", "optim.lr=1e-3", "trainer.max_epochs=6")
+    rest = ("weights=random", "optim.lr=1e-3", "trainer.max_epochs=6", _from("codec"))
+    _train("read", {"espeak_one": DATA / "espeak_one"}, *GPT, *rest)
 
 
 def voices() -> None:
     """Then from all voices, and the teacher's sentences."""
-    _dataset("mini_all", {"espeak_many": DATA / "espeak_many", "teacher": TEACHER})
-    start = CACHE / "outputs/read"
-    rest = ("optim.lr=8e-4", "trainer.max_epochs=20", f"init_from={start}")
-    _train("voices", "dataset=mini_all", *rest)
+    rest = ("weights=random", "optim.lr=8e-4", "trainer.max_epochs=10", _from("read"))
+    sources = {"espeak_many": DATA / "espeak_many", "teacher": TEACHER}
+    _train("voices", sources, *GPT, *rest)
+
+
+def teacher() -> None:
+    """Then from the teacher alone, which sounds like a person."""
+    rest = ("weights=random", "optim.lr=4e-4", "trainer.max_epochs=20", _from("voices"))
+    _train("teacher", {"teacher": TEACHER}, *GPT, *rest)
 
 
 def decoder() -> None:
     """The decoder, on the latents of that GPT."""
-    if not DECODER.is_file():
-        data = [TEACHER, DATA / "espeak_many"]
-        run = CACHE / "outputs/voices"
-        sizes = ["--per-folder", 4000, "--out", DECODER]
-        _python("experiments.mini_base.decoder", "--run", run, "--data", *data, *sizes)
+    rest = ("weights=random", "optim.lr=1e-3", "trainer.max_epochs=24", _from("teacher"))
+    settings = ("stage.speaker_weight=0.1", "stage.batches=200", "trainer.precision=bf16-mixed")
+    _train("decoder", {"teacher": TEACHER}, "stage=decoder", *RUN, *settings, *rest)
 
 
 def ship() -> None:
     """All parts into the package."""
-    parts = ["--codec", CODEC, "--run", CACHE / "outputs/voices", "--decoder", DECODER]
-    _python("experiments.mini_base.assemble", *parts, "--ship")
+    _python("experiments.mini_base.ship", CACHE / "outputs/decoder")
 
 
 STEPS: dict[str, Callable[[], None]] = {
-    step.__name__: step for step in (espeak, codec, read, voices, decoder, ship)
+    step.__name__: step for step in (espeak, codec, read, voices, teacher, decoder, ship)
 }
 
 
-def _train(name: str, *overrides: str) -> None:
+def _train(name: str, sources: dict[str, Path], *overrides: str) -> None:
     if (CACHE / "outputs" / name / "finished").is_file():
         return
-    _python("xttslab.train", f"run_name={name}", *GPT, *overrides, folder=CACHE)
+    _dataset(name, sources)
+    _python("xttslab.train", f"run_name={name}", f"dataset={name}", *overrides, folder=CACHE)
+
+
+def _from(name: str) -> str:
+    return f"init_from={CACHE / 'outputs' / name}"
 
 
 def _dataset(name: str, sources: dict[str, Path]) -> None:
