@@ -4,7 +4,14 @@ import pytest
 from tests.evaluation.conftest import silence, tone
 from xttslab.evaluation import speaker
 from xttslab.evaluation.clips import RATE, SpokenClip
-from xttslab.evaluation.speaker import cosines, embed, mean_similarity, own_similarity, voice_drift
+from xttslab.evaluation.speaker import (
+    cosines,
+    embed,
+    mean_similarity,
+    own_similarity,
+    similarity_to_others,
+    voice_drift,
+)
 
 MUTE = np.full(256, np.nan)
 
@@ -65,3 +72,12 @@ def test_one_voice_is_nearer_to_itself_than_to_a_shifted_one(demo: tuple[SpokenC
     other = embed([audio.astype(np.float32) for audio in faster])
     assert own_similarity(own).min() > mean_similarity(other, own).max()
     assert RATE == 16_000
+
+
+def test_a_copy_is_not_compared_with_what_it_is_made_from() -> None:
+    references = np.eye(256, dtype=np.float32)[:3]
+    copies = np.eye(256, dtype=np.float32)[[0, 0, 2]]
+    copies[2] = np.nan
+    found = similarity_to_others(copies, references)
+    assert found[:2].tolist() == [0.0, 0.5]
+    assert np.isnan(found[2])

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from time import perf_counter
+from contextlib import AbstractContextManager, ExitStack
 from typing import TypeVar
 
 from rich.progress import Progress, TaskID
 
 from xttslab.evaluation.predictors import PredictorMissing
+from xttslab.evaluation.stopwatch import Stopwatch
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 
 
 class Bench(AbstractContextManager["Bench"]):
-    """Runs the stages: shows their progress, times them, notes which predictors are missing."""
+    """Runs the stages: shows their progress, times them, notes which predictors are missing.
 
-    def __init__(self, progress: bool, clips: int) -> None:
-        self.seconds: dict[str, float] = {}
+    `watch` adds the stages of several measurements up.
+    """
+
+    def __init__(self, progress: bool, clips: int, watch: Stopwatch | None = None) -> None:
+        self._own = Stopwatch()
+        self._watches = [self._own, *([watch] if watch else [])]
         self.missing: dict[str, str] = {}
         self._bars = Progress(disable=not progress, transient=True)
         self._clips = clips
         self._task: TaskID | None = None
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Stage → seconds by the clock."""
+        return self._own.wall
 
     def __enter__(self) -> Bench:
         self._bars.start()
@@ -35,14 +44,15 @@ class Bench(AbstractContextManager["Bench"]):
     def run(self, stage: str, measures: Sequence[str], work: Callable[[], Result]) -> Result | None:
         """Do one stage; a missing predictor is noted for its measures and gives None."""
         self._task = self._bars.add_task(stage, total=self._clips)
-        begun = perf_counter()
         try:
-            return work()
+            with ExitStack() as timed:
+                for watch in self._watches:
+                    timed.enter_context(watch.stage(stage))
+                return work()
         except PredictorMissing as fault:
             self.missing |= dict.fromkeys(measures, str(fault))
             return None
         finally:
-            self.seconds[stage] = perf_counter() - begun
             self._bars.update(self._task, completed=self._clips)
 
     def each(

@@ -17,6 +17,7 @@ from xttslab.evaluation.recognition import Heard
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.smoothness import Defects, defects_per_second, find_defects
 from xttslab.evaluation.speaker import embed
+from xttslab.evaluation.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +43,15 @@ class Measured:
         return replace(self, values={**values, **self.values})
 
 
-def measure(clips: Sequence[SpokenClip], scoring: Scoring, progress: bool = False) -> Measured:
-    """Take every measure that this machine has a predictor for; `progress` shows bars."""
-    with Bench(progress, len(clips)) as bench:
+def measure(
+    clips: Sequence[SpokenClip],
+    scoring: Scoring,
+    progress: bool = False,
+    watch: Stopwatch | None = None,
+) -> Measured:
+    """Take every measure that this machine has a predictor for; `progress` shows bars, `watch`
+    adds the stages of several calls up."""
+    with Bench(progress, len(clips), watch) as bench:
         audios = [at_16k(clip) for clip in clips]
         mute = np.array([not has_speech(audio) for audio in audios], dtype=bool)
         embeddings = bench.run("speaker", ["speaker_similarity"], lambda: embed(audios))

@@ -10,6 +10,7 @@ from xttslab.errors import UserError
 from xttslab.evaluation.intervals import Interval
 from xttslab.evaluation.marks import Anchor
 
+_COLUMNS = ("speaker_similarity", "cer", "distillmos", "dnsmos", "defects_per_s")
 VERSION = "1"  # of the measures and scales; cards of two versions must not be compared
 
 
@@ -93,8 +94,9 @@ class Scorecard:
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a clip for a table: `audio_file`, what it is, one column a raw measure, one
-        `mark_<aspect>` a mark, `mark`; the same columns in every row, None where not measured."""
-        measures = _ordered(clip.measures for clip in self.clips)
+        `mark_<aspect>` a mark, `mark`; the same columns in every row, None where not measured (the
+        measures that marks rest on have their column even then)."""
+        measures = _ordered([dict.fromkeys(_COLUMNS), *(clip.measures for clip in self.clips)])
         rows = []
         for clip in self.clips:
             row: dict[str, Any] = {

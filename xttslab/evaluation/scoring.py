@@ -23,7 +23,8 @@ from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.real import RealSpeech, real_prosody
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import Scoring
-from xttslab.evaluation.speaker import embed, own_similarity
+from xttslab.evaluation.speaker import embed, own_similarity, similarity_to_others
+from xttslab.evaluation.stopwatch import Stopwatch
 from xttslab.evaluation.toning import mark_emotion, real_shares
 
 _BY_MEANS = ("voice_similarity", "pronunciation", "naturalness", "smoothness")
@@ -56,7 +57,7 @@ def score_clips(
 class Scorer:
     """Scores sets of clips beside the same real recordings, which are measured once.
 
-    The arguments are those of `score_clips`.
+    The arguments are those of `score_clips`; `watch` adds up the stages of all its measurements.
     """
 
     def __init__(
@@ -66,13 +67,14 @@ class Scorer:
         others: Sequence[SpokenClip] = (),
         tone_references: Sequence[SpokenClip] | None = None,
         progress: bool = True,
+        watch: Stopwatch | None = None,
     ) -> None:
-        self.scoring, self.progress = scoring, progress
-        measured = measure(references, scoring, progress)
+        self.scoring, self.progress, self.watch = scoring, progress, watch
+        measured = measure(references, scoring, progress, watch)
         prosody = real_prosody(references, measured.prosody)
         if tone_references is not None:
             audios = [at_16k(clip) for clip in tone_references]
-            with Bench(progress, len(audios)) as bench:
+            with Bench(progress, len(audios), watch) as bench:
                 found = measure_prosody(tone_references, audios, scoring.language, bench)
             prosody = real_prosody(tone_references, found)
         self.real = RealSpeech(measured, _embedded(others), prosody)
@@ -80,7 +82,27 @@ class Scorer:
     def score(self, clips: Sequence[SpokenClip]) -> Scorecard:
         """Measure and mark `clips`; raises UserError for none, or for two of one name."""
         _check(clips)
-        return self.mark(measure(clips, self.scoring, self.progress))
+        return self.mark(measure(clips, self.scoring, self.progress, self.watch))
+
+    def score_references(self) -> Scorecard:
+        """The real recordings themselves: what a perfect voice would get. Each one's similarity
+        is to the others; raises UserError where there is none."""
+        _check(self.real.measured.clips)
+        return self.mark(self._leaving_itself_out(self.real.measured))
+
+    def score_copies(self, copies: Sequence[SpokenClip]) -> Scorecard:
+        """Copies of the real recordings, in their order: each one's similarity leaves out the
+        recording that it is a copy of. Raises UserError as `score` does."""
+        _check(copies)
+        measured = measure(copies, self.scoring, self.progress, self.watch)
+        return self.mark(self._leaving_itself_out(measured))
+
+    def _leaving_itself_out(self, measured: Measured) -> Measured:
+        real = self.real.measured.embeddings
+        if measured.embeddings is None or real is None:
+            return measured
+        found = similarity_to_others(measured.embeddings, real)
+        return measured.with_values({"speaker_similarity": found})
 
     def mark(self, measured: Measured) -> Scorecard:
         """Mark clips that were measured before."""

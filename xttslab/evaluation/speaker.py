@@ -66,12 +66,19 @@ def own_similarity(references: np.ndarray) -> np.ndarray:
 
     NaN where fewer than two reference clips contain speech.
     """
-    heard = ~np.isnan(references).any(axis=1)
-    ceiling = np.full(len(references), np.nan)
-    if heard.sum() > 1:
-        table = cosines(references[heard], references[heard])
-        ceiling[heard] = (table.sum(axis=1) - np.diag(table)) / (len(table) - 1)
-    return ceiling
+    return similarity_to_others(references, references)
+
+
+def similarity_to_others(clips: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Mean cosine of clip i to every reference but the i-th, which it is made from, (m,).
+
+    Both are (m, 256). NaN where the clip, or every other reference, has no speech.
+    """
+    table = cosines(clips, references).astype(np.float64)  # (m, m)
+    np.fill_diagonal(table, np.nan)
+    known = ~np.isnan(table)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, table, 0.0).sum(axis=1) / known.sum(axis=1)
 
 
 def voice_drift(audio: np.ndarray, references: np.ndarray, seconds: float = 30.0) -> float:

@@ -1,0 +1,43 @@
+"""Stages are added up, by the clock and by the processor."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from xttslab.evaluation.bench import Bench
+from xttslab.evaluation.stopwatch import Stopwatch
+
+
+def test_a_stage_that_comes_again_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from xttslab.evaluation import stopwatch
+
+    clock, processor = iter([0.0, 2.0, 10.0, 13.0]), iter([0.0, 3.0, 3.0, 4.0])
+    monkeypatch.setattr(stopwatch, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(stopwatch, "process_time", lambda: next(processor))
+    watch = Stopwatch()
+    for _ in range(2):
+        with watch.stage("speak"):
+            pass
+    assert (watch.wall, watch.cpu) == ({"speak": 5.0}, {"speak": 4.0})
+    assert [re.sub(" +", " ", line) for line in watch.lines()] == [
+        "speak 5.0 s 4.0 CPU s",
+        "all stages 5.0 s 4.0 CPU s",
+    ]
+
+
+def test_a_stage_that_fails_is_timed_too() -> None:
+    watch = Stopwatch()
+    with pytest.raises(KeyError), watch.stage("speak"):
+        raise KeyError
+    assert set(watch.wall) == {"speak"}
+
+
+def test_a_bench_tells_its_stages_to_a_common_watch() -> None:
+    watch = Stopwatch()
+    for _ in range(2):
+        with Bench(progress=False, clips=1, watch=watch) as bench:
+            bench.run("speaker", ["a"], lambda: 1)
+    assert set(watch.wall) == set(bench.seconds) == {"speaker"}
+    assert watch.wall["speaker"] >= bench.seconds["speaker"]
