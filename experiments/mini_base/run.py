@@ -69,20 +69,20 @@ def codec() -> None:
 
 def read() -> None:
     """The GPT learns to read from one voice: minutes."""
-    rest = ("weights=random", "optim.lr=1e-3", "trainer.max_epochs=6", _from("codec"))
+    rest = ("weights=random", "optim.lr=1e-3", "trainer.max_epochs=2", _from("codec"))
     _train("read", {"espeak_one": DATA / "espeak_one"}, *GPT, *rest)
 
 
 def voices() -> None:
     """Then from all voices, and the teacher's sentences."""
-    rest = ("weights=random", "optim.lr=8e-4", "trainer.max_epochs=10", _from("read"))
+    rest = ("weights=random", "optim.lr=8e-4", "trainer.max_epochs=1", _from("read"))
     sources = {"espeak_many": DATA / "espeak_many", "teacher": TEACHER}
     _train("voices", sources, *GPT, *rest)
 
 
 def teacher() -> None:
     """Then from the teacher alone, which sounds like a person."""
-    rest = ("weights=random", "optim.lr=4e-4", "trainer.max_epochs=20", _from("voices"))
+    rest = ("weights=random", "optim.lr=5e-4", "trainer.max_epochs=20", _from("voices"))
     _train("teacher", {"teacher": TEACHER}, *GPT, *rest)
 
 

@@ -1,0 +1,184 @@
+"""The shipped base, or a run, and voices that it never heard in; the table of the model card out.
+
+    python -m experiments.mini_base.score [--run RUN] [--out FOLDER]
+
+Speaks 40 ordinary sentences that are in no training data, each after a clip of one of 25 voices
+that are in none either. Beside it: the teacher's own clips of the same sentences and voices; their
+codes through GPT and decoder (the ceiling of both); the base's speech compared with the wrong
+sentence (what chance gives). Needs `held_out/` of experiments/mini_base/speech.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import soxr
+import torch
+from omegaconf import OmegaConf
+from scipy.stats import pearsonr
+
+from experiments.mini_base.run import TEACHER
+from xttslab.data.audio import read_audio
+from xttslab.data.batches import Example
+from xttslab.data.manifest import Clip, read_folder
+from xttslab.evaluation.clips import RATE
+from xttslab.evaluation.naturalness import predict_distillmos
+from xttslab.evaluation.pronunciation import normalise, pooled_rate
+from xttslab.evaluation.prosody import describe
+from xttslab.evaluation.recognition import Recogniser
+from xttslab.evaluation.speaker import cosines, embed
+from xttslab.model.base import Base, build_base
+from xttslab.model.decoder import SPEECH_RATE
+from xttslab.model.voice import Speaking, Voice
+from xttslab.speaking.loading import load_run
+from xttslab.training.latents import decoder_latents
+
+CONF = Path(__file__).resolve().parents[2] / "conf/model/xtts_mini.yaml"
+SENTENCES = 40
+VOICES = 20  # among which an output must find its own
+FIRST_MANNERS = 25  # trials before the voices come again in their second manner
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A sentence spoken by the teacher, the clip that prompts the base, and a second clip."""
+
+    target: Clip
+    reference: Clip
+    second: Clip
+
+
+def trials(folder: Path) -> list[Trial]:
+    """Three clips of one voice and manner each, voices in turn."""
+    voices: dict[str, list[Clip]] = {}
+    for clip in read_folder(folder, "held_out", "hu")[0]:
+        voices.setdefault(clip.speaker, []).append(clip)
+    # First every voice in its first manner, then in its second.
+    order = sorted(voices, key=lambda name: (name.split("_")[1], name))
+    chosen = [Trial(*voices[name][:3]) for name in order if len(voices[name]) > 2]
+    return chosen[:SENTENCES]
+
+
+def speak(base: Base, voice: Voice, some: Sequence[Trial]) -> list[np.ndarray]:
+    """The base's own speech of every target sentence, 24 kHz."""
+    heard = [voice.reference([read_audio(trial.reference.audio)]) for trial in some]
+    texts = [base.tokenizer.encode(trial.target.text, "hu") for trial in some]
+    latents, speakers = zip(*heard, strict=True)
+    return voice.speak(texts, latents, speakers, Speaking(seed=1))
+
+
+@torch.no_grad()
+def ceiling(base: Base, voice: Voice, some: Sequence[Trial]) -> list[np.ndarray]:
+    """The teacher's clips through codes, GPT (teacher-forced) and decoder."""
+    made = []
+    for trial in some:
+        wave, prompt = (read_audio(clip.audio) for clip in (trial.target, trial.reference))
+        (codes, _), (_, mel) = base.codec.encode([wave]) + base.codec.encode([prompt])
+        tokens = base.tokenizer.encode(trial.target.text, "hu")
+        (latents,) = decoder_latents(base.gpt, [Example(0, tokens, codes, mel)])
+        _, speaker = voice.reference([prompt])
+        states = torch.from_numpy(latents).float()[None]
+        made.append(voice.decoder(states, g=speaker[None]).flatten().numpy())
+    return made
+
+
+def nearest_own(waves: Sequence[np.ndarray], references: np.ndarray) -> tuple[float, float]:
+    """How often a clip is nearest to its own reference among VOICES, and that cosine's mean.
+
+    The others are references of the voices that come next among the first manners.
+    """
+    made = cosines(embed(waves), references)  # (n, n)
+    own = np.diag(made)
+    others = np.stack([made[i, _others(i)] for i in range(len(waves))])
+    return float(np.mean(own > others.max(axis=1))), float(own.mean())
+
+
+def _others(row: int) -> np.ndarray:
+    return (row + 1 + np.arange(VOICES - 1)) % FIRST_MANNERS
+
+
+def row_of(
+    waves: Sequence[np.ndarray], texts: Sequence[str], references: np.ndarray
+) -> dict[str, float]:
+    """CER, naturalness and nearness to the own reference of clips at 16 kHz."""
+    heard = [normalise(found.text) for found in Recogniser().transcribe(waves)]
+    wanted = [normalise(text) for text in texts]
+    found, cosine = nearest_own(waves, references)
+    return {
+        "cer": pooled_rate(heard, wanted),
+        "cer_other_text": pooled_rate(heard, wanted[1:] + wanted[:1]),
+        "distillmos": float(np.mean(predict_distillmos(waves))),
+        "finds_own": found,
+        "own_cosine": cosine,
+    }
+
+
+def follows(
+    made: Sequence[np.ndarray], some: Sequence[Trial], heard: Sequence[np.ndarray]
+) -> dict[str, float]:
+    """Correlation over all trials of the output's pitch and pace with the reference's."""
+    outputs = [describe(w, t.target.text) for w, t in zip(made, some, strict=True)]
+    prompts = [describe(w, t.reference.text) for w, t in zip(heard, some, strict=True)]
+    found = {}
+    for name in ("pitch_st", "rate_syllables_s"):
+        pairs = [
+            (getattr(o, name), getattr(p, name)) for o, p in zip(outputs, prompts, strict=True)
+        ]
+        known = np.array([pair for pair in pairs if None not in pair])
+        found[name] = float(pearsonr(*known.T).statistic)
+    return found
+
+
+def read_16k(clip: Clip) -> np.ndarray:
+    """A clip's samples as the measures want them."""
+    wave, rate = sf.read(clip.audio, dtype="float32")
+    return soxr.resample(wave, rate, RATE)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", help="a run in place of the shipped base")
+    parser.add_argument("--out", type=Path, help="where the base's speech is kept as FLAC")
+    options = parser.parse_args()
+    if options.run:
+        base, _ = load_run(options.run)
+    else:
+        base = build_base(**OmegaConf.to_container(OmegaConf.load(CONF), resolve=True))
+    base.gpt.eval()
+    voice, some = base.voice(), trials(TEACHER / "held_out")
+    texts = [trial.target.text for trial in some]
+    prompts = [read_16k(trial.reference) for trial in some]
+    references = embed(prompts)
+    spoken = speak(base, voice, some)
+    rows = {
+        "teacher": [read_16k(trial.target) for trial in some],
+        "ceiling": [soxr.resample(w, SPEECH_RATE, RATE) for w in ceiling(base, voice, some)],
+        "base": [soxr.resample(w, SPEECH_RATE, RATE) for w in spoken],
+    }
+    for name, waves in rows.items():
+        print(json.dumps({"row": name} | _rounded(row_of(waves, texts, references))), flush=True)
+    second, cosine = nearest_own([read_16k(trial.second) for trial in some], references)
+    print(
+        json.dumps({"row": "second clip"} | _rounded({"finds_own": second, "own_cosine": cosine}))
+    )
+    for name in ("teacher", "base"):
+        found = _rounded(follows(rows[name], some, prompts))
+        print(json.dumps({"row": f"{name} follows its reference"} | found))
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        for trial, wave in zip(some, spoken, strict=True):
+            sf.write(options.out / f"{trial.target.speaker}.flac", wave, SPEECH_RATE)
+
+
+def _rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in values.items()}
+
+
+if __name__ == "__main__":
+    main()
