@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,13 @@ def test_the_minis_export_says_that_only_we_load_it(tmp_path: Path) -> None:
     assert ours.say("Jó!", "greeting").dtype == np.float32
     with pytest.raises(UserError, match="category=anger: the data has no clip of it; it has gree"):
         ours.say("Jó!", "anger")
+
+
+def test_the_categories_keep_their_temperatures(tmp_path: Path) -> None:
+    write_export(
+        replace(made(SPECTRAL), temperatures={"greeting": 0.65}), tmp_path / "v", half=True
+    )
+    assert load_export(tmp_path / "v").temperatures == {"greeting": 0.65}
 
 
 def test_an_existing_folder_is_never_touched(coqui_export: Export, tmp_path: Path) -> None:

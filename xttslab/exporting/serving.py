@@ -7,6 +7,7 @@ from pathlib import Path
 from xttslab.errors import UserError
 
 CODE = Path(__file__).with_name("speaking_model.py")
+OPTIONAL = {"category": "string", "speed": "double", "seed": "long", "temperature": "double"}
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -22,7 +23,10 @@ def save_served_model(folder: Path, out: Path) -> None:
 
     if out.exists():
         raise UserError(f"{out}: exists already; name another folder with mlflow_model=")
-    given = Schema([ColSpec("string", "text"), ColSpec("string", "category", required=False)])
+    given = Schema(
+        [ColSpec("string", "text")]
+        + [ColSpec(kind, name, required=False) for name, kind in OPTIONAL.items()]
+    )
     made = Schema([ColSpec("string", "wav_base64"), ColSpec("long", "sample_rate")])
     mlflow.pyfunc.save_model(
         out,

@@ -1,0 +1,51 @@
+"""The served model is code around an exported folder: loaded by MLflow, it says what `say` says."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile as sf
+
+from tests.exporting.test_folder import SPECTRAL, TEXT, made
+from xttslab.errors import UserError
+from xttslab.exporting.folder import write_export
+from xttslab.exporting.serving import save_served_model
+from xttslab.model.voice import Speaking
+from xttslab.speaking.exported import load_export
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served")
+    write_export(made(SPECTRAL), folder / "voice", half=False)
+    save_served_model(folder / "voice", folder / "model")
+    return folder
+
+
+def test_it_holds_code_and_no_pickle(served: Path) -> None:
+    names = {path.name for path in (served / "model").rglob("*") if path.is_file()}
+    assert "speaking_model.py" in names
+    assert "model.pth" in names
+    assert not {name for name in names if name.endswith(".pkl")}
+
+
+def test_it_says_what_the_export_says(served: Path) -> None:
+    model = mlflow.pyfunc.load_model(str(served / "model"))
+    asked = pd.DataFrame([{"text": TEXT, "category": "greeting", "seed": 5, "speed": 1.25}])
+    (answer,) = model.predict(asked).to_dict(orient="records")
+    wave, rate = sf.read(io.BytesIO(base64.b64decode(answer["wav_base64"])))
+    speaker = load_export(served / "voice")
+    wanted = speaker.say(TEXT, "greeting", settings=Speaking(seed=5, speed=1.25))
+    assert rate == answer["sample_rate"] == 24_000
+    np.testing.assert_allclose(wave, np.clip(wanted, -1, 1), atol=1e-4)
+
+
+def test_a_folder_that_exists_is_refused(served: Path) -> None:
+    with pytest.raises(UserError, match=r"model: exists already; name another folder"):
+        save_served_model(served / "voice", served / "model")
