@@ -30,7 +30,8 @@ def main(config: DictConfig) -> None:
         speaker = load(config.run, config.tracking.uri)
     else:
         speaker = load_base(config.model, config.weights, config.language, config.get("dataset"))
-    settings = instantiate(config.settings)
+    category = None if config.speaker_wav else config.category
+    settings = speaker.settings_for(category, instantiate(config.settings), config.temperature)
     wave = speaker.say(text, config.category, config.speaker_wav, settings, config.longest)
     write_audio(Path(config.out), wave, SPEECH_RATE)
     print(f"{config.out}: {len(wave) / SPEECH_RATE:.1f} s of speech")

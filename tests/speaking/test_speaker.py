@@ -131,3 +131,15 @@ def test_text_comes_from_one_place(tmp_path: Path) -> None:
         text_to_say(None, str(path))
     with pytest.raises(UserError, match=r"gone\.txt: cannot be read \(No such file"):
         text_to_say(None, str(tmp_path / "gone.txt"))
+
+
+def test_a_category_is_spoken_at_its_own_temperature(speaker: Speaker) -> None:
+    tuned = Speaker(
+        speaker.voice, speaker.tokenizer, "hu", speaker.references, temperatures={"greeting": 0.6}
+    )
+    settings = Speaking(Sampling(temperature=0.8))
+    assert tuned.categories == ["greeting"]
+    assert tuned.settings_for("greeting", settings).sampling.temperature == 0.6
+    assert tuned.settings_for("tension", settings) == settings
+    assert tuned.settings_for(None, settings) == settings
+    assert tuned.settings_for("greeting", settings, 0.9).sampling.temperature == 0.9

@@ -12,7 +12,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ Prepared = Mapping[str, tuple[Tensor, Tensor]]  # category → prompt latents, s
 
 @dataclass(frozen=True)
 class Export:
-    """What is written. `model` is the resolved `conf/model` of the run; `card` the model card."""
+    """What is written. `model` is the resolved `conf/model` of the run; `card` the model card;
+    `temperatures` the categories' best ones, where they were searched for."""
 
     base: Base
     voice: Voice
@@ -39,6 +40,7 @@ class Export:
     voices: Prepared
     language: str
     card: str
+    temperatures: Mapping[str, float] = field(default_factory=dict)
 
 
 def write_export(export: Export, out: Path, half: bool) -> float:
@@ -60,6 +62,7 @@ def write_export(export: Export, out: Path, half: bool) -> float:
         shutil.copyfile(export.base.tokenizer.vocabulary, partial / VOCABULARY)
         (partial / CONFIG).write_text(_config(export), encoding="utf-8")
         ours = {"model": dict(export.model), "language": export.language}
+        ours["temperatures"] = dict(export.temperatures)
         (partial / OURS).write_text(yaml.safe_dump(ours, allow_unicode=True), encoding="utf-8")
         (partial / "README.md").write_text(export.card, encoding="utf-8")
         partial.replace(out)

@@ -12,7 +12,7 @@ from xttslab.data.datasheet import FILE
 from xttslab.exporting.card import model_card
 from xttslab.exporting.folder import Export, blend, loads_in_coqui
 from xttslab.model.base import Base, build_base
-from xttslab.speaking.loading import category_clips, load_run, run_config
+from xttslab.speaking.loading import best_references, load_run, run_config
 from xttslab.tracking.runs import find_run
 
 _SCORES = ("eval/total", "eval/mel_ce", "eval/text_ce", "eval_ref/mel_ce", "evaluation/")
@@ -29,7 +29,7 @@ def gather(run: str, uri: str, share: float, out: Path) -> Export:
         _blend(base, config, share)
     voice = base.voice()
     dataset = config["dataset"]
-    clips = category_clips(dataset["sources"], dataset["language"])
+    clips, temperatures = best_references(dataset["sources"], dataset["language"], folder)
     voices = {
         category: voice.reference([read_audio(path) for path in paths])
         for category, paths in clips.items()
@@ -45,7 +45,7 @@ def gather(run: str, uri: str, share: float, out: Path) -> Export:
         scores=_scores(run, uri),
         coqui=loads_in_coqui(voice),
     )
-    return Export(base, voice, config["model"], voices, dataset["language"], card)
+    return Export(base, voice, config["model"], voices, dataset["language"], card, temperatures)
 
 
 def _blend(base: Base, config: dict[str, Any], share: float) -> None:

@@ -1,7 +1,7 @@
 """An exported folder in, an MLflow model that speaks out; MLflow runs this file as it stands.
 
-Input: a column `text`, and if wanted `category`, `speed`, `seed`. Output, one row each:
-`wav_base64` (a 16-bit wav file) and `sample_rate`.
+Input: a column `text`, and if wanted `category`, `speed`, `seed`, `temperature`. Output, one
+row each: `wav_base64` (a 16-bit wav file) and `sample_rate`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class SpeakingModel(PythonModel):
 
         settings = Speaking()
         given = {name: row[name] for name in ("speed", "seed") if row.get(name) is not None}
-        settings = replace(settings, **given)
+        settings = self.speaker.settings_for(
+            row.get("category"), replace(settings, **given), row.get("temperature")
+        )
         wave = self.speaker.say(row["text"], row.get("category"), settings=settings)
         buffer = io.BytesIO()
         sf.write(buffer, wave, SPEECH_RATE, subtype="PCM_16", format="WAV")

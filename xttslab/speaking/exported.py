@@ -38,4 +38,6 @@ def load_export(folder: Path) -> Speaker:
         category: (voice["gpt_cond_latent"][0].float(), voice["speaker_embedding"][0].float())
         for category, voice in stored.items()
     }
-    return Speaker(base.voice(), base.tokenizer, described["language"], {}, voices)
+    temperatures = described.get("temperatures")  # older exports have none
+    language = described["language"]
+    return Speaker(base.voice(), base.tokenizer, language, {}, voices, temperatures)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xttslab.errors import UserError
 from xttslab.model.base import Base, build_base
 from xttslab.model.lineage import load_trained, require_voice
+from xttslab.speaking.chosen import read_chosen
 from xttslab.speaking.exported import OURS, load_export
 from xttslab.speaking.speaker import Speaker
 from xttslab.tracking.client import DEFAULT_URI
@@ -28,7 +29,7 @@ def load(run: str, uri: str = DEFAULT_URI) -> Speaker:
         return load_export(Path(run))
     base, folder = load_run(run, uri)
     dataset = run_config(folder)["dataset"]
-    return speaker_of(base, dataset["language"], dataset["sources"])
+    return speaker_of(base, dataset["language"], dataset["sources"], folder)
 
 
 def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, Path]:
@@ -70,10 +71,28 @@ def load_base(
     return speaker_of(base, language, sources)
 
 
-def speaker_of(base: Base, language: str, sources: Mapping[str, Any] | None = None) -> Speaker:
-    """A base that speaks; `sources` are prepared folders whose categories serve as references."""
+def speaker_of(
+    base: Base,
+    language: str,
+    sources: Mapping[str, Any] | None = None,
+    run_dir: Path | None = None,
+) -> Speaker:
+    """A base that speaks; `sources` are prepared folders whose categories serve as references,
+    and `run_dir` may name the best of them (see `speaking.chosen`)."""
     base.gpt.eval()
-    return Speaker(base.voice(), base.tokenizer, language, category_clips(sources or {}, language))
+    references, temperatures = best_references(sources or {}, language, run_dir)
+    return Speaker(base.voice(), base.tokenizer, language, references, temperatures=temperatures)
+
+
+def best_references(
+    sources: Mapping[str, Any], language: str, run_dir: Path | None
+) -> tuple[dict[str, list[Path]], dict[str, float]]:
+    """Category → its reference recordings, and category → its temperature: those chosen for the
+    run, where somebody searched, else a typical clip and no temperature."""
+    chosen = read_chosen(run_dir) if run_dir else {}
+    references = category_clips(sources, language)
+    references |= {category: list(one.recordings) for category, one in chosen.items()}
+    return references, {category: one.temperature for category, one in chosen.items()}
 
 
 def category_clips(sources: Mapping[str, Any], language: str) -> dict[str, list[Path]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ class Speaker:
         language: of the texts.
         references: category → recordings that stand for it.
         voices: category → what `Voice.reference` made of them earlier; these need no recording.
+        temperatures: category → the sampling temperature that was found best for it.
     """
 
     def __init__(
@@ -43,9 +45,11 @@ class Speaker:
         language: str,
         references: Mapping[str, Sequence[Path]],
         voices: Mapping[str, tuple[Tensor, Tensor]] | None = None,
+        temperatures: Mapping[str, float] | None = None,
     ) -> None:
         self.voice, self.tokenizer, self.language = voice, tokenizer, language
         self.references, self.voices = references, voices or {}
+        self.temperatures = temperatures or {}
         self._heard: dict[tuple[Path, ...], tuple[Tensor, Tensor]] = {}
 
     def say(
@@ -73,6 +77,21 @@ class Speaker:
             )
             waves += self.voice.speak(some, [latents] * len(some), [speaker] * len(some), seeded)
         return join(waves, [piece.pause for piece in pieces], SPEECH_RATE)
+
+    @property
+    def categories(self) -> list[str]:
+        """The categories that have a reference, sorted."""
+        return sorted(self.voices or self.references)
+
+    def settings_for(
+        self, category: str | None, settings: Speaking, temperature: float | None = None
+    ) -> Speaking:
+        """The settings with `temperature`; None: with the best one of the category that is named,
+        where somebody searched for it."""
+        best = self.temperatures.get(category or "") if temperature is None else temperature
+        if best is None:
+            return settings
+        return replace(settings, sampling=replace(settings.sampling, temperature=best))
 
     def pieces(self, text: str, longest: int = LONGEST) -> list[Piece]:
         """The text as it is read aloud, cut to what is generated at once."""

@@ -1,0 +1,76 @@
+"""A run's folder in; the recordings and temperatures that were chosen for its categories out.
+
+`python -m xttslab.evaluate run=RUN search=references` writes them; `say`, `export` and further
+evaluations of the run speak with them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from xttslab.data.audio import write_whole
+from xttslab.errors import UserError
+
+log = logging.getLogger(__name__)
+
+FILE = "references.yaml"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What one category is spoken with: its reference recordings and the sampling temperature.
+    `mark` (out of 10) is what the search measured with them."""
+
+    recordings: tuple[Path, ...]
+    temperature: float
+    mark: float
+
+
+def write_chosen(run_dir: Path, chosen: Mapping[str, Chosen]) -> Path:
+    """Keep the choice of every category in the run's folder; returns the file."""
+    content = {
+        category: {
+            "recordings": [str(path) for path in one.recordings],
+            "temperature": one.temperature,
+            "mark": round(one.mark, 2),
+        }
+        for category, one in chosen.items()
+    }
+    write_whole(run_dir / FILE, yaml.safe_dump(content, allow_unicode=True).encode())
+    return run_dir / FILE
+
+
+def read_chosen(run_dir: Path) -> dict[str, Chosen]:
+    """The choices kept in a run's folder, none where nobody searched.
+
+    A category whose recordings are gone is left out with a warning. Raises UserError for a file
+    that `write_chosen` did not write.
+    """
+    path = run_dir / FILE
+    if not path.is_file():
+        return {}
+    try:
+        chosen = {
+            category: Chosen(
+                tuple(Path(name) for name in one["recordings"]),
+                float(one["temperature"]),
+                float(one["mark"]),
+            )
+            for category, one in yaml.safe_load(path.read_text("utf-8")).items()
+        }
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as fault:
+        reason = str(fault).splitlines()[0]
+        raise UserError(
+            f"{path}: is damaged ({reason}); remove it, or search again with search=references"
+        ) from fault
+    for category, one in list(chosen.items()):
+        gone = [name for name in one.recordings if not name.is_file()]
+        if gone:
+            log.warning("%s: %s speaks after another clip, %s is gone", path, category, gone[0])
+            del chosen[category]
+    return chosen
