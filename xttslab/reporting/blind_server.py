@@ -19,7 +19,7 @@ from xttslab.reporting.booth import Booth
 from xttslab.reporting.html import render
 from xttslab.reporting.listening import Vote
 from xttslab.reporting.scores import OVERALL, TITLES
-from xttslab.reporting.sound import mp3
+from xttslab.reporting.sound import playable
 
 _HOST = "127.0.0.1"
 _LONGEST_ANSWER = 10_000  # bytes
@@ -60,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send("text/html; charset=utf-8", render("blind.html.j2", content).encode())
             return
         path = self.server.booth.path(place.removeprefix("/clip/"))
-        sound = mp3(path) if path else b""
+        sound = playable(path) if path else b""
         if sound:
             self._send("audio/mpeg", sound)
         else:

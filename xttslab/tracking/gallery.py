@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +18,14 @@ from pathlib import Path
 import soundfile
 from jinja2 import Environment, PackageLoader, Template
 
+from xttslab.data.audio import write_whole
+from xttslab.data.mp3 import mp3
+
 log = logging.getLogger(__name__)
 
 PAGE_BYTES = 20_000_000  # rather fewer epochs on the page than a page that no browser likes
 _KEPT = ".page"
 _EPOCH = re.compile(r"epoch_(\d+)")
-_COMPRESSION = 0.8  # libsndfile's scale; 40 kbit/s at 24 kHz
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,9 @@ def write_gallery(
         omitted=_omission(rows, shown),
         sounds={sound.key: base64.b64encode(sound.mp3).decode() for sound in sounds},
     )
-    return _write(out, page.encode())
+    content = page.encode()
+    write_whole(out, content)
+    return len(content)
 
 
 def _groups(
@@ -163,19 +166,7 @@ def _sound(source: Path | None, kept: Path, key: str) -> Sound | None:
 
 
 def _compress(source: Path, kept: Path) -> None:
-    samples, rate = soundfile.read(source)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    partial = kept.with_suffix(".partial")
-    soundfile.write(
-        partial,
-        samples if samples.ndim == 1 else samples.mean(axis=1),
-        rate,
-        format="MP3",
-        subtype="MPEG_LAYER_III",
-        bitrate_mode="CONSTANT",
-        compression_level=_COMPRESSION,
-    )
-    partial.replace(kept)
+    write_whole(kept, mp3(source))
 
 
 def _thinned(rows: Sequence[Row]) -> list[Row]:
@@ -199,11 +190,3 @@ def _omission(rows: Sequence[Row], shown: Sequence[Row]) -> str:
 def _template() -> Template:
     environment = Environment(loader=PackageLoader("xttslab", "assets/pages"), autoescape=True)
     return environment.get_template("samples.html.j2")
-
-
-def _write(out: Path, page: bytes) -> int:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_bytes(page)
-    os.replace(partial, out)
-    return len(page)
