@@ -13,7 +13,7 @@ from xttslab.model.codec import Codec
 from xttslab.model.decoder import MiniDecoder
 from xttslab.model.gpt import XttsGpt
 from xttslab.model.sampling import Generated, Sampling
-from xttslab.model.voice import Speaking, Voice, finished_at, likely_codes
+from xttslab.model.voice import Speaking, Voice, likely_codes
 
 
 @pytest.fixture(scope="module")
@@ -73,21 +73,6 @@ def test_limit_is_twice_the_likely_length_and_never_past_the_positions(voice: Vo
     assert voice.limit(39) == voice.gpt.max_gen_mel_tokens == 87
     assert voice.limit(0) == 1
     assert 2.5 < likely_codes(14) / 21.5 < 4  # 35 letters take about three seconds
-
-
-@pytest.mark.parametrize(
-    ("chances", "ended", "expected"),
-    [
-        ([0.0, 0.1, 0.9, 0.0, 0.6], True, 2),  # sampling passed over a sure stop
-        ([0.0, 0.1, 0.2, 0.0, 0.4], True, 4),  # nothing was sure: as generated
-        ([0.0, 0.1, 0.4, 0.0], False, 2),  # cut off by the limit: the likeliest end
-        ([0.0, 0.0, 0.01, 0.0], False, 4),  # cut off, and no end in sight
-    ],
-)
-def test_finished_at(chances: list[float], ended: bool, expected: int) -> None:
-    codes = torch.zeros(len(chances) - ended)
-    spoken = Generated(codes, torch.zeros(len(chances), 1), torch.tensor(chances), ended)
-    assert finished_at(spoken) == expected
 
 
 def test_too_short_a_reference_is_refused(voice: Voice) -> None:

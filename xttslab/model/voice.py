@@ -19,6 +19,7 @@ from xttslab.data.audio import SAMPLE_RATE
 from xttslab.errors import UserError
 from xttslab.model.codec import Codec
 from xttslab.model.decoder import Decoder
+from xttslab.model.ending import finished_at, sounding_until
 from xttslab.model.gpt import XttsGpt
 from xttslab.model.sampling import Generated, Sampling, Sentence, generate
 
@@ -29,8 +30,8 @@ SPARE = 2.0  # how many times the likely number of codes a sentence may take
 @dataclass(frozen=True)
 class Speaking:
     """How to speak. `speed` stretches time (1 is as generated); `seed` starts the random numbers
-    of a call's first sentence, the next has seed + 1; `trim_babble` cuts what follows the point
-    where the GPT held the sentence for finished."""
+    of a call's first sentence, the next has seed + 1; `trim_babble` cuts what follows the end of
+    the sentence (`model.ending`)."""
 
     sampling: Sampling = field(default_factory=Sampling)
     speed: float = 1.0
@@ -113,26 +114,16 @@ class Voice:
     @torch.no_grad()
     def decode(self, spoken: Generated, speaker: Tensor, settings: Speaking) -> np.ndarray:
         """The waveform of one generated sentence."""
-        latents = spoken.latents
+        latents, chances = spoken.latents, spoken.stop_chance
         if settings.trim_babble:
-            latents = latents[: finished_at(spoken) + 1]
+            kept = finished_at(spoken) + 1
+            latents, chances = latents[:kept], chances[:kept]
         latents = latents[None]  # (1, T, D)
         if settings.speed != 1.0:
             latents = F.interpolate(
                 latents.transpose(1, 2), scale_factor=1.0 / settings.speed, mode="linear"
             ).transpose(1, 2)
-        return self.decoder(latents, g=speaker[None]).flatten().float().cpu().numpy()
-
-
-def finished_at(spoken: Generated, certain: float = 0.5) -> int:
-    """The number of codes up to where the GPT first held the sentence for finished.
-
-    Sampling may pass over a likely stop token; what follows is babble. Where the limit cut the
-    sentence off, it ends at the likeliest stop, if any was at all likely.
-    """
-    sure = (spoken.stop_chance >= certain).nonzero()
-    if len(sure):
-        return int(sure[0])
-    if not spoken.ended and float(spoken.stop_chance.max()) > 0.05:
-        return int(spoken.stop_chance.argmax())
-    return len(spoken.codes)
+        wave = self.decoder(latents, g=speaker[None]).flatten().float().cpu().numpy()
+        if settings.trim_babble:
+            wave = wave[: sounding_until(wave, chances.float().cpu().numpy())]
+        return wave
