@@ -1,0 +1,109 @@
+"""One export in, its speech in Coqui's `Xtts.inference` and in ours timed side by side out.
+
+    python -m experiments.speed_vs_coqui.speaking [--size full] [--codes 100]
+
+Random weights at XTTS-v2's size never choose to stop, so both sides speak the same number of codes.
+Coqui speaks one sentence after the other, as its class does; ours one alone, and all in one batch.
+Both run in this process, on the same threads, in turns. Prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from TTS.tts.configs.xtts_config import XttsConfig
+from TTS.tts.models.xtts import Xtts
+
+from xttslab.exporting.folder import Export, write_export
+from xttslab.model.base import build_base
+from xttslab.model.sampling import Sampling
+from xttslab.model.voice import Speaking
+from xttslab.speaking.exported import load_export
+from xttslab.speaking.speaker import Speaker
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+TOKENS = 75  # of the packaged vocabulary; XTTS-v2's own of 6,681 adds 27 MB to an export
+SMALLER = {"full": {}, "half": {"layers": 15}, "small": {"layers": 4, "model_dim": 256, "heads": 4}}
+
+
+def write_random(out: Path, size: str) -> float:
+    """Export random weights of XTTS-v2's shape; returns MB in half precision."""
+    model = OmegaConf.to_container(OmegaConf.load(CONF / "model/xtts_v2.yaml"), resolve=True)
+    model["architecture"] |= {**SMALLER[size], "number_text_tokens": TOKENS}
+    model["decoder"]["sizes"]["decoder_input_dim"] = model["architecture"]["model_dim"]
+    base = build_base(**model, weights="random", seed=1)
+    base.gpt.eval()
+    voice = base.voice()
+    noise = np.random.default_rng(0).normal(0, 0.1, 6 * 22_050).astype(np.float32)
+    reference = voice.reference([noise])
+    export = Export(base, voice, model, {"neutral": reference}, "hu", "# random weights\n")
+    return write_export(export, out, half=True)
+
+
+def load_coqui(folder: Path) -> Xtts:
+    config = XttsConfig()
+    config.load_json(str(folder / "config.json"))
+    model = Xtts.init_from_config(config)
+    model.load_checkpoint(config, checkpoint_dir=str(folder), eval=True)
+    return model
+
+
+def timed(work: Callable[[], object], rounds: int) -> float:
+    """Median seconds of `rounds` runs."""
+    seconds = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+def theirs(model: Xtts, texts: list[str]) -> None:
+    stored = model.speaker_manager.speakers["neutral"]
+    voice = (stored["gpt_cond_latent"], stored["speaker_embedding"])
+    for text in texts:
+        model.inference(text, "hu", *voice, temperature=0.75)
+
+
+def ours(speaker: Speaker, texts: list[str]) -> None:
+    tokens = [speaker.tokenizer.encode(text, "hu") for text in texts]
+    latents, embedding = speaker.voices["neutral"]
+    settings = Speaking(Sampling(temperature=0.75), trim_babble=False)
+    speaker.voice.speak(tokens, [latents] * len(texts), [embedding] * len(texts), settings)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=SMALLER, default="full")
+    parser.add_argument("--codes", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    samples = OmegaConf.load(CONF / "samples/default.yaml").sentences
+    texts = [sample.text for sample in samples]
+    with tempfile.TemporaryDirectory() as place:
+        megabytes = write_random(Path(place) / "voice", options.size)
+        model, speaker = load_coqui(Path(place) / "voice"), load_export(Path(place) / "voice")
+    torch.set_num_threads(options.threads)  # Coqui's modules set it to 1
+    model.gpt.max_gen_mel_tokens = speaker.voice.gpt.max_gen_mel_tokens = options.codes
+    speaker.voice.likely = lambda tokens: options.codes
+    found = {"size": options.size, "codes": options.codes, "export_mb": round(megabytes, 1)}
+    one = [timed(lambda: theirs(model, texts[:1]), options.rounds)]
+    one.append(timed(lambda: ours(speaker, texts[:1]), options.rounds))
+    many = [timed(lambda: theirs(model, texts), 1), timed(lambda: ours(speaker, texts), 1)]
+    found["one_s"], found["batch_s"] = ([round(s, 2) for s in pair] for pair in (one, many))
+    found["one_ratio"], found["batch_ratio"] = (round(a / b, 2) for a, b in (one, many))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
