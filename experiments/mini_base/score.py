@@ -29,7 +29,7 @@ from xttslab.data.batches import Example
 from xttslab.data.manifest import Clip, read_folder
 from xttslab.evaluation.clips import RATE
 from xttslab.evaluation.naturalness import predict_distillmos
-from xttslab.evaluation.pronunciation import normalise, pooled_rate
+from xttslab.evaluation.pronunciation import compare, normalise, pooled_rate
 from xttslab.evaluation.prosody import describe
 from xttslab.evaluation.recognition import Recogniser
 from xttslab.evaluation.speaker import cosines, embed
@@ -65,12 +65,12 @@ def trials(folder: Path) -> list[Trial]:
     return chosen[:SENTENCES]
 
 
-def speak(base: Base, voice: Voice, some: Sequence[Trial]) -> list[np.ndarray]:
+def speak(base: Base, voice: Voice, some: Sequence[Trial], settings: Speaking) -> list[np.ndarray]:
     """The base's own speech of every target sentence, 24 kHz."""
     heard = [voice.reference([read_audio(trial.reference.audio)]) for trial in some]
     texts = [base.tokenizer.encode(trial.target.text, "hu") for trial in some]
     latents, speakers = zip(*heard, strict=True)
-    return voice.speak(texts, latents, speakers, Speaking(seed=1))
+    return voice.speak(texts, latents, speakers, settings)
 
 
 @torch.no_grad()
@@ -106,13 +106,22 @@ def _others(row: int) -> np.ndarray:
 def row_of(
     waves: Sequence[np.ndarray], texts: Sequence[str], references: np.ndarray
 ) -> dict[str, float]:
-    """CER, naturalness and nearness to the own reference of clips at 16 kHz."""
-    heard = [normalise(found.text) for found in Recogniser().transcribe(waves)]
+    """CER, seconds after the last intended word, naturalness and nearness to the own reference of
+    clips at 16 kHz."""
+    found_words = Recogniser().transcribe(waves)
+    heard = [normalise(found.text) for found in found_words]
     wanted = [normalise(text) for text in texts]
+    compared = [compare(words, text) for words, text in zip(found_words, texts, strict=True)]
+    tails = [
+        len(wave) / RATE - one.speech_end
+        for wave, one in zip(waves, compared, strict=True)
+        if one.speech_end is not None
+    ]
     found, cosine = nearest_own(waves, references)
     return {
         "cer": pooled_rate(heard, wanted),
         "cer_other_text": pooled_rate(heard, wanted[1:] + wanted[:1]),
+        "after_speech_s": float(np.mean(tails)),
         "distillmos": float(np.mean(predict_distillmos(waves))),
         "finds_own": found,
         "own_cosine": cosine,
@@ -155,11 +164,13 @@ def main() -> None:
     texts = [trial.target.text for trial in some]
     prompts = [read_16k(trial.reference) for trial in some]
     references = embed(prompts)
-    spoken = speak(base, voice, some)
+    spoken = speak(base, voice, some, Speaking(seed=1))
+    uncut = speak(base, voice, some, Speaking(seed=1, trim_babble=False))
     rows = {
         "teacher": [read_16k(trial.target) for trial in some],
         "ceiling": [soxr.resample(w, SPEECH_RATE, RATE) for w in ceiling(base, voice, some)],
         "base": [soxr.resample(w, SPEECH_RATE, RATE) for w in spoken],
+        "base, babble left": [soxr.resample(w, SPEECH_RATE, RATE) for w in uncut],
     }
     for name, waves in rows.items():
         print(json.dumps({"row": name} | _rounded(row_of(waves, texts, references))), flush=True)
