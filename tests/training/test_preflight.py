@@ -15,7 +15,7 @@ from xttslab.errors import UserError
 from xttslab.model.adapters import add_lora
 from xttslab.model.gpt import XttsGpt
 from xttslab.training import preflight as flight
-from xttslab.training.memory import BatchSize, estimate_memory
+from xttslab.training.memory import PRESETS, BatchSize, estimate_memory
 from xttslab.training.parameters import train_adapters
 from xttslab.training.run import train
 
@@ -39,13 +39,13 @@ def preset_gb(config) -> float:
     return estimate_memory(gpt, batch, half, adam_8bit, len(config.samples.sentences)).peak_gb
 
 
-@pytest.mark.parametrize("name", [*flight.PRESETS, "cpu"])
+@pytest.mark.parametrize("name", [*PRESETS, "cpu"])
 def test_a_preset_keeps_within_the_budget_it_states(compose, name: str) -> None:
     stated = (CONF / "hardware" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[1]
     budget = float(re.match(r"# ([\d.]+) GB", stated).group(1))
     assert preset_gb(compose(f"hardware={name}")) == pytest.approx(budget, abs=0.06)
-    if name in flight.PRESETS:
-        assert flight.PRESETS[name] == budget
+    if name in PRESETS:
+        assert PRESETS[name] == budget
         assert budget < 0.9 * int(re.search(r"\d+", name).group())
 
 

@@ -191,15 +191,15 @@ class RunTracker:
         """Wait until all has arrived in MLflow; False when it cannot be reached."""
         return self._journal.flush() and self._sender.drain(patience_s)
 
-    def finish(self, status: str = FINISHED) -> bool:
+    def finish(self, status: str = FINISHED, patience_s: float = _PATIENCE_S) -> bool:
         """End the run as FINISHED, FAILED or KILLED; see `close`."""
         self._write(Finished(status, _now()))
-        return self.close()
+        return self.close(patience_s)
 
-    def close(self) -> bool:
+    def close(self, patience_s: float = _PATIENCE_S) -> bool:
         """Wait for what is on its way; True if all of it is in MLflow, else it is said how to
-        send the rest."""
-        arrived = self.wait()
+        send the rest. A store in which nothing moves for `patience_s` seconds is given up."""
+        arrived = self.wait(patience_s)
         self._sender.stop()
         if not arrived:
             log.warning(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,11 @@ from xttslab.data.corpus import Corpus
 from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
 from xttslab.model.base import Base
 from xttslab.tracking.protocol import Tracker
+from xttslab.model.lineage import BEST
 from xttslab.training.announcing import plain
 from xttslab.training.keeping import RunCheckpoints, WholeFiles
+from xttslab.training.exploding import LossGuard
+from xttslab.training.interrupting import CtrlC
 from xttslab.training.speaking import SpokenSamples, sample_plan
 from xttslab.training.starting import Start
 from xttslab.training.watching import EpochLog

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,20 @@ from xttslab.model.lineage import BEST, RECORD
 
 LAST = "last.ckpt"
 
+PREVIOUS = "previous.ckpt"  # the `last` before, should the newest turn out damaged
+
+
+def resume_point(folder: Path) -> Path | None:
+    """The checkpoint of `folder` to go on from; None where there is none."""
+    found = (folder / name for name in (LAST, PREVIOUS))
+    return next((path for path in found if path.is_file()), None)
 
 class WholeFiles(TorchCheckpointIO):
-    """Writes a checkpoint to a temporary file, flushes it to the disk and renames it.
+    """Writes a checkpoint to a temporary file, flushes it to the disk and renames it; the one that
+    it takes the place of stays as `previous.ckpt` and is read when the newest is damaged.
 
     Lightning's own writer first makes a second copy of everything in memory. Raises UserError
-    when the disk is full; the checkpoint before stays as it was.
+    when the disk is full; the newest checkpoint stays as it was.
     """
 
     def save_checkpoint(
@@ -34,11 +45,16 @@ class WholeFiles(TorchCheckpointIO):
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.partial")
         try:
+        previous = target.with_name(PREVIOUS)
             with partial.open("wb") as file:
+            if target.is_file():  # there is room for two, not for three
+                previous.unlink(missing_ok=True)
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(target)
+            if target.is_file():
+                target.replace(previous)
         except (OSError, RuntimeError) as fault:
             raise UserError(
                 f"{target}: the checkpoint cannot be written ({fault}); free some space and start "
@@ -51,12 +67,35 @@ class WholeFiles(TorchCheckpointIO):
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
         try:
-            return torch.load(path, map_location=map_location or "cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError) as fault:
-            raise UserError(
-                f"{path}: damaged ({str(fault).splitlines()[0][:120]}); delete it and start again "
-                f"with init_from= the run's {BEST}"
-            ) from fault
+        newest = Path(path)
+        previous = newest.with_name(PREVIOUS)
+            return _read(newest, map_location)
+        except _UNREADABLE as fault:
+            reason = (str(fault).splitlines() or [type(fault).__name__])[0][:120]
+            if newest == previous or not previous.is_file():
+                raise UserError(
+                    f"{newest}: damaged ({reason}); delete it and start again with init_from= the "
+                    f"run's {BEST}"
+                ) from fault
+        print(
+            f"warning: {newest}: damaged ({reason}) and set aside; going on from {previous.name}, "
+            "the one before it",
+            file=sys.stderr,
+        )
+        loaded = self.load_checkpoint(previous, map_location, weights_only)
+        if newest.is_file():  # another process of the run may have been faster
+            newest.replace(newest.with_name(f"{newest.name}.damaged"))
+        return loaded
+
+
+_UNREADABLE = (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile)
+
+
+def _read(path: Path, device: Any) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as parts:  # torch.load does not look at the checksums
+        if damaged := parts.testzip():
+            raise OSError(f"the checksum of {damaged} does not fit")
+    return torch.load(path, map_location=device or "cpu", weights_only=True)
 
 
 class RunCheckpoints(Checkpoint):
@@ -117,9 +156,11 @@ class RunCheckpoints(Checkpoint):
         if minutes >= self.every_minutes or epoch == trainer.max_epochs or trainer.should_stop:
             self._write_last(trainer)
 
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A run that came to its end needs no `last`."""
-        if trainer.is_global_zero and not self.keep_last:
+    def tidy(self) -> None:
+        """Remove what only an interrupted run needs. To be called when all else of the run is
+        done: killed before, it would have nothing to go on from."""
+        (self.folder / PREVIOUS).unlink(missing_ok=True)
+        if not self.keep_last:
             (self.folder / LAST).unlink(missing_ok=True)
 
     def _write_last(self, trainer: pl.Trainer) -> None:
@@ -158,7 +199,9 @@ class RunCheckpoints(Checkpoint):
             "codec": self.codec,
             "best_first": entries,
         }
-        (self.folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+        partial = self.folder / f".{RECORD}.partial"
+        partial.write_text(json.dumps(record, indent=2), encoding="utf-8")
+        partial.replace(self.folder / RECORD)
 
     def _path(self, epoch: int) -> Path:
         return self.folder / f"epoch_{epoch:03d}.safetensors"

@@ -12,6 +12,8 @@ from torch import nn
 
 from xttslab.model.transformer import Recompute
 
+# What each preset takes at XTTS-v2's size with its fullest batch, in GB (conf/hardware/).
+PRESETS = {"gpu_24gb": 18.0, "gpu_12gb": 9.7, "gpu_8gb": 7.0, "gpu_6gb": 4.8}
 _FLOAT = 4  # bytes
 _ADAM_BYTES = 8  # two float32 moments a parameter
 _ADAM_8BIT_BYTES = 2
@@ -52,6 +54,13 @@ class Memory:
         """The most at any one time, in 10⁹ bytes."""
         passing = max(self.gradients, self.activations, self.speaking)
         return (_AROUND + self.weights + self.optimizer + passing) / 1e9
+
+
+def smaller_preset(there_gb: float, chosen: str | None = None) -> str | None:
+    """The largest preset of `hardware=` that takes at most `there_gb`, and less than `chosen` does;
+    None where there is none."""
+    limit = PRESETS.get(chosen or "", float("inf"))
+    return next((name for name, gb in PRESETS.items() if gb <= there_gb and gb < limit), None)
 
 
 def estimate_memory(

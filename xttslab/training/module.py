@@ -16,7 +16,6 @@ from torch.optim.lr_scheduler import LRScheduler
 from xttslab.data.batches import Batch
 from xttslab.data.datamodule import EVAL_LOADERS
 from xttslab.data.manifest import Clip
-from xttslab.errors import UserError
 from xttslab.model.adapters import SCALE, adapter_scale
 from xttslab.model.losses import clip_losses, weighted_total
 from xttslab.training.metrics import GradientLog, LossMeter, eval_metrics, train_metrics
@@ -67,7 +66,6 @@ class GptStage(pl.LightningModule):
         return batch.to(device, non_blocking=True)
 
     def on_train_epoch_start(self) -> None:
-        self._previous = (torch.zeros((), device=self.device), torch.empty(0))
         self.meters["train"] = self._meter()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -78,7 +76,6 @@ class GptStage(pl.LightningModule):
         text = self._global_mean(losses.text, losses.text_tokens)
         mel = self._global_mean(losses.mel, losses.mel_tokens)
         loss = weighted_total(text, mel, *self.weights)
-        self._check_previous(loss, batch)
         return loss * self._group_scale(batch_idx)
 
     def configure_gradient_clipping(
@@ -140,18 +137,6 @@ class GptStage(pl.LightningModule):
     def _seed_dropout(self, batch_idx: int) -> None:
         place = (self.seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
-
-    def _check_previous(self, loss: Tensor, batch: Batch) -> None:
-        """Stop at a loss that is not a number, naming the clips. Looks at the step before, whose
-        value is known by now, so that a GPU never waits."""
-        before, rows = self._previous
-        self._previous = (loss.detach(), batch.rows)
-        if not torch.isfinite(before):
-            names = ", ".join(self.clips[row].id for row in rows.tolist())
-            raise UserError(
-                f"epoch {self.current_epoch + 1}: the loss is {float(before)} on {names}; lower "
-                "optim.lr or set trainer.gradient_clip_val, then go on with resume=true"
-            )
 
     def _meter(self) -> LossMeter:
         return LossMeter(len(self.clips), self.device)

@@ -25,11 +25,10 @@ from xttslab.data.audio import SAMPLE_RATE
 from xttslab.data.datamodule import ClipData
 from xttslab.errors import UserError
 from xttslab.model.losses import clip_losses, weighted_total
-from xttslab.training.memory import BatchSize, Memory, estimate_memory
+from xttslab.training.memory import BatchSize, Memory, estimate_memory, smaller_preset
 from xttslab.training.module import GptStage
 
-# What each preset takes at XTTS-v2's size with its fullest batch, in GB (conf/hardware/).
-PRESETS = {"gpu_24gb": 18.0, "gpu_12gb": 9.7, "gpu_8gb": 7.0, "gpu_6gb": 4.8}
+_NO_PRESET = "no preset is as small; use another card, or trainer=cpu"
 _SHORT_RUN = 60  # steps; timing three of them would cost more than it tells
 _MEL_HOP = 256
 
@@ -161,10 +160,8 @@ def print_needs(needs: Needs, data: ClipData) -> None:
 def _advice(there_gb: float, device: torch.device) -> str:
     if device.type != "cuda":
         return "use hardware=cpu, or batch.clips=1"
-    fitting = [name for name, gb in PRESETS.items() if gb <= there_gb]
-    if not fitting:
-        return "no preset is as small; use another card, or trainer=cpu"
-    return f"use hardware={fitting[0]}"
+    preset = smaller_preset(there_gb)
+    return f"use hardware={preset}" if preset else _NO_PRESET
 
 
 def _disk_gb(memory: Memory, trained: int, files: int, half_files: bool) -> float:

@@ -21,9 +21,10 @@ from xttslab.model.lineage import CODEC, codec_of, load_trained, require_voice, 
 from xttslab.training.announcing import leads, plain, start_tracking
 from xttslab.training.decoder_run import fit_decoder
 from xttslab.training.dvae_run import FITTED_CLIPS, fit_dvae
+from xttslab.training.explaining import explained
 from xttslab.training.gpt_run import fit_gpt
 from xttslab.training.job import Job
-from xttslab.training.keeping import LAST, RunCheckpoints
+from xttslab.training.keeping import RunCheckpoints, resume_point
 from xttslab.training.quiet import quiet_libraries
 from xttslab.training.starting import Start, resolve_start
 from xttslab.training.summary import print_summary
@@ -33,6 +34,7 @@ STAGES: dict[str, Callable[[Job], RunCheckpoints]] = {
     "dvae": fit_dvae,
     "decoder": fit_decoder,
 }
+_HURRY_S = 10.0  # whoever pressed Ctrl-C does not wait for a store that is stuck
 RUN_NAME = "XTTSLAB_RUN_NAME"  # the processes of one run share its generated name
 
 
@@ -64,17 +66,21 @@ def train(config: DictConfig) -> float | None:
         if config.stage.name != "dvae":
             _settle_codec(base, corpus, run_dir, start)
         job = Job(config, base, corpus, start, tracker, run_dir, resume_from)
-        best = _conclude(STAGES[config.stage.name](job), job)
+        with explained(run_dir.name):
+            keeper = STAGES[config.stage.name](job)
+        best = _conclude(keeper, job)
     except (KeyboardInterrupt, SystemExit) as stop:
-        tracker.finish("KILLED")
         print(f"stopped; go on with resume=true run_name={run_dir.name}", file=sys.stderr)
-        if isinstance(stop, SIGTERMException):  # it would exit with 0, as if all were done
-            raise SystemExit(128 + signal.SIGTERM) from stop
-        raise
+        tracker.finish("KILLED", _HURRY_S)
+        number = signal.SIGTERM if isinstance(stop, SIGTERMException) else signal.SIGINT
+        raise SystemExit(128 + number) from stop
     except BaseException:
         tracker.finish("FAILED")
         raise
     tracker.finish()
+    if leads():
+        (run_dir / "finished").touch()
+        keeper.tidy()
     return best
 
 
@@ -100,10 +106,10 @@ def _resume_point(run_dir: Path, resume: bool) -> Path | None:
             f"{run_dir}: holds a run already; go on with it by resume=true, or give another "
             "run_name"
         )
-    last = run_dir / "checkpoints" / LAST
-    if resume and not last.is_file() and (run_dir / "finished").exists():
+    point = resume_point(run_dir / "checkpoints") if resume else None
+    if resume and not point and (run_dir / "finished").exists():
         raise UserError(f"{run_dir}: is finished; continue it with init_from={run_dir}")
-    return last if resume and last.is_file() else None
+    return point
 
 
 def _settle_codec(base: Base, corpus: Corpus, run_dir: Path, start: Start) -> None:
@@ -123,7 +129,6 @@ def _settle_codec(base: Base, corpus: Corpus, run_dir: Path, start: Start) -> No
 
 def _conclude(keeper: RunCheckpoints, job: Job) -> float | None:
     epochs = print_summary(job.run_dir, keeper)
-    (job.run_dir / "finished").touch()
     tags: dict[str, object] = {"epochs_total": job.start.epochs + epochs}
     if keeper.best:
         value, epoch = keeper.best

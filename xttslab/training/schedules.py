@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytorch_lightning as pl
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -31,3 +32,17 @@ def cosine(
 
 def _warmup(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / steps) if steps else 1.0
+
+
+class ConfiguredRate(pl.Callback):
+    """Lets `resume=true optim.lr=…` have its effect: a checkpoint brings its own rate along."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        for entry in trainer.lr_scheduler_configs:
+            scheduler, optimizer = entry.scheduler, entry.scheduler.optimizer
+            wanted = optimizer.defaults["lr"]
+            for number, group in enumerate(optimizer.param_groups):
+                restored = scheduler.base_lrs[number]
+                if restored and restored != wanted:
+                    group["lr"] *= wanted / restored
+                    group["initial_lr"] = scheduler.base_lrs[number] = wanted
