@@ -39,6 +39,7 @@ QUICK = [
     "optim.lr=1e-3",
     "scheduler.warmup_steps=0",
     "samples.every_n_epochs=0",
+    "samples.score_every_n_epochs=0",
     "batch.prompt_seconds=[0.4,0.8]",
     "batch.train_eval_clips=4",
 ]

@@ -1,4 +1,4 @@
-"""python -m xttslab.train: a data set and a model in, a tracked, fine-tuned run out.
+"""python -m xttslab.train: a data set and a model in; a tracked, fine-tuned run with its report out.
 
 python -m xttslab.train dataset=combined trainer.max_epochs=60
 python -m xttslab.train -m optim.lr=2e-6,5e-6 dataset=milliomos
@@ -6,6 +6,7 @@ python -m xttslab.train -m optim.lr=2e-6,5e-6 dataset=milliomos
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xttslab.commands import launch
@@ -22,9 +23,20 @@ def main(config: DictConfig) -> float | None:
     # What is missing is said before the libraries that need seconds to load.
     require_folders(config.dataset.name, config.dataset.sources)
     require_base(config.model, config.weights)
-    from xttslab.training.run import train
+    from omegaconf import OmegaConf
 
-    return train(config)
+    from xttslab.training.announcing import leads
+    from xttslab.training.run import run_name, train
+
+    config.run_name = run_name(config)
+    best = train(config)
+    if leads():
+        from xttslab.reporting.closing import report_finished
+
+        plain = OmegaConf.to_container(config, resolve=True)
+        run_dir = Path(config.output_dir) / config.run_name
+        report_finished(run_dir, config.tracking.uri, plain["rules"], plain["evaluation"]["gates"])
+    return best
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ from xttslab.tracking.protocol import NullTracker, Tracker
 from xttslab.tracking.store import RunTracker
 from xttslab.training.starting import Start
 
-DATA_FILES = ("metadata.csv", "rejected.csv", "changed.csv", "review.csv", "dataset.yaml")
+DATA_FILES = (
+    "metadata.csv", "clips.csv", "rejected.csv", "changed.csv", "review.csv", "dataset.yaml",
+)  # fmt: skip
 
 
 def leads() -> bool:

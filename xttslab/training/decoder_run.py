@@ -36,7 +36,7 @@ def fit_decoder(job: Job) -> RunCheckpoints:
     crops = max(settings["batches"] * settings["crops"], len(trained))
     origin = str(job.start.checkpoint) if job.start.checkpoint else ""
     keeper = job.keeper(origin, base.codec.fingerprint)
-    trainer = job.trainer([job.log(crops * seconds, crops), keeper, *job.samples(base)])
+    trainer = job.trainer([job.log(crops * seconds, crops), *job.samples(base), keeper])
     loaders = _loaders(job, trainer, trained)
     if job.resume_from is None:
         trainer.validate(stage, loaders[1], verbose=False)

@@ -11,6 +11,7 @@ from xttslab.model.adapters import add_lora
 from xttslab.model.base import Base
 from xttslab.model.lineage import decoder_of
 from xttslab.training.announcing import plain
+from xttslab.training.clip_table import ClipLossTable
 from xttslab.training.job import Job
 from xttslab.training.keeping import RunCheckpoints
 from xttslab.training.module import GptStage
@@ -32,7 +33,8 @@ def fit_gpt(job: Job) -> RunCheckpoints:
     rows = data.corpus.train
     keeper = job.keeper(_origin(base, job.start), base.codec.fingerprint)
     log = job.log(sum(data.corpus.seconds[row] for row in rows), len(rows))
-    trainer = job.trainer([log, keeper, *job.samples(base)])
+    table = ClipLossTable(job.tracker, job.run_dir)
+    trainer = job.trainer([log, table, *job.samples(base), keeper])
     if trainer.is_global_zero:
         preflight(stage, data, trainer, job.run_dir, **planned(config))
     if job.resume_from is None:

@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import EarlyStopping, RichProgressBar
 
 from xttslab.data.corpus import Corpus
 from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
+from xttslab.errors import UserError
 from xttslab.model.base import Base
 from xttslab.tracking.protocol import Tracker
 from xttslab.model.lineage import BEST
@@ -22,6 +23,8 @@ from xttslab.training.announcing import plain
 from xttslab.training.keeping import RunCheckpoints, WholeFiles
 from xttslab.training.exploding import LossGuard
 from xttslab.training.interrupting import CtrlC
+from xttslab.training.scoring import EpochScores
+from xttslab.training.selection import SELECTION, Selection
 from xttslab.training.speaking import SpokenSamples, sample_plan
 from xttslab.training.starting import Start
 from xttslab.training.watching import EpochLog
@@ -63,6 +66,11 @@ class Job:
     def keeper(self, origin: str = "", codec: str = "") -> RunCheckpoints:
         """The callback that keeps checkpoints; for `origin` and `codec` see there."""
         settings = {name: self.config.checkpoint[name] for name in _KEEPING}
+        if settings["monitor"] == SELECTION and not self._scores_every():
+            raise UserError(
+                f"checkpoint.monitor={SELECTION} needs marks, and this run speaks no samples that "
+                "are scored; set samples.every_n_epochs and samples.score_every_n_epochs"
+            )
         folder = self.run_dir / "checkpoints"
         return RunCheckpoints(folder, **settings, origin=origin, codec=codec)
 
@@ -76,7 +84,22 @@ class Job:
         if not samples.every_n_epochs:
             return []
         plan = sample_plan(plain(samples), self.corpus)
-        return [SpokenSamples(base, plan, self.tracker, self.run_dir / "samples")]
+        scores = None
+        if every := self._scores_every():
+            scores = EpochScores(
+                self.corpus.clips,
+                list(samples.score_sources),
+                instantiate(self.config.evaluation.scoring),
+                every,
+                Selection(**plain(self.config.checkpoint.selection)),
+            )
+        return [SpokenSamples(base, plan, self.tracker, self.run_dir / "samples", scores)]
+
+    def _scores_every(self) -> int:
+        """Every how many epochs samples are scored; 0 where none is spoken."""
+        samples = self.config.samples
+        spoken = samples.every_n_epochs and self.config.stage.name != "dvae"
+        return samples.score_every_n_epochs if spoken else 0
 
     def trainer(self, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
         """Lightning's trainer as configured, with a stage's callbacks."""
@@ -88,7 +111,10 @@ class Job:
                 "patience": config.checkpoint.patience,
                 "min_delta": config.checkpoint.min_delta,
             }
-            chosen.append(EarlyStopping(config.checkpoint.monitor, **stopping))
+            monitor = config.checkpoint.monitor
+            if monitor == SELECTION:  # known at some epochs only
+                monitor = config.checkpoint.selection.loss
+            chosen.append(EarlyStopping(monitor, **stopping))
         return instantiate(
             config.trainer,
             _convert_="all",

@@ -19,6 +19,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from xttslab.errors import UserError
 from xttslab.model.checkpoints import write_tensors
 from xttslab.model.lineage import BEST, RECORD
+from xttslab.training.selection import SELECTION
 
 LAST = "last.ckpt"
 
@@ -146,11 +147,11 @@ class RunCheckpoints(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Judge the epoch that ended; epochs are counted from 1, as their metrics are."""
         value = trainer.callback_metrics.get(self.monitor)
-        if value is None:
+        if value is None and self.monitor != SELECTION:
             known = ", ".join(sorted(trainer.callback_metrics))
             raise UserError(f"checkpoint.monitor={self.monitor} is not logged; choose of: {known}")
         epoch = trainer.current_epoch + 1
-        if all(epoch != kept for _, kept in self.kept):
+        if value is not None and all(epoch != kept for _, kept in self.kept):
             self._judge(float(value), epoch, trainer, pl_module)
         minutes = (time.monotonic() - self._last_written) / 60
         if minutes >= self.every_minutes or epoch == trainer.max_epochs or trainer.should_stop:

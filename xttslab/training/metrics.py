@@ -81,6 +81,14 @@ def code_ce(sums: Tensor, rows: Sequence[int]) -> float:
     return _ratio(part["code"], part["code_tokens"])
 
 
+def mel_sums(sums: Tensor, rows: Sequence[int]) -> list[tuple[float, float]]:
+    """Nats and tokens behind the mel CE of each clip of `rows`; stop tokens count."""
+    parts = (dict(zip(_COLUMNS, values, strict=True)) for values in sums[list(rows)].tolist())
+    return [
+        (part["code"] + part["stops"], part["code_tokens"] + part["stop_tokens"]) for part in parts
+    ]
+
+
 def train_metrics(sums: Tensor, text_weight: float, mel_weight: float) -> dict[str, float]:
     """`train/*` from an epoch's training-mode losses."""
     seen = torch.nonzero(sums.sum(1)).flatten().tolist()

@@ -56,6 +56,7 @@ class GptStage(pl.LightningModule):
         self.weights = (text_weight, mel_weight)
         self.seed = seed
         self.meters: dict[str, LossMeter] = {}
+        self.held_out = torch.empty(0)  # the last evaluation's sums by clip, (clips, columns)
         self.gradients = GradientLog()
         self.strict_loading = False  # checkpoints hold what was trained, not what was frozen
 
@@ -120,6 +121,7 @@ class GptStage(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         held_out, trained, by_reference = (self.meters.pop(name).reduced() for name in EVAL_LOADERS)
+        self.held_out = held_out
         rows = (self.eval_rows, self.train_eval_rows)
         found = eval_metrics(held_out, trained, by_reference, self.clips, *rows, *self.weights)
         self._publish(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from xttslab.model.sampling import Sampling
 from xttslab.model.voice import Speaking
 from xttslab.tracking.gallery import SampleSentence, write_gallery
 from xttslab.tracking.protocol import Tracker
+from xttslab.training.scoring import EpochScores
+from xttslab.training.selection import SELECTION
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,20 @@ def sample_plan(samples: Mapping[str, Any], corpus: Corpus) -> SamplePlan:
 class SpokenSamples(Checkpoint):
     """Speaks the plan's sentences in one batch: before training, then every n epochs.
 
-    Writes `folder/epoch_012/03_greeting.wav` and `folder/index.html`, and sends both on.
+    Writes `folder/epoch_012/03_greeting.wav` and `folder/index.html`, and sends both on. Epochs
+    that `scores` (None: no epoch) asks for are spoken too and get marks, which are logged. To be
+    placed before the callback that keeps checkpoints: what is chosen by is published here.
     """
 
-    def __init__(self, base: Base, plan: SamplePlan, tracker: Tracker, folder: Path) -> None:
-        self.plan, self.tracker, self.folder = plan, tracker, folder
+    def __init__(
+        self,
+        base: Base,
+        plan: SamplePlan,
+        tracker: Tracker,
+        folder: Path,
+        scores: EpochScores | None = None,
+    ) -> None:
+        self.plan, self.tracker, self.folder, self.scores = plan, tracker, folder, scores
         self.voice = base.voice()
         read = base.tokenizer.encode
         self.losses: dict[int, float] = {}  # eval/mel_ce of the epochs spoken
@@ -71,18 +83,38 @@ class SpokenSamples(Checkpoint):
         if trainer.state.fn == "validate":
             self._speak(trainer, pl_module, epoch=0)
 
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.callback_metrics.pop(SELECTION, None)  # Lightning keeps values of epochs before
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         epoch = trainer.current_epoch + 1
-        if epoch % self.plan.every_n_epochs == 0 or epoch == trainer.max_epochs:
+        last = trainer.max_epochs
+        scored = self.scores is not None and self.scores.due(epoch, last)
+        if epoch % self.plan.every_n_epochs == 0 or epoch == last or scored:
             self._speak(trainer, pl_module, epoch)
 
     def _speak(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> None:
         """Speak unless an interrupted start already has; sending twice does no harm."""
-        if not trainer.is_global_zero:
-            return
         spoken = self.folder / f"epoch_{epoch:03d}"
-        if not spoken.is_dir():
+        if trainer.is_global_zero and not spoken.is_dir():
             self._write(spoken, module)
+        if self.scores is not None and self.scores.due(epoch, trainer.max_epochs):
+            self._score(trainer, spoken, epoch)
+        if trainer.is_global_zero:
+            self._send(trainer, spoken, epoch)
+
+    def _score(self, trainer: pl.Trainer, spoken: Path, epoch: int) -> None:
+        """Log the marks, and publish to all processes what the best checkpoint may go by."""
+        value = math.nan
+        if trainer.is_global_zero:
+            marks = self.scores.score(spoken, self.plan.sentences)
+            value = self.scores.selection.value(trainer.callback_metrics, marks)
+            known = {} if math.isnan(value) else {SELECTION: value}
+            self.tracker.log_metrics(marks | known, step=epoch)
+        value = trainer.strategy.broadcast(value)
+        trainer.callback_metrics[SELECTION] = torch.tensor(value)
+
+    def _send(self, trainer: pl.Trainer, spoken: Path, epoch: int) -> None:
         if (loss := trainer.callback_metrics.get("eval/mel_ce")) is not None:
             self.losses[epoch] = float(loss)
         self.tracker.log_artifact(spoken, f"samples/{spoken.name}")

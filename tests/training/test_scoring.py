@@ -1,0 +1,82 @@
+"""Marks of an epoch's samples are logged, kept, and can choose the checkpoint; none fails a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.conftest import make_clips
+from xttslab.errors import UserError
+from xttslab.evaluation.clips import SpokenClip
+from xttslab.training import scoring
+from xttslab.training.run import train
+from xttslab.training.scoring import EpochScores
+from xttslab.training.selection import SELECTION, Selection
+
+SCORED = (
+    "samples.every_n_epochs=2",
+    "samples.score_every_n_epochs=1",
+    "trainer.max_epochs=3",
+    f"checkpoint.monitor={SELECTION}",
+    "checkpoint.selection.nats_per_mark=10.0",  # the marks decide
+    "checkpoint.selection.mark=score/naturalness",
+)
+
+
+class Marks:
+    """A scorer whose naturalness is best at epoch 2, and which fails at epoch 3."""
+
+    def __init__(self, clips: Sequence[object], settings: object) -> None:
+        self.clips = clips
+
+    def score(self, samples: Sequence[SpokenClip]) -> SimpleNamespace:
+        assert len(samples) == 14
+        epoch = int(samples[2].name.removeprefix("epoch_").removesuffix("/03_greeting"))
+        if epoch == 3:
+            raise MemoryError
+        marks = {"score/naturalness": [2.0, 3.0, 9.0][epoch], "score/naturalness/greeting": 5.0}
+        return SimpleNamespace(metrics=lambda: marks, to_dict=lambda: {"epoch": epoch})
+
+
+def test_marks_are_logged_and_choose_the_checkpoint(
+    workplace: Path, tiny, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    monkeypatch.setattr(scoring, "SampleScorer", Marks)
+    best = train(tiny("run_name=marked", *SCORED))
+    run = Path("outputs/marked")
+    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = {row["epoch"]: row for row in map(json.loads, lines)}
+    assert [rows[epoch].get("score/naturalness") for epoch in range(4)] == [2.0, 3.0, 9.0, None]
+    assert rows[1]["score/naturalness/greeting"] == 5.0
+    assert rows[2][SELECTION] == pytest.approx(rows[2]["eval/mel_ce"] - 90)
+    assert rows[3][SELECTION] == pytest.approx(rows[3]["eval/mel_ce"])  # not measured: loss alone
+    assert best == pytest.approx(rows[2][SELECTION])
+    kept = json.loads((run / "checkpoints/checkpoints.json").read_text(encoding="utf-8"))
+    assert [entry["epoch"] for entry in kept["best_first"]] == [2]
+    assert json.loads((run / "samples/epoch_001/scorecard.json").read_text("utf-8")) == {"epoch": 1}
+    assert "epoch_003: not scored (MemoryError)" in caplog.text
+
+
+def test_choosing_by_marks_needs_marks(workplace: Path, tiny) -> None:
+    with pytest.raises(UserError, match=r"needs marks.*set samples.every_n_epochs"):
+        train(tiny("run_name=odd", *SCORED, "samples.score_every_n_epochs=0"))
+
+
+def test_sources_narrow_what_is_marked_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "SampleScorer", Marks)
+    clips = [
+        *make_clips(tmp_path / "a", "milliomos", ["greeting"], each=2),
+        *make_clips(tmp_path / "b", "blikk", ["neutral"], each=2),
+    ]
+    chosen = Selection("eval/mel_ce", "score/overall", 0.1)
+    scores = EpochScores(clips, ["milliomos"], None, 5, chosen)
+    assert {clip.source for clip in scores.scorer.clips} == {"milliomos"}
+    assert [epoch for epoch in range(13) if scores.due(epoch, 12)] == [0, 5, 10, 12]
+    with pytest.raises(UserError, match="'vago' is no source of this data set; it has blikk, mil"):
+        EpochScores(clips, ["vago"], None, 5, chosen)
