@@ -17,12 +17,13 @@ from xttslab.data.corpus import Corpus
 from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
 from xttslab.errors import UserError
 from xttslab.model.base import Base
-from xttslab.tracking.protocol import Tracker
 from xttslab.model.lineage import BEST
+from xttslab.tracking.protocol import Tracker
 from xttslab.training.announcing import plain
-from xttslab.training.keeping import RunCheckpoints, WholeFiles
 from xttslab.training.exploding import LossGuard
 from xttslab.training.interrupting import CtrlC
+from xttslab.training.keeping import RunCheckpoints, WholeFiles
+from xttslab.training.schedules import ConfiguredRate
 from xttslab.training.scoring import EpochScores
 from xttslab.training.selection import SELECTION, Selection
 from xttslab.training.speaking import SpokenSamples, sample_plan
@@ -115,6 +116,9 @@ class Job:
             if monitor == SELECTION:  # known at some epochs only
                 monitor = config.checkpoint.selection.loss
             chosen.append(EarlyStopping(monitor, **stopping))
+        limit = config.loss.limit if config.stage.name == "gpt" else sys.float_info.max
+        best = self.run_dir / "checkpoints" / BEST
+        chosen += [ConfiguredRate(), LossGuard(limit, str(best)), CtrlC()]
         return instantiate(
             config.trainer,
             _convert_="all",
