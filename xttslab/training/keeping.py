@@ -22,7 +22,6 @@ from xttslab.model.lineage import BEST, RECORD
 from xttslab.training.selection import SELECTION
 
 LAST = "last.ckpt"
-
 PREVIOUS = "previous.ckpt"  # the `last` before, should the newest turn out damaged
 
 
@@ -30,6 +29,7 @@ def resume_point(folder: Path) -> Path | None:
     """The checkpoint of `folder` to go on from; None where there is none."""
     found = (folder / name for name in (LAST, PREVIOUS))
     return next((path for path in found if path.is_file()), None)
+
 
 class WholeFiles(TorchCheckpointIO):
     """Writes a checkpoint to a temporary file, flushes it to the disk and renames it; the one that
@@ -45,17 +45,17 @@ class WholeFiles(TorchCheckpointIO):
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.partial")
-        try:
         previous = target.with_name(PREVIOUS)
-            with partial.open("wb") as file:
+        try:
             if target.is_file():  # there is room for two, not for three
                 previous.unlink(missing_ok=True)
+            with partial.open("wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(target)
             if target.is_file():
                 target.replace(previous)
+            partial.replace(target)
         except (OSError, RuntimeError) as fault:
             raise UserError(
                 f"{target}: the checkpoint cannot be written ({fault}); free some space and start "
@@ -67,9 +67,9 @@ class WholeFiles(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        try:
         newest = Path(path)
         previous = newest.with_name(PREVIOUS)
+        try:
             return _read(newest, map_location)
         except _UNREADABLE as fault:
             reason = (str(fault).splitlines() or [type(fault).__name__])[0][:120]
