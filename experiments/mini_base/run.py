@@ -69,7 +69,7 @@ def codec() -> None:
 
 def read() -> None:
     """The GPT learns to read from one voice: minutes."""
-    rest = ("weights=random", "optim.lr=1e-3", "trainer.max_epochs=2", _from("codec"))
+    rest = ("weights=random", "optim.lr=1e-3", "trainer.max_epochs=6", _from("codec"))
     _train("read", {"espeak_one": DATA / "espeak_one"}, *GPT, *rest)
 
 
