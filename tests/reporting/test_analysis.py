@@ -126,6 +126,18 @@ def test_a_run_that_never_beat_its_base_says_so(tmp_path: Path) -> None:
     assert "Training did not help: no epoch beats the model before it" in text
 
 
+def test_a_checkpoint_chosen_by_loss_and_voice_is_the_one_to_use() -> None:
+    histories = {
+        "eval/mel_ce": {0: 5.0, 5: 4.0, 10: 4.1},
+        "selection/loss_and_voice": {0: 4.8, 5: 3.5, 10: 3.3},
+    }
+    tags = {"monitor": "selection/loss_and_voice"}
+    findings = analysed(RunData("both", histories=histories, tags=tags)).findings
+    assert findings.choice.epoch == 10
+    assert findings.choice.reason == "selection/loss_and_voice is lowest there: 3.3000"
+    assert findings.held_out.name == "eval/mel_ce"
+
+
 def test_a_score_as_monitor_does_not_pass_for_a_loss() -> None:
     histories = {"score/overall": {5: 6.0, 10: 8.0}, "eval/mel_ce": {0: 5.0, 5: 4.0, 10: 4.5}}
     run = RunData("scored", histories=histories, tags={"monitor": "score/overall"})

@@ -10,12 +10,15 @@ import pytest
 
 from tests.reporting.cards import card
 from tests.reporting.runs import calm_run
+from xttslab.evaluation.marks import Anchor
+from xttslab.evaluation.scorecard import Scorecard
 from xttslab.reporting.pairing import (
     CLIP_LOSSES,
     common_eval,
     incomparable,
     loss_difference,
     mark_differences,
+    on_other_scales,
 )
 from xttslab.reporting.record import ManifestClip, RunData
 
@@ -63,6 +66,8 @@ def test_other_clips_or_another_model_are_not_compared() -> None:
     assert incomparable(first, small) == "model is xtts_v2 in first and xtts_mini in small"
     assert loss_difference(first, small, (1, 1), draws=10) is None
     assert incomparable(calm_run(), calm_run()) == ""
+    codes = [replace(first, name=name, tags={"codec": name}) for name in ("old", "new")]
+    assert incomparable(*codes) == "codec is old in old and new in new"
 
 
 def test_marks_are_paired_by_what_was_spoken() -> None:
@@ -75,3 +80,25 @@ def test_marks_are_paired_by_what_was_spoken() -> None:
     assert found["overall"].interval.low == pytest.approx(1.5)
     assert "emotion" not in found
     assert mark_differences(first, None, draws=10) == {}
+
+
+def scaled(card: Scorecard, ceiling: float, **changes: object) -> Scorecard:
+    """The card with the ends of its naturalness."""
+    ends = {"floor": Anchor(2.0, "noise"), "ceiling": Anchor(ceiling, "4 real clips")}
+    marked = replace(card.aspects["naturalness"], **ends)
+    return replace(card, aspects={**card.aspects, "naturalness": marked}, **changes)
+
+
+def test_marks_beside_other_recordings_or_by_other_ears_are_not_compared() -> None:
+    texts = [f"Mondat {n}." for n in range(12)]
+    first, second = card(texts, np.full(12, 6.0)), card(texts, np.full(12, 7.5))
+    alike = scaled(first, 4.0), scaled(second, 4.01)
+    assert on_other_scales(*alike) == []
+    assert mark_differences(*alike, draws=10)["overall"].value == pytest.approx(1.5)
+    apart = scaled(first, 4.0), scaled(second, 4.3)
+    assert on_other_scales(*apart) == ["naturalness"]
+    assert mark_differences(*apart, draws=10) == {}
+    heard = card(texts, np.full(12, 6.0), measured="pronunciation")
+    assert on_other_scales(heard, replace(heard, measured_with={"recogniser": "large"})) == [
+        "pronunciation"
+    ]

@@ -30,8 +30,10 @@ def stored(folder: Path, content: str) -> RunData:
     return RunData("scored", histories=METRICS, files={CARD: path})
 
 
-def test_scores_of_training_are_the_latest_metrics() -> None:
-    scores = read_scores(RunData("run", histories=METRICS))
+def test_scores_of_training_are_the_metrics_nearest_to_the_checkpoint() -> None:
+    run = RunData("run", histories=METRICS)
+    assert read_scores(run, 6).marks["naturalness"].value == 6.0
+    scores = read_scores(run, None)
     assert {name: mark.value for name, mark in scores.marks.items()} == {
         "naturalness": 7.0,
         "overall": 7.0,
@@ -45,11 +47,26 @@ def test_scores_of_training_are_the_latest_metrics() -> None:
 def test_a_scorecard_brings_intervals_words_and_what_is_missing(tmp_path: Path) -> None:
     texts = ["Jó.", "Rossz.", "Közepes."]
     content = json.dumps(card(texts, np.array([9.0, 3.0, 6.0])).to_dict())
-    scores = read_scores(stored(tmp_path, content))
+    scores = read_scores(stored(tmp_path, content), 3)
+    assert scores.origin == "the sentences of python -m xttslab.evaluate"
     mark = scores.marks["naturalness"]
     assert (mark.value, mark.interval.high, mark.rests_on) == (6.0, 6.5, "a predictor")
     assert [clip.text for clip in scores.best + scores.worst] == ["Jó.", "Rossz."]
     assert scores.missing["smoothness"] == "nothing to measure it with"
+
+
+def test_cards_of_training_count_by_their_epoch(tmp_path: Path) -> None:
+    files = {}
+    for epoch, level in ((0, 1.0), (5, 4.0), (12, 8.0)):
+        name = f"samples/epoch_{epoch:03d}/scorecard.json"
+        path = tmp_path / f"{epoch}.json"
+        content = card(["Jó.", "Rossz."], np.array([level, level])).to_dict()
+        path.write_text(json.dumps(content), encoding="utf-8")
+        files[name] = path
+    run = RunData("run", histories=METRICS, files=files)
+    found = [read_scores(run, epoch).marks["overall"].value for epoch in (2, 7, 11, None)]
+    assert found == [1.0, 4.0, 8.0, 8.0]
+    assert read_scores(run, 7).origin == "the samples of epoch 5"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +80,7 @@ def test_a_scorecard_brings_intervals_words_and_what_is_missing(tmp_path: Path) 
 def test_scores_that_cannot_be_read_are_missing_and_never_mixed(
     tmp_path: Path, content: str, why: str
 ) -> None:
-    scores = read_scores(stored(tmp_path, content))
+    scores = read_scores(stored(tmp_path, content), 3)
     assert scores.marks == {}
     assert all(reason.startswith(why) for reason in scores.missing.values())
     assert len(scores.missing) == 6

@@ -55,8 +55,8 @@ class Analysis:
 def analyse(run: RunData, rules: Rules, gates: Gates) -> Analysis:
     """Measure, judge and advise; parts that a run does not have are listed as missing."""
     findings = find(run, rules.findings)
-    scores = read_scores(run)
     epoch = findings.choice.epoch
+    scores = read_scores(run, epoch)
     return Analysis(
         run,
         metric_rows(run, epoch),

@@ -14,8 +14,10 @@ from xttslab.reporting.pairing import (
     incomparable,
     loss_difference,
     mark_differences,
+    on_other_scales,
 )
 from xttslab.reporting.record import RunData
+from xttslab.reporting.scores import TITLES
 from xttslab.reporting.verdict import (
     Decision,
     Evidence,
@@ -108,8 +110,24 @@ def _pair(one: Analysis, other: Analysis, votes: Sequence[Vote], rules: VerdictR
         mark_differences(one.scores.card, other.scores.card, rules.draws),
         preference(votes, first, second),
         incomparable(one.run, other.run),
+        _marks_obstacle(one, other),
     )
     return Pair(first, second, evidence, decide(evidence, rules))
+
+
+def _marks_obstacle(one: Analysis, other: Analysis) -> str:
+    """Why the marks of two runs are not compared; empty where they are."""
+    for analysis in (one, other):
+        if faults := set(analysis.scores.missing.values()) if not analysis.scores.card else set():
+            return f"the marks of {analysis.run.name} cannot be used: {faults.pop()}"
+    apart = on_other_scales(one.scores.card, other.scores.card)
+    if not apart:
+        return ""
+    named = ", ".join(TITLES[name].lower() for name in apart)
+    return (
+        f"the marks of {named} were taken beside other real recordings or by another recogniser; "
+        "evaluate both runs alike (in training: samples.score_sources)"
+    )
 
 
 def _data(runs: Sequence[RunData]) -> list[tuple[str, list[str]]]:

@@ -10,7 +10,7 @@ from xttslab.reporting.charts import Chart, Line, Mark, line_chart
 from xttslab.reporting.comparison import Comparison
 from xttslab.reporting.pages import run_facts
 from xttslab.reporting.samples import Sample, sentence_texts, spoken_samples
-from xttslab.reporting.scores import TITLES
+from xttslab.reporting.scores import TITLES, nearest
 from xttslab.reporting.sound import data_uri
 
 
@@ -66,16 +66,14 @@ def side_by_side(comparison: Comparison) -> list[tuple[str, str, Sequence[Sample
     tables = []
     for analysis in comparison.analyses:
         spoken = spoken_samples(analysis.run)
-        wanted = analysis.findings.choice.epoch
-        wanted = max(spoken, default=0) if wanted is None else wanted
-        nearest = min(spoken, key=lambda e, w=wanted: (abs(e - w), e), default=None)
+        shown = nearest(spoken, analysis.findings.choice.epoch)
         texts = sentence_texts(analysis.run)
         tables.append(
             {
                 (name, texts.get(name, "")): Sample(
-                    f"epoch {nearest}", category, texts.get(name, ""), "", data_uri(path)
+                    f"epoch {shown}", category, texts.get(name, ""), "", data_uri(path)
                 )
-                for name, category, path in spoken.get(nearest, ())
+                for name, category, path in spoken.get(shown, ())
             }
         )
     keys = sorted({key for table in tables for key in table})

@@ -16,6 +16,7 @@ from xttslab.reporting.curves import (
 from xttslab.reporting.record import RunData
 
 NOT_MEASURED = "not measured"
+_SELECTION = "selection/"  # losses and marks in one number, of which lower is better
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def find(run: RunData, rules: FindingRules) -> Findings:
     same_mode = run.curve("train_eval/mel_ce")
     judged = same_mode if same_mode.points else train
     overfitting = _overfitting(held_out, judged, rules.curves)
-    choice = _choice(train, held_out, rules)
+    chosen_by = [run.monitor] if run.monitor.startswith(_SELECTION) else []
+    choice = _choice(train, _first_with_points(run, *chosen_by, held_out.name), rules)
     gap = run.value("gap/mel_ce", choice.epoch) if choice.epoch is not None else None
     gap = run.value("gap/mel_ce") if gap is None else gap
     return Findings(
@@ -97,15 +99,16 @@ def _at_or_before(line: Curve, epoch: int) -> float | None:
     return known[-1] if known else None
 
 
-def _choice(train: Curve, held_out: Curve, rules: FindingRules) -> Choice:
-    count, best = len(held_out.points), held_out.best
+def _choice(train: Curve, watched: Curve, rules: FindingRules) -> Choice:
+    """The epoch at which `watched`, what the checkpoint is chosen by, is lowest."""
+    count, best = len(watched.points), watched.best
     if best is None:
-        broken = " (every value is NaN)" if held_out.broken else ""
-        return Choice(None, f"{held_out.name} was {NOT_MEASURED}{broken}")
+        broken = " (every value is NaN)" if watched.broken else ""
+        return Choice(None, f"{watched.name} was {NOT_MEASURED}{broken}")
     if count < rules.least_evaluations:
-        at = ", ".join(str(epoch) for epoch in held_out.points)
+        at = ", ".join(str(epoch) for epoch in watched.points)
         times = "1 time" if count == 1 else f"{count} times"
-        reason = f"{held_out.name} was measured {times} (epoch {at})"
+        reason = f"{watched.name} was measured {times} (epoch {at})"
         lowest = train.best
         if lowest and train.last and lowest[1] < train.last[1]:
             reason += (
@@ -113,7 +116,7 @@ def _choice(train: Curve, held_out: Curve, rules: FindingRules) -> Choice:
                 f"({lowest[1]:.3f}, at the end {train.last[1]:.3f})"
             )
         return Choice(None, reason)
-    return Choice(best[0], f"{held_out.name} is lowest there: {best[1]:.4f}")
+    return Choice(best[0], f"{watched.name} is lowest there: {best[1]:.4f}")
 
 
 def _gap_verdict(gap: float | None, rules: FindingRules) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xttslab.evaluation.intervals import Interval, paired_difference
-from xttslab.evaluation.scorecard import ClipScore, Scorecard
+from xttslab.evaluation.scorecard import AspectScore, ClipScore, Scorecard
 from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.record import RunData
 from xttslab.reporting.scores import OVERALL
@@ -23,6 +23,8 @@ from xttslab.reporting.scores import OVERALL
 log = logging.getLogger(__name__)
 
 CLIP_LOSSES = "evaluation/clip_losses.csv"  # epoch, clip, source, mel (sum of nats), mel_tokens
+_SAME_ENDS = 0.01  # ends of two scales are the same within this part of their distance
+_BY_RECOGNISER = ("pronunciation", "smoothness")
 _SAME_MODEL = ("model.architecture.num_audio_tokens", "model.architecture.number_text_tokens")
 
 
@@ -49,6 +51,7 @@ def incomparable(first: RunData, second: RunData) -> str:
             return f"which clips {run.name} held out is not known: it was imported"
     for name, one, other in (
         ("model", first.tags.get("model"), second.tags.get("model")),
+        ("codec", first.tags.get("codec"), second.tags.get("codec")),
         *((param, first.params.get(param), second.params.get(param)) for param in _SAME_MODEL),
     ):
         if one and other and one != other:
@@ -109,16 +112,47 @@ def loss_difference(
     return Difference(f"mel CE on {', '.join(usable)}", means[0], means[1], weight, None)
 
 
+def on_other_scales(first: Scorecard | None, second: Scorecard | None) -> list[str]:
+    """Aspects whose marks mean something else in the two cards: they were taken beside other real
+    recordings, so that 0 and 10 lie elsewhere, or by another recogniser."""
+    if first is None or second is None:
+        return []
+    found = []
+    for name in ASPECTS:
+        one, other = first.aspects.get(name), second.aspects.get(name)
+        if one is None or other is None or one.mark is None or other.mark is None:
+            continue
+        heard_alike = first.measured_with == second.measured_with or name not in _BY_RECOGNISER
+        if not heard_alike or not _same_scale(one, other):
+            found.append(name)
+    return found
+
+
+def _same_scale(one: AspectScore, other: AspectScore) -> bool:
+    ends = (one.floor, one.ceiling, other.floor, other.ceiling)
+    if None in ends:
+        return one.measure == other.measure
+    floor, ceiling, other_floor, other_ceiling = (end.value for end in ends)
+    apart = max(abs(floor - other_floor), abs(ceiling - other_ceiling))
+    return one.measure == other.measure and apart <= _SAME_ENDS * abs(ceiling - floor)
+
+
 def mark_differences(
     first: Scorecard | None, second: Scorecard | None, draws: int
 ) -> dict[str, Difference]:
-    """Aspect (and `overall`) → difference of the marks over takes that both runs spoke."""
+    """Aspect (and `overall`) → difference of the marks over takes that both runs spoke.
+
+    Aspects on other scales are left out, and `overall` with them.
+    """
     if first is None or second is None:
         return {}
     one, other = _takes(first), _takes(second)
     takes = sorted(one.keys() & other.keys())
     found = {}
+    apart = on_other_scales(first, second)
     for aspect in (*ASPECTS, OVERALL):
+        if aspect in apart or (aspect == OVERALL and apart):
+            continue
         marks = [np.array([_mark(t[take], aspect) for take in takes]) for t in (one, other)]
         known = ~np.isnan(marks[0] + marks[1]) if takes else np.zeros(0, dtype=bool)
         if not known.any():

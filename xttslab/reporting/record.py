@@ -19,6 +19,7 @@ from xttslab.tracking.runs import RunRecord, find_run
 
 TEXT_WEIGHT = 0.01  # Coqui's; a run's own weight is its parameter loss.text_weight
 _MANIFEST = "metadata.csv"
+_LEFT_OUT = ("rejected.csv", "rejected_at_training.csv")  # by `prepare`, by the training
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def read_record(record: RunRecord, uri: str) -> RunData:
         files,
         dataset_profile(record, uri),
         _noise(files),
-        sum(len(rows) for rows in _tables(files, "rejected.csv")),
+        sum(len(rows) for name in _LEFT_OUT for rows in _tables(files, name)),
         record.run_dir,
         record.checkpoint,
     )

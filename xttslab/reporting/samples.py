@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xttslab.evaluation.scorecard import ClipScore
 from xttslab.reporting.record import RunData
-from xttslab.reporting.scores import Scores
+from xttslab.reporting.scores import Scores, nearest
 from xttslab.reporting.sound import data_uri
 
 _SAMPLE = re.compile(r"samples/epoch_(\d+)/(\d+_([a-z0-9_-]+))\.wav")
@@ -36,13 +36,13 @@ def sample_groups(
     spoken = spoken_samples(run)
     if not spoken:
         return []
-    nearest = min(spoken, key=lambda e: (abs(e - (max(spoken) if epoch is None else epoch)), e))
+    shown = nearest(spoken, epoch)
     texts = sentence_texts(run)
     clips = [
         Sample(name, category, texts.get(name, ""), "", data_uri(path))
-        for name, category, path in spoken[nearest]
+        for name, category, path in spoken[shown]
     ]
-    return [(f"Epoch {nearest}, not scored", clips)]
+    return [(f"Epoch {shown}, not scored", clips)]
 
 
 def spoken_samples(run: RunData) -> dict[int, list[tuple[str, str, Path]]]:

@@ -1,13 +1,15 @@
 """A run's stored scores in, what the pages show of them out: marks, people's marks, clips to hear.
 
-The evaluation stores a scorecard; scores taken in training are metrics `score/…` alone. A
-listener's marks (`listener/…`) stand beside the measured ones. What is not there is not measured.
+The evaluation stores a scorecard, a training one beside the samples of every epoch that it scored;
+where the files are gone the metrics `score/…` remain. A listener's marks (`listener/…`) stand
+beside the measured ones. What is not there is not measured.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from xttslab.errors import UserError
@@ -17,6 +19,7 @@ from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.record import RunData
 
 CARD = "evaluation/scorecard.json"
+_TRAINING_CARD = re.compile(r"samples/epoch_(\d+)/scorecard\.json")
 OVERALL = "overall"
 TITLES = {
     "voice_similarity": "Voice similarity",
@@ -44,13 +47,16 @@ class Mark:
 
 @dataclass(frozen=True)
 class Scores:
-    """Marks by aspect (and `overall`), by category, from listeners, and why some are missing."""
+    """Marks by aspect (and `overall`), by category, from listeners, and why some are missing.
+
+    `origin` says which samples were marked."""
 
     marks: Mapping[str, Mark] = field(default_factory=dict)
     by_category: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     listener: Mapping[str, Mark] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     card: Scorecard | None = None
+    origin: str = ""
 
     @property
     def best(self) -> list[ClipScore]:
@@ -63,26 +69,48 @@ class Scores:
         return [self.card.clip(name) for name in self.card.worst] if self.card else []
 
 
-def read_scores(run: RunData) -> Scores:
-    """All marks of a run; a scorecard that cannot be read makes all of them missing."""
-    card, fault = read_card(run)
-    marks = _card_marks(card) if card else {} if fault else _metric_marks(run)
+def read_scores(run: RunData, epoch: int | None) -> Scores:
+    """All marks of a run; a scorecard that cannot be read makes all of them missing.
+
+    Of the scores taken in training those nearest to `epoch` count, the last where it is None.
+    """
+    name, origin = _card_of(run, epoch)
+    card, fault = read_card(run, name)
+    marks = _card_marks(card) if card else {} if fault else _metric_marks(run, epoch)
     listener = {name: mark for name in TITLES if (mark := _listened(run, name))}
     missing = {name: score.missing for name, score in card.aspects.items()} if card else {}
     if fault:
         missing = dict.fromkeys(ASPECTS, fault)
     return Scores(
         marks,
-        {} if fault else _by_category(run, card),
+        {} if fault else _by_category(run, card, epoch),
         listener,
         {name: why for name, why in missing.items() if why},
         card,
+        origin if card else "",
     )
 
 
-def read_card(run: RunData) -> tuple[Scorecard | None, str]:
-    """The stored scorecard of a run, and why one that is there cannot be used."""
-    path = run.files.get(CARD)
+def nearest(epochs: Iterable[int], wanted: int | None) -> int | None:
+    """The epoch closest to the wanted one, the earlier of two; the last where none is wanted."""
+    known = list(epochs)
+    if wanted is None or not known:
+        return max(known, default=None)
+    return min(known, key=lambda epoch: (abs(epoch - wanted), epoch))
+
+
+def _card_of(run: RunData, epoch: int | None) -> tuple[str, str]:
+    """The artifact that holds the marks to show, and which samples they are of."""
+    if CARD in run.files:
+        return CARD, "the sentences of python -m xttslab.evaluate"
+    found = {int(match[1]): name for name in run.files if (match := _TRAINING_CARD.fullmatch(name))}
+    scored = nearest(found, epoch)
+    return ("", "") if scored is None else (found[scored], f"the samples of epoch {scored}")
+
+
+def read_card(run: RunData, name: str = CARD) -> tuple[Scorecard | None, str]:
+    """A stored scorecard of a run, and why one that is there cannot be used."""
+    path = run.files.get(name)
     if path is None:
         return None, ""
     try:
@@ -104,9 +132,14 @@ def _card_marks(card: Scorecard) -> dict[str, Mark]:
     return marks
 
 
-def _metric_marks(run: RunData) -> dict[str, Mark]:
-    values = {name: run.value(f"score/{name}") for name in TITLES}
+def _metric_marks(run: RunData, epoch: int | None) -> dict[str, Mark]:
+    values = {name: _scored(run, f"score/{name}", epoch) for name in TITLES}
     return {name: Mark(value) for name, value in values.items() if value is not None}
+
+
+def _scored(run: RunData, metric: str, epoch: int | None) -> float | None:
+    """A score at the scored epoch nearest to `epoch`."""
+    return run.value(metric, nearest(run.histories.get(metric, {}), epoch))
 
 
 def _listened(run: RunData, aspect: str) -> Mark | None:
@@ -118,7 +151,9 @@ def _listened(run: RunData, aspect: str) -> Mark | None:
     return Mark(value, known, int(run.value(f"listener/{aspect}/count") or 0))
 
 
-def _by_category(run: RunData, card: Scorecard | None) -> dict[str, dict[str, float]]:
+def _by_category(
+    run: RunData, card: Scorecard | None, epoch: int | None
+) -> dict[str, dict[str, float]]:
     """Category → aspect → mark, from the scorecard, else from `score/<aspect>/<category>`."""
     found: dict[str, dict[str, float]] = {}
     if card:
@@ -129,7 +164,9 @@ def _by_category(run: RunData, card: Scorecard | None) -> dict[str, dict[str, fl
     for metric in run.histories:
         kind, _, rest = metric.partition("/")
         aspect, _, category = rest.partition("/")
-        value = run.value(metric) if kind == "score" and category and aspect in ASPECTS else None
+        if kind != "score" or not category or aspect not in ASPECTS:
+            continue
+        value = _scored(run, metric, epoch)
         if value is not None:
             found.setdefault(category, {})[aspect] = value
     return dict(sorted(found.items()))

@@ -15,6 +15,7 @@ from xttslab.reporting.findings import FindingRules, find
 from xttslab.reporting.listening import VOTES, Vote, append_vote, listener_metrics, read_votes
 from xttslab.reporting.record import RunData
 from xttslab.reporting.samples import sentence_texts, spoken_samples
+from xttslab.reporting.scores import nearest
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.store import RunTracker
 
@@ -76,12 +77,10 @@ def _spoken(run: RunData, rules: FindingRules) -> list[Stimulus]:
     epochs, texts = spoken_samples(run), sentence_texts(run)
     if not epochs:
         return []
-    best = find(run, rules).choice.epoch
-    wanted = max(epochs) if best is None else best
-    nearest = min(epochs, key=lambda epoch: (abs(epoch - wanted), epoch))
+    shown = nearest(epochs, find(run, rules).choice.epoch)
     return [
         Stimulus(run.name, name, texts.get(name, ""), category, path)
-        for name, category, path in epochs[nearest]
+        for name, category, path in epochs[shown]
     ]
 
 

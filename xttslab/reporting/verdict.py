@@ -1,8 +1,8 @@
 """Differences between runs in, a verdict out: deploy this one, train on, or no difference.
 
 A difference counts when its interval lies on one side of zero and it is larger than what may come
-of the seed alone. Listeners outweigh marks, marks outweigh losses: the
-lowest loss is not always the best voice.
+of the seed alone. Listeners outweigh marks, marks outweigh losses: the lowest loss is not always
+the best voice.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class VerdictRules:
 class Evidence:
     """What speaks about a second run against the first; parts are None where not measured.
 
-    `obstacle` says why losses are not compared at all; empty where they are."""
+    `obstacle` says why losses are not compared at all, `marks_obstacle` why marks are not; empty
+    where they are."""
 
     first: str
     second: str
@@ -39,6 +40,7 @@ class Evidence:
     marks: Mapping[str, Difference]
     preference: Preference | None
     obstacle: str = ""
+    marks_obstacle: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def _by_listeners(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, 
 def _by_marks(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
     overall = evidence.marks.get("overall")
     if overall is None:
-        return None, "no marks on common sentences: evaluate both runs"
+        return None, evidence.marks_obstacle or "no marks on common sentences: evaluate both runs"
     said = f"overall mark {_change(overall)}"
     if abs(overall.value) < rules.mark:
         return None, f"{said}: below {rules.mark:g}, which seeds alone may change"

@@ -28,6 +28,7 @@ def fit_gpt(job: Job) -> RunCheckpoints:
         base.gpt.compile()
     data = job.clip_data()
     job.tracker.log_metrics(data.code_statistics(), step=0)
+    job.tracker.set_tags({"codec": base.codec.fingerprint[:12]})  # losses compare within one codec
     job.tracker.log_params({f"share.{name}": share for name, share in data.shares().items()})
     stage = _stage(config, base, data)
     rows = data.corpus.train
