@@ -14,10 +14,12 @@ ALLOWED = {
     "model": {"data", "model"},
     "tracking": {"tracking", "data"},
     "training": {"data", "model", "tracking", "evaluation", "training"},
+    "tuning": {"tracking", "training", "tuning"},
     "evaluation": {"data", "model", "tracking", "evaluation"},
     "reporting": {"data", "tracking", "evaluation", "reporting"},
     "importing": {"model", "tracking", "importing"},
     "speaking": {"data", "model", "tracking", "speaking"},
+    "judging": {"data", "model", "tracking", "speaking", "evaluation", "judging"},
     "exporting": {"data", "model", "tracking", "speaking", "exporting"},
 }
 SHARED = {"errors", "commands", ""}

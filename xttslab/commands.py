@@ -21,7 +21,7 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 PREPARED_CONF = Path("data/conf")  # where `prepare` writes the configs of new data sets
 FREE_TEXT = (
     "text", "text_file", "out", "source", "speaker_wav", "run", "run_name", "init_from", "clips",
-    "references", "texts", "dataset.path",
+    "references", "texts", "others", "dataset.path",
 )  # fmt: skip
 
 

@@ -60,8 +60,11 @@ def _speech_end(heard: Heard, words: Sequence[str], wanted: str) -> float | None
     What a voice babbles after its text is often recognised as words too; leaving them out lowers
     the error rate, so the best-fitting beginning ends where the text does. Of equals, the longest.
     """
+    from rapidfuzz.distance.Levenshtein import distance
+
     if not heard.words:
         return None
-    rates = [_rate(" ".join(words[:count]), wanted) for count in range(1, len(words) + 1)]
-    best = max(range(len(rates)), key=lambda i: (-rates[i], i))
+    # rapidfuzz counts the same edits as the rate does, fast enough for every beginning of 3 minutes
+    edits = [distance(" ".join(words[:count]), wanted) for count in range(1, len(words) + 1)]
+    best = max(range(len(edits)), key=lambda i: (-edits[i], i))
     return heard.words[best].end

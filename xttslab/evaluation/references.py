@@ -30,11 +30,16 @@ def real_clips(clips: Sequence[Clip], most: int = MOST) -> RealClips:
     A category that nobody named (`category_assumed`) is left empty. Raises UserError for a file
     that cannot be read.
     """
-    every = tuple(spoken_of(clip) for clip in clips)
-    rows = [row for row, clip in enumerate(clips) if clip.split == EVAL]
-    step = max(1.0, len(rows) / most)
-    chosen = [rows[int(place * step)] for place in range(min(len(rows), most))]
-    return RealClips(tuple(every[row] for row in chosen), every)
+    every = {clip: spoken_of(clip) for clip in clips}
+    chosen = held_out(clips, most)
+    return RealClips(tuple(every[clip] for clip in chosen), tuple(every.values()))
+
+
+def held_out(clips: Sequence[Clip], most: int = MOST) -> list[Clip]:
+    """The held-out clips of a data set, at most `most`, evenly over its order."""
+    every = [clip for clip in clips if clip.split == EVAL]
+    step = max(1.0, len(every) / most)
+    return [every[int(place * step)] for place in range(min(len(every), most))]
 
 
 def spoken_of(clip: Clip) -> SpokenClip:

@@ -1,0 +1,1 @@
+"""A run in; what it speaks, scored beside real recordings and its own base, out."""
