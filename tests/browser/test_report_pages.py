@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,14 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("pages")
-    report = write_report(overfitted_run(), rules(), gates(), folder)
+    wave = folder / "clip.wav"
+    soundfile.write(wave, 0.1 * np.sin(np.arange(12000) / 9), 24000)
+    spoken = {"samples/epoch_012/03_greeting.wav": wave}
+    first = replace(overfitted_run(), name="milliomos_xtts_v2_03cbaf", files=spoken)
+    second = replace(calm_run(), name="combined_xtts_v2_77aa10", files=spoken)
+    report = write_report(first, rules(), gates(), folder)
     verdict = VerdictRules(0.05, 0.3, 20, 100)
-    both = compare_runs([overfitted_run(), calm_run()], rules(), verdict, gates())
+    both = compare_runs([first, second], rules(), verdict, gates())
     return [report.html, write_comparison(both, folder).html]
 
 
@@ -60,6 +66,8 @@ def test_pages_fit_and_can_be_read_in_light_and_dark(browser, pages: list[Path])
                 emulate(browser, width, scheme)
                 shown = browser.execute_script("return document.documentElement.scrollWidth")
                 assert shown <= width, (page.name, width)
+                players = browser.find_elements(By.TAG_NAME, "audio")
+                assert min(player.size["width"] for player in players) >= 150  # with its button
                 back = luminance(browser, "body", "backgroundColor")
                 assert (back < 0.1) == (scheme == "dark")
                 assert contrast(back, luminance(browser, "body", "color")) >= 7
@@ -97,7 +105,7 @@ def test_a_session_by_keyboard_alone(browser, tmp_path: Path) -> None:
     try:
         browser.get(server.address)
         assert "one" not in browser.find_element(By.ID, "tasks").get_attribute("textContent")
-        wait = WebDriverWait(browser, 20)
+        wait = WebDriverWait(browser, 60)
 
         def press(*keys: str) -> None:
             browser.switch_to.active_element.send_keys(*keys)

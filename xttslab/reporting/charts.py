@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 640, 270
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 16, 34
+LEFT, RIGHT, TOP, BOTTOM = 60, 14, 24, 34
 Scale = Callable[[float], float]  # a value to its place on the page
 DASHES = ("", "7 4", "2 3", "10 3 2 3", "4 2", "1 3")
 

@@ -91,9 +91,11 @@ def conclude(
     }
     winners = {decision.winner for decision in decisions.values() if decision.winner}
     unbeaten = [name for name in names if name not in beaten]
+    several = len(decisions) > 1
     reasons = [
-        f"{' against '.join(pair)}: {'; '.join(decision.reasons)}"
+        f"{' against '.join(pair)}: {reason}" if several else reason
         for pair, decision in decisions.items()
+        for reason in decision.reasons
     ]
     changes = _would_change(decisions, rules)
     if not winners:
@@ -136,7 +138,7 @@ def _by_marks(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]
     overall = evidence.marks.get("overall")
     if overall is None:
         return None, evidence.marks_obstacle or "no marks on common sentences: evaluate both runs"
-    said = f"overall mark {_change(overall)}"
+    said = f"overall mark {_change(overall, 2)}"
     if abs(overall.value) < rules.mark:
         return None, f"{said}: below {rules.mark:g}, which seeds alone may change"
     better = evidence.second if overall.value > 0 else evidence.first
@@ -148,7 +150,7 @@ def _by_loss(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
     if loss is None:
         why = evidence.obstacle or "none was measured on common held-out clips"
         return None, f"no losses to compare: {why}"
-    said = f"{loss.name} {_change(loss)} nats"
+    said = f"{loss.name}, in nats: {_change(loss, 3)}"
     if abs(loss.value) < rules.nats:
         return None, f"{said}: below {rules.nats:g}, which seeds alone may change"
     better = evidence.second if loss.value < 0 else evidence.first
@@ -161,12 +163,12 @@ def _one_sided(difference: Difference) -> bool:
     return between is not None and (between.low > 0 or between.high < 0)
 
 
-def _change(difference: Difference) -> str:
-    between = difference.interval
-    shown = f", 95 % {between.low:+.3f} to {between.high:+.3f}" if between else ", no interval"
+def _change(found: Difference, digits: int) -> str:
+    between, d = found.interval, digits
+    shown = f"95 % {between.low:+.{d}f} to {between.high:+.{d}f}" if between else "no interval"
     return (
-        f"{difference.first:.3f} → {difference.second:.3f} ({difference.value:+.3f}{shown}, "
-        f"{difference.count} pairs)"
+        f"{found.first:.{d}f} → {found.second:.{d}f} ({found.value:+.{d}f}, {shown}, "
+        f"{found.count} pairs)"
     )
 
 
