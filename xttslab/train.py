@@ -1,4 +1,4 @@
-"""python -m xttslab.train: a data set and a model in; a tracked, fine-tuned run with its report out.
+"""python -m xttslab.train: a data set and a model in, a tracked, fine-tuned run and its report out.
 
 python -m xttslab.train dataset=combined trainer.max_epochs=60
 python -m xttslab.train -m optim.lr=2e-6,5e-6 dataset=milliomos
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def main(config: DictConfig) -> float | None:
     """Train as configured; returns the best monitored loss, which sweeps minimise."""
     from xttslab.data.corpus import require_folders
+    from xttslab.errors import UserError
     from xttslab.model.files import require_base
 
     # What is missing is said before the libraries that need seconds to load.
@@ -27,9 +28,16 @@ def main(config: DictConfig) -> float | None:
 
     from xttslab.training.announcing import leads
     from xttslab.training.run import run_name, train
+    from xttslab.tuning.grid import sweep_tags
+
+    if config.sweep and config.sweep.get("space"):
+        raise UserError(
+            f"sweep={config.sweep.name} is a space to search: python -m xttslab.tune "
+            f"sweep={config.sweep.name}"
+        )
 
     config.run_name = run_name(config)
-    best = train(config)
+    best = train(config, sweep_tags())
     if leads():
         from xttslab.reporting.closing import report_finished
 

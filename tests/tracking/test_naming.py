@@ -22,6 +22,5 @@ def test_long_values_are_cut_and_said(caplog):
     assert "text: 20 characters, cut to 10" in caplog.text
 
 
-def test_identity_names_the_parent_run():
-    assert identity("abc")["mlflow.parentRunId"] == "abc"
-    assert "mlflow.parentRunId" not in identity(None)
+def test_identity_names_the_program():
+    assert identity()["mlflow.source.name"] == "xttslab"

@@ -13,15 +13,13 @@ log = logging.getLogger(__name__)
 LONGEST_NAME, LONGEST_PARAM, LONGEST_TAG = 250, 6000, 8000  # MLflow's limits
 
 
-def identity(parent_run_id: str | None) -> dict[str, str]:
-    """The tags by which MLflow's UI shows who ran what, and under which parent."""
+def identity() -> dict[str, str]:
+    """The tags by which MLflow's UI shows who ran what."""
     tags = {"mlflow.source.name": "xttslab", "mlflow.source.type": "LOCAL"}
     try:
         tags["mlflow.user"] = getpass.getuser()
     except (OSError, KeyError):  # a container whose user id has no name
         pass
-    if parent_run_id:
-        tags["mlflow.parentRunId"] = parent_run_id
     return tags
 
 

@@ -63,7 +63,6 @@ class RunTracker:
         experiment: str = "xttslab",
         uri: str = DEFAULT_URI,
         tags: Mapping[str, object] | None = None,
-        parent_run_id: str | None = None,
         resume: bool = False,
     ) -> RunTracker:
         """Begin the run of `run_dir`, or go on with it if `resume` and it has begun.
@@ -87,7 +86,7 @@ class RunTracker:
             tracker._write(Resumed(tracker._state.resumes + 1, _now()))
             tracker.set_tags({"resumes": tracker._state.resumes})
         else:
-            named = texts_for({**identity(parent_run_id), **(tags or {})}, LONGEST_TAG)
+            named = texts_for({**identity(), **(tags or {})}, LONGEST_TAG)
             tracker._write(Started(uuid.uuid4().hex, run_name, experiment, named, _now()))
         return tracker
 

@@ -11,7 +11,8 @@ from xttslab.errors import UserError
 from xttslab.tracking.client import URI_VARIABLE, check_writable, tracking_uri, without_credentials
 from xttslab.tracking.delivery import Delivery
 from xttslab.tracking.journal import Journal
-from xttslab.tracking.writer import Unreachable
+from xttslab.tracking.records import Started
+from xttslab.tracking.writer import PARENT_TAG, Unreachable
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,15 @@ def send_held_back(outputs: Path, uri: str | None = None) -> Iterator[Sent]:
     `uri` sends every run there instead, as a whole where it is new there. Credentials come from
     the environment. A store that does not answer leaves its runs as they are.
     """
-    for journal in journals(outputs):
+    for journal in sorted(
+        journals(outputs), key=_is_child
+    ):  # parents first: children look for them
         yield _send(journal, uri or _recorded(journal))
+
+
+def _is_child(journal: Journal) -> bool:
+    first = next((record for record, _ in journal.read()), None)
+    return isinstance(first, Started) and PARENT_TAG in first.tags
 
 
 def _recorded(journal: Journal) -> str:

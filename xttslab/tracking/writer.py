@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 KEY_TAG = "xttslab.key"  # holds Started.key: finds a run whose creation was not noted
+PARENT_TAG = "xttslab.parent"  # holds the key of the sweep that the run is part of …
+_MLFLOW_PARENT = "mlflow.parentRunId"  # … which in this store is that run
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # opens as runs + charts
 _PER_REQUEST = 100  # MLflow's limit for params and tags
 
@@ -47,8 +49,18 @@ def open_run(client: MlflowClient, uri: str, start: Started) -> str:
     if found:
         return str(found[0].info.run_id)
     tags = {**start.tags, KEY_TAG: start.key}
+    if parent := _parent(client, experiment_id, start.tags):
+        tags[_MLFLOW_PARENT] = parent
     run = client.create_run(experiment_id, start.time, tags=tags, run_name=start.name)
     return str(run.info.run_id)
+
+
+def _parent(client: MlflowClient, experiment_id: str, tags: Mapping[str, str]) -> str:
+    """The id of the run that these tags name as parent; "" while the store does not hold it."""
+    if PARENT_TAG not in tags:
+        return ""
+    found = client.search_runs([experiment_id], f"tags.`{KEY_TAG}` = '{tags[PARENT_TAG]}'")
+    return str(found[0].info.run_id) if found else ""
 
 
 def _experiment(client: MlflowClient, uri: str, name: str) -> Experiment:
@@ -100,6 +112,7 @@ class RunWriter:
             case Artifact():
                 self._send_file(record)
             case Finished():
+                self._find_parent()
                 self._client.set_terminated(self.run_id, record.status, record.time)
 
     def _send_texts(
@@ -128,6 +141,13 @@ class RunWriter:
             self._client.log_batch(self.run_id, metrics=fresh)
         for metric in fresh:
             held.setdefault(metric.key, set()).add(metric.step)
+
+    def _find_parent(self) -> None:
+        """Link a run that arrived before its parent did."""
+        run = self._client.get_run(self.run_id)
+        if PARENT_TAG in run.data.tags and _MLFLOW_PARENT not in run.data.tags:
+            if parent := _parent(self._client, run.info.experiment_id, run.data.tags):
+                self._client.set_tag(self.run_id, _MLFLOW_PARENT, parent)
 
     def _held_metrics(self) -> dict[str, set[int]]:
         """What the run held before this process sent anything: asked once."""

@@ -26,8 +26,11 @@ def leads() -> bool:
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))) == 0
 
 
-def start_tracking(config: DictConfig, run_dir: Path, corpus: Corpus, start: Start) -> Tracker:
-    """Begin the run in the store, or go on with it; only the first process tracks."""
+def start_tracking(
+    config: DictConfig, run_dir: Path, corpus: Corpus, start: Start, tags: Mapping[str, str]
+) -> Tracker:
+    """Begin the run in the store, with `tags` beside its own, or go on with it; only the first
+    process tracks."""
     if not leads():
         return NullTracker()
     tracker = RunTracker.start(
@@ -35,7 +38,7 @@ def start_tracking(config: DictConfig, run_dir: Path, corpus: Corpus, start: Sta
         run_dir.name,
         config.tracking.experiment,
         config.tracking.uri,
-        tags=_tags(config, corpus, start, run_dir),
+        tags={**_tags(config, corpus, start, run_dir), **tags},
         resume=config.resume,
     )
     written = OmegaConf.to_yaml(config, resolve=True)

@@ -37,7 +37,8 @@ _KEEPING = ("monitor", "top_k", "half", "every_minutes", "keep_last")
 class Job:
     """One run that is about to train: its configuration and what was built from it.
 
-    `resume_from` is the checkpoint to go on from, None for a fresh start.
+    `resume_from` is the checkpoint to go on from, None for a fresh start; `callbacks` are those of
+    a sweep, if it is one of its runs.
     """
 
     config: DictConfig
@@ -47,6 +48,7 @@ class Job:
     tracker: Tracker
     run_dir: Path
     resume_from: Path | None
+    callbacks: Sequence[pl.Callback] = ()
 
     def clip_data(self) -> ClipData:
         """The corpus as codes, computed where the store lacks them, and loaders over them."""
@@ -118,7 +120,7 @@ class Job:
             chosen.append(EarlyStopping(monitor, **stopping))
         limit = config.loss.limit if config.stage.name == "gpt" else sys.float_info.max
         best = self.run_dir / "checkpoints" / BEST
-        chosen += [ConfiguredRate(), LossGuard(limit, str(best)), CtrlC()]
+        chosen += [ConfiguredRate(), LossGuard(limit, str(best)), *self.callbacks, CtrlC()]
         return instantiate(
             config.trainer,
             _convert_="all",

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -38,8 +38,14 @@ _HURRY_S = 10.0  # whoever pressed Ctrl-C does not wait for a store that is stuc
 RUN_NAME = "XTTSLAB_RUN_NAME"  # the processes of one run share its generated name
 
 
-def train(config: DictConfig) -> float | None:
+def train(
+    config: DictConfig,
+    tags: Mapping[str, str] | None = None,
+    callbacks: Sequence[pl.Callback] = (),
+) -> float | None:
     """Train one run; returns the best monitored value, or None when no epoch improved.
+
+    A sweep gives its children `tags` and `callbacks` of its own.
 
     Raises UserError for everything that the user can mend, before any training where possible.
     """
@@ -61,11 +67,11 @@ def train(config: DictConfig) -> float | None:
         base = load_trained(base, start.checkpoint)
         if config.stage.name == "decoder":
             require_voice(start.checkpoint)
-    tracker = start_tracking(config, run_dir, corpus, start)
+    tracker = start_tracking(config, run_dir, corpus, start, tags or {})
     try:
         if config.stage.name != "dvae":
             _settle_codec(base, corpus, run_dir, start)
-        job = Job(config, base, corpus, start, tracker, run_dir, resume_from)
+        job = Job(config, base, corpus, start, tracker, run_dir, resume_from, callbacks)
         with explained(run_dir.name):
             keeper = STAGES[config.stage.name](job)
         best = _conclude(keeper, job)

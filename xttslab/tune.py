@@ -1,0 +1,47 @@
+"""python -m xttslab.tune: a space of settings in, an Optuna study of tracked runs and its best out.
+
+python -m xttslab.tune sweep=lr dataset=combined tuning.trials=20
+python -m xttslab.tune sweep=lr          (again: the study goes on where it was stopped)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xttslab.commands import launch
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+_OF_TUNING = ("sweep", "tuning", "run_name", "resume")
+
+
+def main(config: DictConfig) -> float:
+    """Search as configured; returns the lowest monitored loss."""
+    from hydra import compose
+    from hydra.core.hydra_config import HydraConfig
+
+    from xttslab.data.corpus import require_folders
+    from xttslab.errors import UserError
+    from xttslab.model.files import require_base
+
+    require_folders(config.dataset.name, config.dataset.sources)
+    require_base(config.model, config.weights)
+    if not config.sweep or not config.sweep.get("space"):
+        raise UserError(
+            "sweep= names no space to search; choose sweep=lr, or run a grid with "
+            "`python -m xttslab.train -m sweep=…`"
+        )
+    from xttslab.training.run import train
+    from xttslab.tuning.search import Search
+
+    chosen = HydraConfig.get().overrides
+    given = [o for o in chosen.task if o.lstrip("+~").split("=")[0].split(".")[0] not in _OF_TUNING]
+    search = Search(config, given, lambda more: compose("train", [*chosen.hydra, *more]), train)
+    best = search.run()
+    print(f"best: {config.checkpoint.monitor} {best.value:.4f} by {best.command}")
+    return best.value
+
+
+if __name__ == "__main__":
+    launch(main, "tune")

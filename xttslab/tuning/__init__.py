@@ -1,0 +1,1 @@
+"""A space of settings in, many tracked runs and the best of them out."""

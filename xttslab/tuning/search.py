@@ -1,0 +1,118 @@
+"""A configuration with a space in, a study of tracked runs and its best out."""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from omegaconf import DictConfig, OmegaConf
+from optuna.trial import Trial, TrialState
+
+from xttslab.errors import UserError
+from xttslab.tracking.journal import Journal
+from xttslab.tracking.records import replay
+from xttslab.tuning.children import Child, child_tags, children
+from xttslab.tuning.parent import SweepRun
+from xttslab.tuning.pruning import Pruning
+from xttslab.tuning.space import distributions, overrides
+from xttslab.tuning.study import StoredStudy
+
+Compose = Callable[[Sequence[str]], DictConfig]
+Train = Callable[..., float | None]
+
+
+class Search:
+    """Trains trial after trial of a study.
+
+    Args:
+        config: of `python -m xttslab.tune`.
+        given: the overrides that every child gets.
+        compose: overrides to a training's configuration.
+        train: the training function; takes a configuration, `tags` and `callbacks`.
+    """
+
+    def __init__(
+        self, config: DictConfig, given: Sequence[str], compose: Compose, train: Train
+    ) -> None:
+        space = OmegaConf.to_container(config.sweep.space, resolve=True)
+        settings = OmegaConf.to_container(config.tuning, resolve=True)
+        self.given, self.compose, self.train = list(given), compose, train
+        self.outputs = Path(config.output_dir)
+        self.monitor = config.checkpoint.monitor
+        name = settings.pop("study")
+        folder = self.outputs / name
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.study = StoredStudy(
+            name, folder=folder, space=distributions(space), seed=config.seed, **settings
+        )
+        self.parent = SweepRun(
+            folder, config.tracking.experiment, config.tracking.uri, self.monitor
+        )
+
+    def run(self) -> Child:
+        """Train until the study is full; returns the best. Raises UserError when none worked."""
+        try:
+            while trial := self.study.ask():
+                self._try(trial)
+        except (KeyboardInterrupt, SystemExit):
+            print("the study is kept; the same command goes on with it", file=sys.stderr)
+            self.parent.conclude(self._children(), self.study.study, "KILLED")
+            raise
+        best = self.parent.conclude(self._children(), self.study.study)
+        if best is None:
+            raise UserError(f"study {self.study.name}: no trial succeeded, see the messages above")
+        return best
+
+    def _try(self, trial: Trial) -> None:
+        run = self.study.run_of(trial)
+        drawn = [*self.given, *overrides(trial.params)]
+        print(f"trial {trial.number} ({run}): {' '.join(overrides(trial.params))}", flush=True)
+        pruning = Pruning(trial, self.monitor)
+        state, value = TrialState.FAIL, None
+        try:
+            value = self._value(trial, run, drawn, pruning)
+            if value is not None:
+                state = TrialState.PRUNED if pruning.pruned else TrialState.COMPLETE
+        except UserError as fault:
+            print(f"error: {run}: {fault}", file=sys.stderr)
+        except Exception:
+            traceback.print_exc()
+        self.study.tell(trial, value, state)
+        gc.collect()
+        shown = f"{self.monitor} {value:.4f}" if value is not None else "no value"
+        print(f"trial {trial.number} ({run}): {state.name.lower()}, {shown}", flush=True)
+        self.parent.note(trial.number, Child(run, "", math.nan if value is None else value, {}, ""))
+
+    def _value(
+        self, trial: Trial, run: str, drawn: Sequence[str], pruning: Pruning
+    ) -> float | None:
+        """Train, or go on with, a trial's run; the lowest monitored loss."""
+        run_dir = self.outputs / run
+        goes_on = self.study.goes_on(trial)
+        if goes_on:
+            for epoch, value in _history(run_dir, self.monitor).items():
+                trial.report(value, epoch)
+            if (run_dir / "finished").exists():
+                state = replay(record for record, _ in Journal(run_dir).read())
+                return float(state.tags["best_value"]) if "best_value" in state.tags else None
+        config = self.compose(drawn)
+        config.run_name, config.resume = run, goes_on
+        return self.train(config, tags=child_tags(self.parent.key, drawn), callbacks=[pruning])
+
+    def _children(self) -> list[Child]:
+        return children(self.outputs, self.parent.key)
+
+
+def _history(run_dir: Path, monitor: str) -> Mapping[int, float]:
+    """Epoch → loss of the epochs that a run has done, without the row before any update."""
+    path = run_dir / "metrics.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    return {row["epoch"]: float(row[monitor]) for row in rows if row["epoch"] and monitor in row}
