@@ -47,12 +47,7 @@ def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
                 tmp_path / folder / f"{name}{number}.wav", tone(0.8, 100 + 9 * number), RATE
             )
 
-    def run(*overrides: str) -> None:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            config: Any = compose("evaluate", list(overrides))
-        main(config)
-
-    return run
+    return lambda *overrides: main(compose_evaluate(*overrides))
 
 
 @pytest.fixture
@@ -170,3 +165,46 @@ def test_from_the_command_line_a_fault_is_one_line_and_status_2(tmp_path: Path) 
     assert done.returncode == 2
     assert done.stderr.startswith("error: clips= needs references=DIR")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.usefixtures("simple")
+def test_a_run_is_judged_beside_its_base_and_searched_for_references(
+    workplace: Path, tiny: Callable[..., Any], capsys: Any
+) -> None:
+    from xttslab.speaking.loading import load
+    from xttslab.tracking.runs import find_run
+    from xttslab.training.run import train
+
+    train(tiny("run_name=first", "trainer.max_epochs=1"))
+    config = compose_evaluate("run=first", *QUICK, *FEW, "rows=[zero_shot,codec]")
+    main(config)
+    shown = capsys.readouterr().out
+    assert "run               zero_shot         codec             real" in shown
+    assert ", and in MLflow" in shown
+    record = find_run("first")
+    wanted = {"score/voice_similarity", "score/zero_shot/overall", "score/overall/tension"}
+    assert wanted <= set(record.metrics)
+    assert record.history("score/overall").keys() == {2}  # after the only epoch
+
+    few = ["search_plan.recordings=2", "search_plan.temperatures=[0.6]", "search_plan.sentences=1"]
+    main(compose_evaluate("run=first", "search=references", *QUICK, *FEW, *few))
+    shown = capsys.readouterr().out
+    assert "greeting  " in shown
+    speaker = load("first")
+    assert sorted(speaker.temperatures) == ["greeting", "tension"]
+    assert set(speaker.temperatures.values()) <= {0.6, 0.75}
+    table = rows("outputs/first/evaluation/references.csv")
+    assert len(table) == 2 * 3
+    assert table[0]["category"] == "greeting"
+
+
+@pytest.mark.usefixtures("workplace")
+def test_an_unknown_run_lists_those_that_there_are() -> None:
+    with pytest.raises(UserError, match=r"run 'nobody' is not in .*runs there: none"):
+        main(compose_evaluate("run=nobody"))
+
+
+def compose_evaluate(*overrides: str) -> Any:
+    """The configuration of the command."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("evaluate", list(overrides))

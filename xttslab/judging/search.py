@@ -7,7 +7,7 @@ seconds; the marks are read against held-out ones, so no candidate is compared w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,6 +77,29 @@ def candidates(
     near = sorted(own, key=lambda path: abs(read_seconds(path) - REFERENCE_SECONDS))
     paths = [usual, *(path for path in near if path != usual)]
     return [Candidate(category, path, temperature) for path in paths[:most]]
+
+
+def candidate_groups(
+    clips: Sequence[Clip],
+    sentences: Sentences,
+    usual: Mapping[str, Sequence[Path]],
+    settings: Speaking,
+    plan: SearchPlan,
+) -> list[list[Candidate]]:
+    """The candidates of every category that has sentences and a usual reference.
+
+    Raises UserError when there is no such category.
+    """
+    temperature = settings.sampling.temperature
+    groups = [
+        candidates(clips, name, usual[name][0], temperature, plan.recordings)
+        for name, texts in sentences.categories.items()
+        if texts and usual.get(name)
+    ]
+    if not groups:
+        known = ", ".join(sorted(usual)) or "none"
+        raise UserError(f"no category of the data has sentences to try; the data has {known}")
+    return groups
 
 
 def search(
