@@ -16,18 +16,42 @@ if TYPE_CHECKING:
 
 
 def main(config: DictConfig) -> None:
-    """Score as configured and say what was found, what is missing and how long it took."""
+    """Score as configured and say what was found, what is missing and how long it took.
+
+    Raises UserError for two things asked for at once, or a search without a run.
+    """
     from xttslab.errors import UserError
-    from xttslab.judging.commands import judge_folder, judge_run, search_references
 
     if config.search not in (None, "references"):
         raise UserError(f"search={config.search}: there is one search, search=references")
+    if config.search and not config.run:
+        raise UserError("search=references needs run=RUN, whose folder keeps the winners")
+    if config.clips and config.run:
+        raise UserError("give run= or clips=, not both: clips= scores recordings as they are")
     if config.clips:
-        judge_folder(config)
-    elif config.search:
-        search_references(config)
-    else:
-        judge_run(config)
+        _score_folder(config)
+        return
+    from xttslab.judging.commands import judge_run, search_references  # they load torch
+
+    (search_references if config.search else judge_run)(config)
+
+
+def _score_folder(config: DictConfig) -> None:
+    from pathlib import Path
+
+    from hydra.utils import instantiate
+
+    from xttslab.evaluation.folder_scores import score_folder
+    from xttslab.evaluation.stopwatch import Stopwatch
+    from xttslab.evaluation.tables import card_lines, end_lines
+
+    names = ("clips", "references", "texts", "others")
+    paths = {name: Path(config[name]).expanduser() if config[name] else None for name in names}
+    out, watch = Path(config.out or "scores.csv").expanduser(), Stopwatch()
+    scoring = instantiate(config.evaluation.scoring)
+    card = score_folder(**paths, out=out, scoring=scoring, watch=watch)
+    for line in (*card_lines({"clips": card}), *end_lines(watch, out)):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from xttslab.data.audio import write_whole
 from xttslab.evaluation.intervals import Interval
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import ASPECTS
+from xttslab.evaluation.stopwatch import Stopwatch
 
 _WIDTH = 18
 
@@ -40,6 +41,17 @@ def write_card(path: Path, card: Scorecard) -> None:
     """The card as JSON, as `Scorecard.from_dict` reads it back."""
     content = json.dumps(card.to_dict(), ensure_ascii=False, indent=1)
     write_whole(path, content.encode())
+
+
+def card_lines(cards: Mapping[str, Scorecard]) -> list[str]:
+    """Lines: marks side by side; what the first card lacks, and its best and worst clips."""
+    first = next(iter(cards.values()))
+    return [*marks_table(cards), *missing_lines(first), *sample_lines(first)]
+
+
+def end_lines(watch: Stopwatch, out: Path, tracked: bool = False) -> list[str]:
+    """Lines: the seconds of every stage, and where the results lie."""
+    return [*watch.lines(), f"{'scores':<12}{out}{', and in MLflow' if tracked else ''}"]
 
 
 def marks_table(cards: Mapping[str, Scorecard]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The configuration of `python -m xttslab.evaluate` in; files, metrics and lines on screen out."""
+"""The configuration of an evaluation or a search in; files, metrics, lines on screen out."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from hydra.utils import instantiate
 
 from xttslab.errors import UserError
 from xttslab.evaluation.clips import SpokenClip
-from xttslab.evaluation.folders import read_clips
 from xttslab.evaluation.references import real_clips
 from xttslab.evaluation.scoring import Scorer
 from xttslab.evaluation.stopwatch import Stopwatch
-from xttslab.evaluation.tables import write_card, write_clips
+from xttslab.evaluation.tables import end_lines
 from xttslab.judging.configured import others_of, path_of, plan_of, sentences_of, subject_of
 from xttslab.judging.keeping import track_evaluation, track_search, write_evaluation
 from xttslab.judging.rows import evaluate
-from xttslab.judging.screen import card_lines, end_lines, evaluation_lines, winner_lines
+from xttslab.judging.screen import evaluation_lines, winner_lines
 from xttslab.judging.search import candidate_groups, chosen_of, search
 from xttslab.judging.takes import Order, speak_takes
 
@@ -43,33 +42,8 @@ def judge_run(config: DictConfig) -> None:
     _say([*evaluation_lines(evaluation), *end_lines(watch, out, tracked)])
 
 
-def judge_folder(config: DictConfig) -> None:
-    """Score a folder of recordings of any system, as a table."""
-    if config.run:
-        raise UserError("give run= or clips=, not both: clips= scores recordings as they are")
-    if not config.references:
-        raise UserError(
-            "clips= needs references=DIR: real recordings of the speaker, which marks are read "
-            "against"
-        )
-    watch = Stopwatch()
-    with watch.stage("read"):
-        clips = read_clips(path_of(config.clips), path_of(config.texts) if config.texts else None)
-        references = read_clips(path_of(config.references))
-        others = others_of(config)
-    scoring = instantiate(config.evaluation.scoring)
-    card = Scorer(references, scoring, others, watch=watch).score(clips)
-    out = path_of(config.out or "scores.csv")
-    out = out / "scores.csv" if out.is_dir() else out
-    write_clips(out, {"clips": card})
-    write_card(out.with_suffix(".json"), card)
-    _say([*card_lines({"clips": card}), *end_lines(watch, out, False)])
-
-
 def search_references(config: DictConfig) -> None:
     """Find the recording and temperature that each category of a run speaks best with."""
-    if not config.run:
-        raise UserError("search=references needs run=RUN, whose folder keeps the winners")
     watch = Stopwatch()
     with watch.stage("load"):
         subject = subject_of(config)

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from xttslab.evaluation.long_text import LongText
-from xttslab.evaluation.scorecard import Scorecard
-from xttslab.evaluation.stopwatch import Stopwatch
-from xttslab.evaluation.tables import marks_table, missing_lines, sample_lines
+from xttslab.evaluation.tables import card_lines
 from xttslab.judging.rows import Evaluation
 from xttslab.judging.search import Ranked
-
-
-def card_lines(cards: Mapping[str, Scorecard]) -> list[str]:
-    """Marks side by side; what the first card lacks, and its best and worst clips."""
-    first = next(iter(cards.values()))
-    return [*marks_table(cards), *missing_lines(first), *sample_lines(first)]
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
@@ -31,11 +22,6 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
 def winner_lines(rankings: Sequence[Sequence[Ranked]]) -> list[str]:
     """One line a category: its mark, the gain over the usual clip, the recording, temperature."""
     return [_winner_line(ranking[0]) for ranking in rankings]
-
-
-def end_lines(watch: Stopwatch, out: Path, tracked: bool) -> list[str]:
-    """The seconds of every stage, and where the results lie."""
-    return [*watch.lines(), f"{'scores':<12}{out}{', and in MLflow' if tracked else ''}"]
 
 
 def _long_line(long: LongText) -> str:
