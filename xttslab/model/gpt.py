@@ -48,6 +48,10 @@ class XttsGpt(GPT):
         super().__init__(use_perceiver_resampler=True, checkpointing=False, **architecture)
         self.recompute = recompute
         self.text_stop_seen = text_stop_seen
+        # As GPT-2's own: at PyTorch's deviation of 1, 40 times that of the positions, a model that
+        # starts from nothing cannot tell where in the text it is, and never learns to read.
+        for embedding in (self.text_embedding, self.mel_embedding):
+            torch.nn.init.normal_(embedding.weight, std=0.02)
         self.gpt.drop.p = dropout
         for block in self.gpt.h:
             block.attn.resid_dropout.p = block.mlp.dropout.p = dropout
