@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import TypeVar
 
+from rich import get_console
 from rich.progress import Progress, TaskID
 
 from xttslab.evaluation.predictors import PredictorMissing
@@ -25,7 +26,8 @@ class Bench(AbstractContextManager["Bench"]):
         self._own = Stopwatch()
         self._watches = [self._own, *([watch] if watch else [])]
         self.missing: dict[str, str] = {}
-        self._bars = Progress(disable=not progress, transient=True)
+        shown = progress and get_console().is_terminal  # in a log they leave empty lines
+        self._bars = Progress(disable=not shown, transient=True)
         self._clips = clips
         self._task: TaskID | None = None
 

@@ -126,9 +126,11 @@ def _clip(take: Take, jobs: Sequence[_Job], spoken: dict[tuple[int, int], _Spoke
 
 
 def _shown(batches: Sequence[list[_Job]], progress: bool) -> Sequence[list[_Job]]:
-    if not progress or len(batches) < 2:
-        return batches
+    from rich import get_console
     from rich.progress import track
+
+    if not progress or len(batches) < 2 or not get_console().is_terminal:
+        return batches
 
     return track(batches, description="speaking", transient=True)
 
