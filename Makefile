@@ -4,7 +4,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: help setup demo test lint ui gpu-check clean
+.PHONY: help setup demo test lint ui server gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## show these commands
@@ -35,6 +35,9 @@ lint: setup ## style and formatting
 
 ui: setup ## MLflow over mlruns/, opened at the list of runs
 	$(PY) -m xttslab.tracking.ui
+
+server: setup ## an MLflow server for tracking=server, on this machine alone (docs/tracking.md)
+	$(PY) -m xttslab.tracking.server
 
 gpu-check: setup ## on a machine with a card: speed, memory and the ratio to Coqui's recipe
 	$(PY) -m experiments.gpu_check.run

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import QUICK, TINY_MODEL
@@ -29,7 +32,7 @@ def start(name: str, *overrides: str) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
     for inherited in ("XTTSLAB_RUN_NAME", "LOCAL_RANK", "RANK", "MASTER_PORT"):
         environment.pop(inherited, None)
-    return subprocess.Popen([*command, *overrides, *SAME], env=environment, stderr=subprocess.PIPE)
+    return subprocess.Popen([*command, *SAME, *overrides], env=environment, stderr=subprocess.PIPE)
 
 
 def rows(name: str) -> list[dict[str, float]]:
@@ -53,3 +56,23 @@ def test_two_processes_equal_one_with_the_same_global_batch(workplace) -> None:
     assert alone[2]["train/mel_ce"] < alone[1]["train/mel_ce"] - 0.01  # something was learnt
     kept = sorted(path.name for path in Path("outputs/two/checkpoints").iterdir())
     assert kept == ["best.safetensors", "checkpoints.json"]
+
+
+def test_a_killed_process_stops_the_other_and_the_run_goes_on(workplace) -> None:
+    more = ["batch.clips=1", "checkpoint.every_minutes=0", "trainer.max_epochs=12"]
+    process = start("cut", *more, *TWO)
+    metrics = Path("outputs/cut/metrics.jsonl")
+    while not metrics.is_file() or len(rows("cut")) < 3:
+        assert process.poll() is None, process.stderr.read().decode()[-2000:]
+        time.sleep(0.05)
+    (other,) = psutil.Process(process.pid).children()
+    os.kill(other.pid, signal.SIGKILL)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "another process of this run ended" in said.decode()
+    assert "resume=true run_name=cut" in said.decode()
+    done = len(rows("cut"))
+    resumed = start("cut", *more, f"trainer.max_epochs={done + 1}", *TWO, "resume=true")
+    _, said = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, said.decode()[-2000:]
+    assert [row["epoch"] for row in rows("cut")] == list(range(done + 2))

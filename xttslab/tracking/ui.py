@@ -35,6 +35,7 @@ from xttslab.tracking.client import (
 if TYPE_CHECKING:
     from flask import Response
 
+BACKEND, ARTIFACTS = "MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION"
 _STORE = "XTTSLAB_UI_STORE"  # tells the server's process which store to look into
 _START_S = 180.0
 _PORTS_TRIED = 20
@@ -89,21 +90,23 @@ def _greet(response: Response) -> Response:
 
 
 @contextmanager
-def serving(uri: str, port: int = 5000, host: str = "127.0.0.1") -> Iterator[str]:
+def serving(
+    uri: str, port: int = 5000, host: str = "127.0.0.1", artifacts: str = ""
+) -> Iterator[str]:
     """Run MLflow's server over the store until the context ends; yields its address.
 
-    Takes the next free port if `port` is taken. Raises UserError with the server's last words if
-    it does not start.
+    `artifacts` is where it keeps files (default: beside a database file). Takes the next free port
+    if `port` is taken. Raises UserError with the server's last words if it does not start.
     """
     check_writable(uri)
     port = _free_port(host, port)
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", "xttslab"]
-    command += ["--backend-store-uri", uri, "--host", host, "--port", str(port)]
-    command += ["--workers", "1"]
+    command += ["--host", host, "--port", str(port), "--workers", "1"]
+    # by the environment: everybody on the machine can read a command line
+    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", _STORE: uri, BACKEND: uri}
     database = database_file(uri)
-    if database:
-        command += ["--artifacts-destination", str(database.parent / "artifacts")]
-    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", _STORE: uri}
+    if artifacts or database:
+        settings[ARTIFACTS] = artifacts or str(database.parent / "artifacts")
     with tempfile.TemporaryFile() as words:
         server = subprocess.Popen(
             command,
