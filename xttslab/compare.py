@@ -19,12 +19,15 @@ def main(config: DictConfig) -> None:
     """Write the comparison, after a listening session if one was asked for."""
     from omegaconf import OmegaConf
 
+    from xttslab.errors import UserError
     from xttslab.reporting.analysis import Rules
     from xttslab.reporting.build import compare_references, listen
     from xttslab.reporting.verdict import VerdictRules
 
     plain = OmegaConf.to_container(config, resolve=True)
     rules = Rules.of(plain["rules"])
+    if not isinstance(plain["runs"], list):
+        raise UserError(f"runs={plain['runs']}: name two or more, as in runs=[first,second]")
     names = [str(name) for name in plain["runs"]]
     if config.listen:
         listen(names, config.tracking.uri, rules, config.tasks, config.port)
@@ -36,7 +39,10 @@ def main(config: DictConfig) -> None:
         plain["gates"],
         Path(config.out) if config.out else None,
     )
-    print(f"verdict    {written.comparison.verdict.headline}")
+    verdict = written.comparison.verdict
+    print(f"verdict    {verdict.headline}")
+    for reason in verdict.reasons:
+        print(f"because    {reason}")
     print(f"comparison {written.html}")
 
 

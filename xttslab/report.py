@@ -29,6 +29,8 @@ def main(config: DictConfig) -> None:
         plain["gates"],
         Path(config.out) if config.out else None,
     )
+    for line in written.analysis.missing:
+        print(f"missing    {line}")
     for advice in written.analysis.advice[:3]:
         print(f"advice     {advice.what} ({advice.because})")
     print(f"report     {written.html}")

@@ -107,7 +107,7 @@ def test_runs_without_anything_are_compared_with_what_is_missing(tmp_path: Path)
     runs = [RunData("empty"), RunData("nothing", status="KILLED")]
     found = compare_runs(runs, rules(), VERDICT, gates())
     page = write_comparison(found, tmp_path).html.read_text(encoding="utf-8")
-    assert found.verdict.headline == "No measurable difference"
+    assert found.verdict.headline == "These runs cannot be compared"
     assert "its status is KILLED" in page
     assert "no held-out clip in common" in page
 

@@ -98,3 +98,15 @@ def test_more_epochs_are_never_advised_to_a_run_that_overfits() -> None:
 def test_the_most_pressing_advice_comes_first() -> None:
     urgencies = [advice.urgency for advice in analysed(seed_run()).advice]
     assert urgencies == sorted(urgencies, reverse=True)
+
+
+def test_too_few_epochs_are_not_taken_for_too_few_evaluations() -> None:
+    run = RunData("short", histories={"eval/mel_ce": {0: 5.0, 1: 4.5}, "train/mel_ce": {1: 4.6}})
+    advice = {entry.rule: entry.what for entry in analysed(run).advice}
+    assert advice["evaluate_often"].startswith("Train more epochs")
+
+
+def test_a_broken_loss_is_not_taken_for_too_few_evaluations() -> None:
+    nan = float("nan")
+    run = RunData("broken", histories={"eval/mel_ce": {0: nan, 1: nan}})
+    assert [entry.rule for entry in analysed(run).advice] == ["broken_values"]

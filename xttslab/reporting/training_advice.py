@@ -40,13 +40,21 @@ def unstable(case: Case) -> Advice | None:
 
 def evaluate_often(case: Case) -> Advice | None:
     """Held-out losses at every epoch, or no checkpoint can be chosen."""
-    measured = len(case.findings.held_out.points)
-    if case.findings.choice.epoch is not None:
+    held_out = case.findings.held_out
+    measured = len(held_out.points)
+    if case.findings.choice.epoch is not None or held_out.broken:
         return None
+    if measured > 1 and measured >= (case.run.epochs or 0):  # every epoch was, but they are few
+        return Advice(
+            "evaluate_often",
+            "Train more epochs (trainer.max_epochs): so few name no best checkpoint.",
+            f"{held_out.name} has {measured} values",
+            0.9,
+        )
     return Advice(
         "evaluate_often",
         "Evaluate every epoch (trainer.check_val_every_n_epoch=1) on a held-out part.",
-        f"{case.findings.held_out.name} has {measured} value{'' if measured == 1 else 's'}",
+        f"{held_out.name} has {measured} value{'' if measured == 1 else 's'}",
         0.9,
     )
 

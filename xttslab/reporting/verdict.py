@@ -45,11 +45,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Decision:
-    """Which of two runs is better (None: no measurable difference), why, and by what evidence."""
+    """Which of two runs is better (None: no measurable difference), why, and by what evidence.
+
+    `compared` is False where the two have nothing in common that was measured."""
 
     winner: str | None
     by: str
     reasons: Sequence[str]
+    compared: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ def decide(evidence: Evidence, rules: VerdictRules) -> Decision:
     for source, (winner, _) in judged:
         if winner is not None:
             return Decision(winner, source, reasons)
-    return Decision(None, "", reasons)
+    known = (evidence.loss, evidence.marks.get("overall"), evidence.preference)
+    return Decision(None, "", reasons, any(part is not None for part in known))
 
 
 def conclude(
@@ -99,7 +103,9 @@ def conclude(
     ]
     changes = _would_change(decisions, rules)
     if not winners:
-        return Verdict("No measurable difference", None, reasons, changes)
+        compared = any(decision.compared for decision in decisions.values())
+        headline = "No measurable difference" if compared else "These runs cannot be compared"
+        return Verdict(headline, None, reasons, changes)
     if len(unbeaten) != 1:
         headline = f"No single best: {', '.join(unbeaten or names)} cannot be told apart"
         return Verdict(headline, None, reasons, changes)
