@@ -1,6 +1,6 @@
 """Does the verdict hold? Pairs of runs that differ in their seed alone, and runs that were spoilt.
 
-    nohup nice -n 15 python -m experiments.verdicts.run [--base RUN] [--epochs 8] &
+    nohup nice -n 15 python -m experiments.verdicts.run [--base RUN] [--epochs 8] [--marks] &
 
 Five pairs should be told apart at most once; a run on shuffled texts, one with too high a learning
 rate and one on a fifth of the data should lose against a sound one. Runs that are finished are not
@@ -40,13 +40,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", help="run or checkpoint that all start from; default: xtts_mini")
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--marks", action="store_true", help="speak and score the last epoch too")
     options = parser.parse_args()
     data = PLACE / "data" / SET
     if not (data / "metadata.csv").is_file():
         _python("xttslab.prepare", f"dataset={SET}")
     shuffled(data, PLACE / "data/shuffled")
     one_fifth(data, PLACE / "data/fifth")
-    common = [f"trainer.max_epochs={options.epochs}", f"samples.every_n_epochs={options.epochs}"]
+    spoken = options.epochs if options.marks else 0
+    common = [f"trainer.max_epochs={options.epochs}", f"samples.every_n_epochs={spoken}"]
     if options.base:
         common += [f"init_from={Path(options.base).resolve()}", "weights=random"]
     for seed in sorted({seed for pair in PAIRS for seed in pair}):
