@@ -56,7 +56,12 @@ def _from_journal(run_dir: Path) -> dict[str, Path]:
         if isinstance(record, Artifact):
             path = run_dir / record.file
             found["/".join(filter(None, (record.folder, path.name)))] = path
-    return {name: path for name, path in found.items() if path.is_file()}
+    inside = run_dir.resolve()
+    return {
+        name: path
+        for name, path in found.items()
+        if path.is_file() and path.resolve().is_relative_to(inside)
+    }
 
 
 def _from_store(record: RunRecord, uri: str) -> dict[str, Path]:
@@ -79,5 +84,7 @@ def _from_store(record: RunRecord, uri: str) -> dict[str, Path]:
 def _listed(client: MlflowClient, run_id: str, folder: str | None = None) -> list[str]:
     found: list[str] = []
     for entry in client.list_artifacts(run_id, folder):
+        if entry.path.startswith("/") or ".." in entry.path.split("/"):
+            raise UserError(f"the store names a file {entry.path!r}, which leaves its folder")
         found += _listed(client, run_id, entry.path) if entry.is_dir else [entry.path]
     return found

@@ -174,6 +174,8 @@ class RunWriter:
 
     def _send_file(self, artifact: Artifact) -> None:
         path = self._run_dir / artifact.file
+        if not path.resolve().is_relative_to(self._run_dir.resolve()):
+            raise Refused(f"{path} leaves the run's folder")  # a journal may be somebody else's
         if not path.is_file():
             raise Refused(f"{path} was removed before it could be sent")
         self._client.log_artifact(self.run_id, str(path), artifact.folder or None)
