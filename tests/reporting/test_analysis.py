@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.reporting.cards import card
 from tests.reporting.runs import (
     analysed,
     calm_run,
@@ -142,3 +145,18 @@ def test_a_score_as_monitor_does_not_pass_for_a_loss() -> None:
     histories = {"score/overall": {5: 6.0, 10: 8.0}, "eval/mel_ce": {0: 5.0, 5: 4.0, 10: 4.5}}
     run = RunData("scored", histories=histories, tags={"monitor": "score/overall"})
     assert analysed(run).findings.choice.epoch == 5
+
+
+def test_gates_judge_the_marks_that_are_shown(tmp_path: Path) -> None:
+    path = tmp_path / "scorecard.json"
+    content = card(["Jó.", "Rossz."], np.array([9.0, 8.0])).to_dict()
+    path.write_text(json.dumps(content), encoding="utf-8")
+    run = RunData(
+        "run",
+        histories={"score/voice_similarity": {0: 9.9}, "score/overall": {0: 1.0, 5: 8.5}},
+        files={"samples/epoch_005/scorecard.json": path},
+    )
+    states = {result.gate.metric: result.state for result in analysed(run).gates}
+    assert states["score/voice_similarity"] == "not measured"  # at epoch 5; it was at epoch 0
+    assert states["score/naturalness"] == "not met"
+    assert "score/overall" in states

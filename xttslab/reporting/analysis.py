@@ -13,7 +13,7 @@ from xttslab.reporting.findings import FindingRules, Findings, find
 from xttslab.reporting.meaning import Meaning, meanings
 from xttslab.reporting.recommendations import advise
 from xttslab.reporting.record import RunData
-from xttslab.reporting.scores import Scores, read_scores
+from xttslab.reporting.scores import TITLES, Scores, read_scores
 from xttslab.reporting.tables import Row, metric_rows
 
 Gates = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -63,22 +63,29 @@ def analyse(run: RunData, rules: Rules, gates: Gates) -> Analysis:
         meanings(run, epoch),
         findings,
         scores,
-        check_gates(read_gates(gates), _metrics_at(run, epoch)),
+        check_gates(read_gates(gates), _metrics_at(run, epoch) | _marks(scores)),
         advise(Case(run, findings, scores, rules.advice)),
         _missing(run, findings, scores),
     )
 
 
 def _metrics_at(run: RunData, epoch: int | None) -> dict[str, float]:
-    """Every metric at the chosen epoch; where it has no value there (or none is chosen), its
-    last."""
+    """Every metric but marks at the chosen epoch; where it has no value there (or none is chosen),
+    its last."""
     found = {}
     for name in run.histories:
+        if name.removeprefix("score/") in TITLES:
+            continue  # of another epoch they would pass for those that the report shows
         value = run.value(name, epoch) if epoch is not None else None
         value = run.value(name) if value is None else value
         if value is not None:
             found[name] = value
     return found
+
+
+def _marks(scores: Scores) -> dict[str, float]:
+    """The marks that the report shows, under their metric names."""
+    return {f"score/{name}": mark.value for name, mark in scores.marks.items()}
 
 
 def _missing(run: RunData, findings: Findings, scores: Scores) -> list[str]:
