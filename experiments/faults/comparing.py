@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 TOLERANCE = 1e-6
+_OF_START = ("resume", "tracking.uri")  # parameters that may differ between the runs compared
 MACHINE = ("speed/", "memory/")  # depends on the machine's mood
 
 
@@ -26,8 +27,8 @@ def differences(run: str, reference: str, epochs: int) -> list[str]:
     if held["files"] != expected["files"]:
         found.append(f"MLflow: other files: {sorted(held['files'] ^ expected['files'])}")
     for name in ("params", "tags"):
-        if held[name] != expected[name]:
-            found.append(f"MLflow: other {name}: {set(held[name].items()) ^ set(expected[name])}")
+        if other := set(held[name].items()) ^ set(expected[name].items()):
+            found.append(f"MLflow: other {name}: {sorted(other)}")
     return found
 
 
@@ -66,7 +67,7 @@ def _in_mlflow(run: str) -> dict[str, Any]:
             if not name.startswith(MACHINE)
         },
         "files": _files(client, run_id),
-        "params": {k: v for k, v in data.params.items() if k not in (*differing, "resume")},
+        "params": {k: v for k, v in data.params.items() if k not in (*differing, *_OF_START)},
         "tags": {
             k: v for k, v in data.tags.items() if k not in differing and not k.startswith("resume.")
         },
