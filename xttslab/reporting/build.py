@@ -96,7 +96,7 @@ def listen(references: Sequence[str], uri: str, rules: Rules, tasks: int, port: 
     runs = [load_run(reference, uri) for reference in references]
     session = Session(runs, rules.findings, tasks, port)
     print(f"listen     {session.server.address}")
-    print(f"tasks      {len(session.server.booth.tasks)}; Ctrl-C ends the session")
+    print(f"tasks      {len(session.server.booth.tasks)}; Ctrl-C ends the session", flush=True)
     try:
         session.server.serve_forever()
     except KeyboardInterrupt:
