@@ -107,7 +107,7 @@ def _train(name: str, *overrides: str) -> None:
     fixed = (
         f"dataset={SET}", "model=xtts_mini", "trainer=cpu", "trainer.enable_progress_bar=false",
         "batch.clips=8", "batch.prompt=other", f"optim.lr={RATE}", "checkpoint.patience=0",
-        "samples.score_every_n_epochs=1000", "resume=true",
+        "samples.score_every_n_epochs=1000", "timed_steps=0", "resume=true",
     )  # fmt: skip
     _python("xttslab.train", f"run_name={name}", *fixed, *overrides)
 
