@@ -16,6 +16,7 @@ import os
 import time
 from pathlib import Path
 
+from xttslab.tracking.client import open_client
 from xttslab.tracking.runs import find_run
 from xttslab.tracking.store import RunTracker
 from xttslab.tracking.syncing import send_held_back
@@ -61,7 +62,9 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     os.chdir(options.folder)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
+    Path("mlruns").mkdir(exist_ok=True)
     uri = f"sqlite:///{Path('mlruns/mlflow.db').absolute()}"
+    open_client(uri)  # a new database takes seconds to make
     there = len(list(Path("outputs").glob("run_*/metrics.jsonl")))
     for wanted in options.runs:
         last = 0.0
