@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from xttslab.training.announcing import leads
 from xttslab.training.keeping import RunCheckpoints
 
 _LOSSES = ("text_ce", "mel_ce", "total")
@@ -40,7 +41,7 @@ def print_summary(run_dir: Path, keeper: RunCheckpoints) -> int:
     for name in _SHOWN:
         if any(name in row for row in picked):
             table.add_row(name, *(_shown(row.get(name)) for row in picked))
-    console = Console()
+    console = Console(quiet=not leads())
     console.print(table)
     guess = rows[0].get("codes/unigram_entropy")
     if guess:
