@@ -222,3 +222,15 @@ def test_an_unknown_clip_is_refused(settings: Scoring) -> None:
     card = score_clips([spoken("x", 0)], [], settings, progress=False)
     with pytest.raises(UserError, match="y: no such clip among the 1 scored ones"):
         card.clip("y")
+
+
+def test_sound_without_a_voice_has_no_similarity_and_says_so(
+    settings: Scoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorer = Scorer(several("real"), settings, progress=False)
+    monkeypatch.setattr(measuring, "embed", lambda audios: np.full((len(audios), 256), np.nan))
+    card = scorer.score(several("noise"))
+    assert card.aspects["voice_similarity"].mark.value == 0
+    assert card.aspects["voice_similarity"].value is None
+    assert "speaker_similarity" not in card.clips[0].measures
+    assert "no voice is to be heard" in card.clips[0].bad

@@ -71,3 +71,11 @@ def test_real_clips_have_shares_in_every_category_that_can_be_told(real: RealPro
     assert shares.shape == (32,)
     assert shares.mean() > 0.7
     assert len(real_shares(RealProsody.of([]))) == 0
+
+
+def test_noise_without_a_pitch_has_no_tone(real: RealProsody) -> None:
+    noise = [Prosody(None, None, p.energy_db, p.rate_syllables_s) for _, p in clips("calm", 80, 4)]
+    found, _, _ = mark_emotion(noise, real, as_set(["calm"] * 4))
+    assert found is not None
+    assert found.share == 0
+    assert found.shares.tolist() == [0, 0, 0, 0]

@@ -59,6 +59,10 @@ class RealProsody:
         of `category`; NaN where nothing can be compared."""
         return _distance(features, self.categories[category], self.unit, weights)
 
+    def has_pitch(self, category: str) -> bool:
+        """Whether any real clip of the category is voiced."""
+        return bool((~np.isnan(self.categories[category][:, FEATURES.index("pitch_st")])).any())
+
     def own_distances(self, category: str) -> np.ndarray:
         """Distance of each real clip of `category` (m,) to the others of it."""
         own = self.categories[category]

@@ -59,6 +59,12 @@ def _value(evidence: Evidence, aspect: str) -> float:
     return evidence.measures[evidence.behind[aspect]]
 
 
+def _another_voice(evidence: Evidence) -> str:
+    if "speaker_similarity" not in evidence.measures:
+        return "no voice is to be heard"
+    return f"another voice ({_value(evidence, 'voice_similarity'):.2f})"
+
+
 def _misheard(evidence: Evidence) -> str:
     share = f"{min(evidence.measures['cer'], 1):.0%} of the letters misheard"
     return f"{share}, as “{evidence.heard}”" if evidence.heard else "nothing was understood"
@@ -93,7 +99,7 @@ _GOOD_WORDS: dict[str, Callable[[Evidence], str]] = {
     "smoothness": lambda e: "smooth",
 }
 _BAD_WORDS: dict[str, Callable[[Evidence], str]] = {
-    "voice_similarity": lambda e: f"another voice ({_value(e, 'voice_similarity'):.2f})",
+    "voice_similarity": _another_voice,
     "pronunciation": _misheard,
     "naturalness": lambda e: f"artificial sound ({_value(e, 'naturalness'):.1f} of 5)",
     "emotion": _wrong_tone,

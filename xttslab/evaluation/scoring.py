@@ -9,6 +9,7 @@ Nothing here needs a GPU, a network or the model that spoke.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -121,6 +122,10 @@ class Scorer:
     def _mark_means(self, aspect: str, measured: Measured, clips: ClipSet) -> Marked | None:
         """Mark an aspect by the first of its measures that was taken; the others are details."""
         marked: list[Marked] = []
+        if aspect == "voice_similarity" and measured.embeddings is not None:
+            # Where no voice is found there is no value: that must cost marks, not save them.
+            voiceless = np.isnan(measured.embeddings).any(axis=1)
+            clips = replace(clips, mute=clips.mute | voiceless)
         for name in self.scoring.aspects[aspect].measures:
             if name in measured.missing:
                 continue

@@ -11,6 +11,8 @@ from xttslab.evaluation.marking import ClipSet, Marked
 from xttslab.evaluation.marks import Anchor, Scale
 from xttslab.evaluation.prosody import FEATURES, Prosody
 
+_PITCH = FEATURES.index("pitch_st")
+
 
 def mark_emotion(
     prosody: Sequence[Prosody | None], real: RealProsody, clips: ClipSet
@@ -28,11 +30,14 @@ def mark_emotion(
     if not usable:
         return None, features, reasons or "no clip has a category"
     heard = ~np.isnan(features).all(axis=1)
+    voiced = ~np.isnan(features[:, _PITCH])
     values, parts = {}, {}
     draws = np.full((len(clips.counts), len(usable)), np.nan)
     for column, (name, rows) in enumerate(usable.items()):
         scale, speaks = _scale(anchors[name]), rows & heard
-        sounding = speaks.sum() / rows.sum()  # mute clips have share 0
+        if real.has_pitch(name):
+            speaks &= voiced
+        sounding = speaks.sum() / rows.sum()  # mute clips, and noise without a pitch, have share 0
         values[name] = real.distance(features[speaks], name) if speaks.any() else np.nan
         parts[name] = float(np.nan_to_num(scale.share(np.array(values[name]))) * sounding)
         found = [real.distance(features[speaks], name, row[speaks]) for row in clips.counts]
@@ -84,7 +89,8 @@ def _single_shares(
         for row in np.flatnonzero(rows & ~mute):
             distance = np.array(real.distance(features[[row]], name))
             shares[row] = _scale(anchors).share(distance)
-        shares[rows & mute] = 0.0
+        toneless = np.isnan(features[:, _PITCH]) if real.has_pitch(name) else mute
+        shares[rows & (mute | toneless)] = 0.0
     return shares
 
 
