@@ -69,3 +69,28 @@ def test_xtts_v2_is_described_as_it_is(compose) -> None:
     assert set(model.files.values()) == {
         *("model.pth", "config.json", "vocab.json", "dvae.pth", "mel_stats.pth"),
     }
+
+
+@pytest.mark.parametrize("group", ["hardware", "experiment", "sweep"])
+def test_a_misspelt_choice_is_no_silent_default(compose, group: str) -> None:
+    from hydra.errors import MissingConfigException
+
+    with pytest.raises(MissingConfigException, match=f"Could not find '{group}/nincs'"):
+        compose(f"{group}=nincs")
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "sweep").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_sweep_starts_with_its_command_and_says_what_it_varies(compose, path: Path) -> None:
+    package, command = path.read_text(encoding="utf-8").splitlines()[:2]
+    assert package == "# @package _global_"
+    sweep = compose(f"sweep={path.stem}").sweep
+    assert sweep.name == path.stem
+    program = "tune" if "space" in sweep else "train -m"
+    assert command == f"# python -m xttslab.{program} sweep={path.stem}"
+
+
+def test_a_search_composes_with_every_setting_of_a_training(compose) -> None:
+    config = compose("dataset=combined", name="tune")
+    assert config.tuning.study == "lr_combined_xtts_v2"
+    assert set(config.sweep.space) == {"optim.lr", "scheduler", "optim.weight_decay"}
+    assert config.trainer.max_epochs == compose("dataset=combined").trainer.max_epochs
