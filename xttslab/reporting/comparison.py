@@ -27,7 +27,15 @@ from xttslab.reporting.verdict import (
     decide,
 )
 
-_UNINTERESTING = ("run_name", "tracking.", "output_dir", "data_dir", "codes_dir", "samples.sent")
+_UNINTERESTING = (
+    "run_name",
+    "tracking.",
+    "output_dir",
+    "data_dir",
+    "codes_dir",
+    "samples.sent",
+    "share.",
+)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ def comparison_content(comparison: Comparison) -> dict[str, Any]:
         "pairs": comparison.pairs,
         "charts": comparison_charts(comparison),
         "aspects": list(TITLES.items()),
+        "origins": [(a.run.name, a.scores.origin) for a in comparison.analyses if a.scores.origin],
         "marks": {
             name: [(a.scores.marks.get(name), a.scores.listener.get(name))
                    for a in comparison.analyses]
