@@ -79,7 +79,7 @@ def test_training_from_nothing_lowers_the_error_and_uses_many_codes(waves) -> No
     codec.fit(waves[4:])
     seen = fit(stage_of(codec, waves[4:], plain_steps=20), waves, epochs=6)
     assert seen[-1]["eval/mel_l1"] < 0.6 * seen[0]["eval/mel_l1"]
-    assert 10 < seen[-1]["eval/perplexity"] <= seen[-1]["eval/codes_used"] <= 64
+    assert 8 < seen[-1]["eval/perplexity"] <= seen[-1]["eval/codes_used"] <= 64
     assert "train/commitment" not in seen[0]  # the first epoch had no codebook
     assert seen[-1]["train/commitment"] > 0
     assert not codec.dvae.training

@@ -129,3 +129,15 @@ def test_a_decoder_run_interrupted_goes_on_as_if_it_had_not_been(chain, tiny, mo
     whole, parts = rows("whole"), rows("parts")
     assert [row["epoch"] for row in parts] == [0, 1, 2]
     assert parts[-1]["eval/mel"] == pytest.approx(whole[-1]["eval/mel"], abs=1e-6)
+
+
+@pytest.mark.parametrize("stage", [DVAE, DECODER], ids=["dvae", "decoder"])
+def test_gradients_are_clipped_in_mixed_precision(chain, tiny, stage: list[str]) -> None:
+    name = f"mixed_{stage[0].removeprefix('stage=')}"
+    more = (
+        "trainer.precision=bf16-mixed",
+        "trainer.gradient_clip_val=1e-3",
+        "trainer.max_epochs=1",
+    )
+    train(tiny(*stage, *more, f"run_name={name}"))
+    assert rows(name)[-1]["grad_clipped"] == 1.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytorch_lightning as pl
-from hydra.utils import instantiate
 
 from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE
 from xttslab.data.crops import DecoderCrops
@@ -25,8 +24,8 @@ def fit_decoder(job: Job) -> RunCheckpoints:
     base = replace(job.base, make_decoder=lambda: decoder)  # samples are spoken by what is trained
     stage = DecoderStage(
         decoder,
-        instantiate(config.optim, _convert_="all"),
-        instantiate(config.scheduler, _convert_="all"),
+        job.optimizer(),
+        job.scheduler(),
         settings["mel_weight"],
         settings["convergence_weight"],
         settings["speaker_weight"],

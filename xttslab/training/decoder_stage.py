@@ -7,9 +7,7 @@ decoder learns what this voice's hidden states sound like.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,13 +15,13 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from xttslab.data.crops import DecoderCut
-from xttslab.training.parameters import decay_groups
 from xttslab.training.spectral import SpectralLoss
+from xttslab.training.stage import Stage
 
 EDGE = 1024  # samples at a cut's ends that are not scored: what is beside them was cut away
 
 
-class DecoderStage(pl.LightningModule):
+class DecoderStage(Stage):
     """Trains a decoder (XTTS's HiFi-GAN or the small one) on cuts of clips.
 
     Args:
@@ -34,8 +32,6 @@ class DecoderStage(pl.LightningModule):
             its voice than to the batch's other voices (0: the speaker encoder is frozen).
     """
 
-    may_be_halved = True
-
     def __init__(
         self,
         decoder: nn.Module,
@@ -45,12 +41,11 @@ class DecoderStage(pl.LightningModule):
         convergence_weight: float,
         speaker_weight: float,
     ) -> None:
-        super().__init__()
+        super().__init__(optimizer, scheduler)
         self.decoder = decoder.requires_grad_(True)
         if not speaker_weight:
             decoder.speaker_encoder.requires_grad_(False)
         self.distance = SpectralLoss()
-        self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.weights = {"mel": mel_weight, "convergence": convergence_weight}
         self.speaker_weight = speaker_weight
         self.sums: dict[str, list[Tensor]] = {}
@@ -76,20 +71,14 @@ class DecoderStage(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         self._publish("eval")
 
+    @property
+    def trained(self) -> nn.Module:
+        return self.decoder
+
     def trained_weights(self) -> dict[str, Tensor]:
         """The decoder with its speaker encoder, under the names of Coqui's `Xtts`."""
         state = self.decoder.state_dict()
         return {f"hifigan_decoder.{name}": value for name, value in state.items()}
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        """The optimiser over everything that requires gradients, decaying matrices only."""
-        optimizer = self.make_optimizer(decay_groups(self.decoder))
-        steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = self.make_scheduler(optimizer, total_steps=steps)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
 
     def _embed(self, wave: Tensor) -> Tensor:
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.speaker_weight > 0):
@@ -108,7 +97,8 @@ class DecoderStage(pl.LightningModule):
     def _publish(self, part: str) -> None:
         done = [name for name in self.sums if name.startswith(part)]
         means = {name: torch.stack(self.sums.pop(name)).mean() for name in done}
-        self.log_dict(means, logger=False)
+        gradients = self.gradients.epoch_means() if part == "train" else {}
+        self.log_dict(means | gradients, logger=False)
 
 
 def contrast(one: Tensor, other: Tensor, voice: Tensor, temperature: float = 0.1) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from hydra.utils import instantiate
 
 from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE, read_audio
 from xttslab.data.crops import WaveCrops
@@ -35,8 +34,8 @@ def fit_dvae(job: Job) -> RunCheckpoints:
     stage = DvaeStage(
         codec,
         sample,
-        instantiate(config.optim, _convert_="all"),
-        instantiate(config.scheduler, _convert_="all"),
+        job.optimizer(),
+        job.scheduler(),
         plain_steps=steps,
         commitment=settings["commitment"],
         revive_every=settings["revive_every"],

@@ -9,19 +9,18 @@ only the last part happens: fine-tuning. Trained from a random codebook instead,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from xttslab.model.codec import Codec
+from xttslab.training.stage import Stage
 
 
-class DvaeStage(pl.LightningModule):
+class DvaeStage(Stage):
     """Trains encoder, codebook and decoder on the mean absolute error of the normalised log mel.
 
     Args:
@@ -45,11 +44,10 @@ class DvaeStage(pl.LightningModule):
         commitment: float,
         revive_every: int,
     ) -> None:
-        super().__init__()
+        super().__init__(optimizer, scheduler)
         self.codec = codec
         codec.dvae.requires_grad_(True)
         self.sample = sample
-        self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.plain_steps, self.commitment = plain_steps, commitment
         self.revive_every = revive_every
         codes = codec.dvae.codebook.n_embed
@@ -86,19 +84,13 @@ class DvaeStage(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         self._publish("eval")
 
+    @property
+    def trained(self) -> nn.Module:
+        return self.codec.dvae
+
     def trained_weights(self) -> dict[str, Tensor]:
         """What this stage trains, under the names that `model.base.load_codec` reads."""
         return self.codec.trained_weights()
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        """The optimiser over encoder and decoder; the codebook follows by moving averages."""
-        optimizer = self.make_optimizer(self.codec.dvae.parameters())
-        steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = self.make_scheduler(optimizer, total_steps=steps)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
 
     def _quantise(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Coqui's codebook, which learns only in training mode; the codec itself never is in it."""
@@ -146,4 +138,5 @@ class DvaeStage(pl.LightningModule):
         self.sums = {
             name: values for name, values in self.sums.items() if not name.startswith(part)
         }
-        self.log_dict(found, logger=False)
+        gradients = self.gradients.epoch_means() if part == "train" else {}
+        self.log_dict(found | gradients, logger=False)

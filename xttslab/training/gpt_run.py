@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from xttslab.data.datamodule import ClipData
@@ -30,7 +29,7 @@ def fit_gpt(job: Job) -> RunCheckpoints:
     job.tracker.log_metrics(data.code_statistics(), step=0)
     job.tracker.set_tags({"codec": base.codec.fingerprint[:12]})  # losses compare within one codec
     job.tracker.log_params({f"share.{name}": share for name, share in data.shares().items()})
-    stage = _stage(config, base, data)
+    stage = _stage(job, data)
     rows = data.corpus.train
     keeper = job.keeper(_origin(base, job.start), base.codec.fingerprint)
     log = job.log(sum(data.corpus.seconds[row] for row in rows), len(rows))
@@ -65,15 +64,15 @@ def _choose_trained(config: DictConfig, base: Base) -> None:
     return train_adapters(base.gpt, also_trained)
 
 
-def _stage(config: DictConfig, base: Base, data: ClipData) -> GptStage:
+def _stage(job: Job, data: ClipData) -> GptStage:
     return GptStage(
-        base.gpt,
+        job.base.gpt,
         data.corpus.clips,
         data.corpus.eval,
         data.train_eval_rows(),
-        instantiate(config.optim, _convert_="all"),
-        instantiate(config.scheduler, _convert_="all"),
-        config.loss.text_weight,
-        config.loss.mel_weight,
-        config.seed,
+        job.optimizer(),
+        job.scheduler(),
+        job.config.loss.text_weight,
+        job.config.loss.mel_weight,
+        job.config.seed,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -12,6 +13,8 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import EarlyStopping, RichProgressBar
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from xttslab.data.corpus import Corpus
 from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
@@ -65,6 +68,20 @@ class Job:
             config.dataset.max_repeats,
             config.seed,
         )
+
+    def optimizer(self) -> Callable[..., Optimizer]:
+        """The optimiser's constructor, without its parameters.
+
+        Never fused where gradients are scaled (16-mixed): a fused step takes the scale away itself,
+        after the gradients were clipped.
+        """
+        scaled = precision(self.config.trainer.precision) == "16-mixed"
+        made = instantiate(self.config.optim, _convert_="all")
+        return partial(made, fused=None) if scaled else made
+
+    def scheduler(self) -> Callable[..., LRScheduler]:
+        """The schedule's constructor, without its optimiser."""
+        return instantiate(self.config.scheduler, _convert_="all")
 
     def keeper(self, origin: str = "", codec: str = "") -> RunCheckpoints:
         """The callback that keeps checkpoints; for `origin` and `codec` see there."""

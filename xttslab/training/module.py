@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 import torch.distributed
 from torch import Tensor, nn
@@ -18,11 +17,12 @@ from xttslab.data.datamodule import EVAL_LOADERS
 from xttslab.data.manifest import Clip
 from xttslab.model.adapters import SCALE, adapter_scale
 from xttslab.model.losses import clip_losses, weighted_total
-from xttslab.training.metrics import GradientLog, LossMeter, eval_metrics, train_metrics
-from xttslab.training.parameters import decay_groups, trained_state
+from xttslab.training.metrics import LossMeter, eval_metrics, train_metrics
+from xttslab.training.parameters import trained_state
+from xttslab.training.stage import Stage
 
 
-class GptStage(pl.LightningModule):
+class GptStage(Stage):
     """Fine-tunes XTTS's GPT on audio codes.
 
     Args:
@@ -34,8 +34,6 @@ class GptStage(pl.LightningModule):
         seed: makes dropout depend on epoch and step alone, so that a resumed run repeats an
             uninterrupted one.
     """
-
-    may_be_halved = True
 
     def __init__(
         self,
@@ -49,15 +47,13 @@ class GptStage(pl.LightningModule):
         mel_weight: float,
         seed: int,
     ) -> None:
-        super().__init__()
+        super().__init__(optimizer, scheduler)
         self.gpt = gpt
         self.clips, self.eval_rows, self.train_eval_rows = clips, eval_rows, train_eval_rows
-        self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.weights = (text_weight, mel_weight)
         self.seed = seed
         self.meters: dict[str, LossMeter] = {}
         self.held_out = torch.empty(0)  # the last evaluation's sums by clip, (clips, columns)
-        self.gradients = GradientLog()
         self.strict_loading = False  # checkpoints hold what was trained, not what was frozen
 
     def transfer_batch_to_device(
@@ -79,17 +75,6 @@ class GptStage(pl.LightningModule):
         loss = weighted_total(text, mel, *self.weights)
         return loss * self._group_scale(batch_idx)
 
-    def configure_gradient_clipping(
-        self,
-        optimizer: Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clip the norm over all parameters if asked, and note it either way."""
-        trained = [p for group in optimizer.param_groups for p in group["params"]]
-        norm = torch.nn.utils.clip_grad_norm_(trained, gradient_clip_val or float("inf"))
-        self.gradients.add(norm, gradient_clip_val)
-
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Update, then free the gradients: Lightning would keep them through the next pass
         forward, beside its activations."""
@@ -105,6 +90,10 @@ class GptStage(pl.LightningModule):
         kept = trained_state(self.gpt)
         state = {f"gpt.{name}": value for name, value in kept.items()}
         checkpoint["state_dict"] = state
+
+    @property
+    def trained(self) -> nn.Module:
+        return self.gpt
 
     def trained_weights(self) -> dict[str, Tensor]:
         """What this stage trains, under the names of Coqui's `Xtts`."""
@@ -125,16 +114,6 @@ class GptStage(pl.LightningModule):
         rows = (self.eval_rows, self.train_eval_rows)
         found = eval_metrics(held_out, trained, by_reference, self.clips, *rows, *self.weights)
         self._publish(found)
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        """The optimiser over everything that requires gradients, decaying matrices only."""
-        optimizer = self.make_optimizer(decay_groups(self.gpt))
-        steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = self.make_scheduler(optimizer, total_steps=steps)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
 
     def _seed_dropout(self, batch_idx: int) -> None:
         place = (self.seed, self.current_epoch, batch_idx, self.global_rank)

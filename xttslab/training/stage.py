@@ -1,0 +1,67 @@
+"""What the Lightning modules of all stages share: optimiser, schedule, clipping of gradients."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from xttslab.training.metrics import GradientLog
+from xttslab.training.parameters import decay_groups
+
+
+class Stage(pl.LightningModule):
+    """One stage of training.
+
+    Args:
+        optimizer, scheduler: constructors that lack only what they work on.
+    """
+
+    may_be_halved = True  # whether its weights may be stored in 16 bits
+
+    def __init__(
+        self, optimizer: Callable[..., Optimizer], scheduler: Callable[..., LRScheduler]
+    ) -> None:
+        super().__init__()
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.gradients = GradientLog()
+
+    @property
+    @abstractmethod
+    def trained(self) -> nn.Module:
+        """The part that the optimiser works on, as far as it requires gradients."""
+
+    @abstractmethod
+    def trained_weights(self) -> dict[str, Tensor]:
+        """What this stage trains, under the names of Coqui's `Xtts`."""
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the norm over all parameters if asked, and note it either way.
+
+        Lightning's own clipping refuses fused optimisers in every mixed precision, though only
+        scaled 16-bit gradients would be wrong; `Job.optimizer` takes no fused one there.
+        """
+        trained = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(trained, gradient_clip_val or float("inf"))
+        self.gradients.add(norm, gradient_clip_val)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The optimiser over everything that requires gradients, decaying matrices only."""
+        optimizer = self.make_optimizer(decay_groups(self.trained))
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = self.make_scheduler(optimizer, total_steps=steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
