@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,14 @@ def test_codes_are_computed_once(data, tmp_path: Path) -> None:
     changed.write_bytes(changed.read_bytes()[:-2000])
     data(codec=second)
     assert second.encoded == 1
+
+
+def test_runs_that_start_together_compute_codes_once(data, tmp_path: Path) -> None:
+    corpus, codecs = data().corpus, [Counting() for _ in range(4)]
+    with ThreadPoolExecutor(4) as starts:
+        stores = list(starts.map(lambda codec: fill_store(corpus, codec, tmp_path / "new"), codecs))
+    assert sorted(codec.encoded for codec in codecs) == [0, 0, 0, 16]
+    assert [len(store) for store, _ in stores] == [16] * 4
 
 
 def test_an_epoch_holds_every_training_clip_once(data) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pytorch_lightning as pl
+from filelock import FileLock
 from torch.utils.data import DataLoader
 
 from xttslab.data.audio import read_audio
@@ -187,15 +188,24 @@ def fill_store(corpus: Corpus, codec: Encoder, folder: Path) -> tuple[CodeStore,
 
     Returns the store and each clip's key. Interrupted, what was written stays.
     """
-    from rich.progress import track
-
     store = CodeStore(folder)
     fingerprint = codec.fingerprint
     keys = [entry_key(digest, fingerprint) for digest in corpus.hashes]
-    missing = {key: row for row, key in enumerate(keys) if key not in store}
-    ordered = sorted(missing, key=lambda key: corpus.seconds[missing[key]])
-    if not ordered:
+    if all(key in store for key in keys):
         return store, keys
+    # of the processes of a sweep, or of one run, the first encodes and the others wait for it
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f".{fingerprint[:16]}.lock"):
+        store.refresh()
+        missing = {key: row for row, key in enumerate(keys) if key not in store}
+        _encode(corpus, codec, missing, store)
+    return store, keys
+
+
+def _encode(corpus: Corpus, codec: Encoder, missing: Mapping[bytes, int], store: CodeStore) -> None:
+    from rich.progress import track
+
+    ordered = sorted(missing, key=lambda key: corpus.seconds[missing[key]])
     fresh: dict[bytes, Encoded] = {}
     groups = [ordered[i : i + ENCODED_TOGETHER] for i in range(0, len(ordered), ENCODED_TOGETHER)]
     with ThreadPoolExecutor() as readers:
@@ -208,7 +218,6 @@ def fill_store(corpus: Corpus, codec: Encoder, folder: Path) -> tuple[CodeStore,
                 store.add(fresh)
                 fresh = {}
     store.add(fresh)
-    return store, keys
 
 
 def _tokenised(corpus: Corpus, keys: Sequence[bytes]) -> list[TokenisedClip]:
