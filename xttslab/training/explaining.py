@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,7 +30,7 @@ def explained(run: str) -> Iterator[None]:
             raise
         # a data worker sends its traceback along; the message is behind the class in its last line
         raise UserError(lines[-1].partition("UserError: ")[2] or lines[-1]) from fault
-    except (MemoryError, RuntimeError) as fault:
+    except (MemoryError, RuntimeError, ConnectionError, EOFError) as fault:
         raise UserError(f"{_cause(fault)}; go on with resume=true run_name={run}") from fault
 
 
@@ -38,7 +39,7 @@ def _cause(fault: Exception) -> str:
     text = str(fault)
     if isinstance(fault, MemoryError) or _NO_MEMORY.search(text):
         return _no_memory()
-    if _WORKER_GONE.search(text):
+    if _WORKER_GONE.search(text) or _handing_over(fault):
         return (
             "a data worker process was killed, most likely because memory ran out: free some or "
             "set batch.workers=0"
@@ -46,6 +47,14 @@ def _cause(fault: Exception) -> str:
     if _distributed() and _PEER_GONE.search(text):
         return "another process of this run ended, see its message; all its processes have stopped"
     raise fault
+
+
+def _handing_over(fault: Exception) -> bool:
+    """Whether a worker died while it handed a batch over: then its socket breaks instead."""
+    if not isinstance(fault, (ConnectionError, EOFError)):
+        return False
+    frames = traceback.extract_tb(fault.__traceback__)
+    return any("multiprocessing" in frame.filename for frame in frames)
 
 
 def _no_memory() -> str:
