@@ -147,8 +147,9 @@ def _by_marks(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]
     said = f"overall mark {_change(overall, 2)}"
     if abs(overall.value) < rules.mark:
         return None, f"{said}: below {rules.mark:g}, which seeds alone may change"
-    better = evidence.second if overall.value > 0 else evidence.first
-    return (better if _one_sided(overall) else None), said
+    if not _one_sided(overall):
+        return None, f"{said}: uncertain, the interval holds no difference too"
+    return (evidence.second if overall.value > 0 else evidence.first), said
 
 
 def _by_loss(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
@@ -159,9 +160,9 @@ def _by_loss(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
     said = f"{loss.name}, in nats: {_change(loss, 3)}"
     if abs(loss.value) < rules.nats:
         return None, f"{said}: below {rules.nats:g}, which seeds alone may change"
-    better = evidence.second if loss.value < 0 else evidence.first
-    certain = loss.interval is None or _one_sided(loss)
-    return (better if certain else None), said
+    if loss.interval is not None and not _one_sided(loss):
+        return None, f"{said}: uncertain, the interval holds no difference too"
+    return (evidence.second if loss.value < 0 else evidence.first), said
 
 
 def _one_sided(difference: Difference) -> bool:
