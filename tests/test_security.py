@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import shutil
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ FORBIDDEN = {
 }
 
 
+@cache
 def calls() -> list[tuple[Path, ast.Call, str]]:
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):

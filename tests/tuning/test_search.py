@@ -99,7 +99,7 @@ def test_failures_are_recorded_and_the_study_goes_on(workplace, capsys) -> None:
 
 
 def test_hopeless_trials_are_pruned(workplace) -> None:
-    search, _ = make({}, trials=8)
+    search, _ = make({}, trials=5)
     search.run()
     trials = search.study.study.trials
     pruned = [trial for trial in trials if trial.state == optuna.trial.TrialState.PRUNED]
