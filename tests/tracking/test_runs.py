@@ -60,6 +60,18 @@ def test_moved_run_folder_still_gives_its_checkpoint(tmp_path, uri):
     assert find_run("run", uri).checkpoint is None
 
 
+def test_a_run_that_has_not_ended_gives_its_best_so_far(tmp_path, uri):
+    run_dir = tmp_path / "running"
+    tracker = RunTracker.start(run_dir, "running", uri=uri)
+    tracker.set_tags({"run_dir": run_dir})
+    assert find_run("running", uri).checkpoint is None
+    best = run_dir / "checkpoints" / "best.safetensors"
+    best.parent.mkdir()
+    best.write_bytes(b"weights")
+    assert find_run("running", uri).checkpoint == find_run(str(run_dir), uri).checkpoint == best
+    tracker.finish("KILLED")
+
+
 def test_best_is_the_lowest_of_those_that_watched_the_same(tmp_path, uri, caplog):
     on = {"dataset": "milliomos"}
     track(tmp_path, uri, "other_monitor", monitor="eval/total", best_value=0.1, **on)

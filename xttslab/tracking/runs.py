@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
 BEST = "best:"
+_WEIGHTS = "best.safetensors"  # of the best epoch so far, as `model.lineage` calls it
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _NAMED_IN_ERRORS = 8
 
@@ -205,12 +206,12 @@ def _on_disk(path: Path, run_dir: Path | None) -> RunRecord:
 
 
 def _checkpoint(tags: Mapping[str, str], run_dir: Path | None) -> Path | None:
-    """The best checkpoint where the run noted it, or in the run's folder if that was moved."""
-    noted = Path(tags["checkpoint"]) if tags.get("checkpoint") else None
-    if noted is None:
-        return None
-    places = [noted, *([run_dir / "checkpoints" / noted.name] if run_dir else [])]
-    return next((place for place in places if place.is_file()), None)
+    """The best checkpoint where the run noted it, or in the run's folder: that may have been moved,
+    and a run that has not ended has noted nothing yet."""
+    noted = [Path(tags["checkpoint"])] if tags.get("checkpoint") else []
+    names = [path.name for path in noted] or [_WEIGHTS]
+    kept = [run_dir / "checkpoints" / name for name in names] if run_dir else []
+    return next((place for place in (*noted, *kept) if place.is_file()), None)
 
 
 def _listing(label: str, names: Sequence[str]) -> str:
