@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import soundfile as sf
 
+from xttslab.errors import UserError
 from xttslab.training.run import train
 
 
@@ -29,3 +31,13 @@ def test_samples_do_not_change_what_is_learned(workplace: Path, tiny) -> None:
     silent = train(tiny("run_name=silent"))
     spoken = train(tiny("run_name=spoken", "samples.every_n_epochs=1"))
     assert silent == spoken
+
+
+def test_a_sentence_the_model_has_no_room_for_is_named_before_training(
+    workplace: Path, tiny
+) -> None:
+    config = tiny("run_name=long", "samples.every_n_epochs=1")
+    config.samples.sentences = [{"category": "neutral", "text": "Hosszú mondat " * 100}]
+    with pytest.raises(UserError, match=r"samples.sentences: 'Hosszú .*'… has \d+ tokens, this mo"):
+        train(config)
+    assert not list(Path("outputs/long/checkpoints").glob("*"))

@@ -69,6 +69,11 @@ class XttsGpt(GPT):
             self.text_stop_seen,
         )
 
+    @property
+    def longest_text(self) -> int:
+        """How many tokens a text may have, without start and stop."""
+        return self.text_pos_embedding.emb.num_embeddings - 2
+
     def prompt_latents(self, mel: Tensor) -> Tensor:
         """Normalised conditioning mel (B, 80, F) to the latents (B, 32, D) that carry the voice."""
         features = run_conditioning(self.conditioning_encoder, mel)  # (B, D, F)

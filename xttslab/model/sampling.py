@@ -146,9 +146,8 @@ def _check(gpt: XttsGpt, sentences: Sequence[Sentence]) -> None:
         if not 1 <= sentence.limit <= gpt.max_gen_mel_tokens:
             limit = f"limit is {sentence.limit} codes"
             raise ValueError(f"{limit}, this model has positions for 1 to {gpt.max_gen_mel_tokens}")
-        if len(sentence.text) + 2 > gpt.text_pos_embedding.emb.num_embeddings:
-            room = gpt.text_pos_embedding.emb.num_embeddings - 2
-            raise ValueError(f"text has {len(sentence.text)} tokens, this model takes {room}")
+        if (tokens := len(sentence.text)) > gpt.longest_text:
+            raise ValueError(f"text has {tokens} tokens, this model takes {gpt.longest_text}")
 
 
 def _prefix(gpt: XttsGpt, sentences: Sequence[Sentence], steps: int) -> tuple[Tensor, _Cache]:

@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from xttslab.data.audio import read_audio, write_audio
 from xttslab.data.corpus import Corpus
+from xttslab.errors import UserError
 from xttslab.model.base import Base
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.sampling import Sampling
@@ -57,6 +58,18 @@ def sample_plan(samples: Mapping[str, Any], corpus: Corpus) -> SamplePlan:
     return SamplePlan(sentences, references, settings, samples["every_n_epochs"], language)
 
 
+def _read(base: Base, plan: SamplePlan) -> list[list[int]]:
+    """The sentences as tokens; raises UserError for one that the model has no positions for."""
+    texts = [base.tokenizer.encode(sentence.text, plan.language) for sentence in plan.sentences]
+    for sentence, tokens in zip(plan.sentences, texts, strict=True):
+        if len(tokens) > base.gpt.longest_text:
+            raise UserError(
+                f"samples.sentences: {sentence.text[:40]!r}… has {len(tokens)} tokens, this model "
+                f"takes {base.gpt.longest_text}; shorten it"
+            )
+    return texts
+
+
 class SpokenSamples(Checkpoint):
     """Speaks the plan's sentences in one batch: before training, then every n epochs.
 
@@ -75,9 +88,8 @@ class SpokenSamples(Checkpoint):
     ) -> None:
         self.plan, self.tracker, self.folder, self.scores = plan, tracker, folder, scores
         self.voice = base.voice()
-        read = base.tokenizer.encode
         self.losses: dict[int, float] = {}  # eval/mel_ce of the epochs spoken
-        self.texts = [read(sentence.text, plan.language) for sentence in plan.sentences]
+        self.texts = _read(base, plan)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn == "validate":
