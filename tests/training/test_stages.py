@@ -62,6 +62,15 @@ def test_a_gpt_learns_the_codes_of_the_dvae_that_it_starts_from(chain) -> None:
     assert record["origin"] == ""
 
 
+def test_a_gpt_goes_on_to_learn_the_codes_of_a_dvae_trained_after_it(chain, tiny) -> None:
+    train(tiny(*DVAE, "init_from=outputs/reader", "run_name=codes_2", "trainer.max_epochs=1"))
+    train(tiny("init_from=outputs/codes_2", "run_name=reader_2", "optim.lr=0"))
+    reader, _ = load_run("outputs/reader")
+    later, _ = load_run("outputs/reader_2")
+    assert torch.equal(later.gpt.mel_head.weight, reader.gpt.mel_head.weight)
+    assert later.codec.fingerprint != reader.codec.fingerprint
+
+
 def test_a_dvae_alone_does_not_speak(chain) -> None:
     with pytest.raises(UserError, match=r"a DVAE alone has no voice; train a GPT .*outputs/codes"):
         load_run("outputs/codes")

@@ -33,8 +33,7 @@ def fit_decoder(job: Job) -> RunCheckpoints:
     trained = spread(job.corpus.train, settings["most_clips"])
     seconds = settings["crop_codes"] * SAMPLES_PER_CODE / SAMPLE_RATE
     crops = max(settings["batches"] * settings["crops"], len(trained))
-    origin = str(job.start.checkpoint) if job.start.checkpoint else ""
-    keeper = job.keeper(origin, base.codec.fingerprint)
+    keeper = job.keeper(job.start.origin, base.codec.fingerprint)
     trainer = job.trainer([job.log(crops * seconds, crops), *job.samples(base), keeper])
     loaders = _loaders(job, trainer, trained)
     if job.resume_from is None:

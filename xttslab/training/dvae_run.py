@@ -44,7 +44,8 @@ def fit_dvae(job: Job) -> RunCheckpoints:
     parts = (WaveCrops(trained, cut), WaveCrops(held_out, cut))
     loaders = crop_loaders(*parts, settings["crops"], settings["batches"], config.seed)
     crops = len(loaders[0].sampler)
-    keeper = job.keeper()
+    # A GPT that was trained before stays where it is, to learn the new codes from there.
+    keeper = job.keeper(job.start.origin)
     trainer = job.trainer([job.log(crops * cut / SAMPLE_RATE, crops), keeper])
     if job.resume_from is None:
         trainer.validate(stage, loaders[1], verbose=False)

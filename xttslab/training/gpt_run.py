@@ -49,7 +49,7 @@ def _origin(base: Base, start: Start) -> str:
     if not start.checkpoint:
         return ""
     frozen = any(not parameter.requires_grad for parameter in base.gpt.parameters())
-    return str(start.checkpoint) if frozen or decoder_of(start.checkpoint) else ""
+    return start.origin if frozen or decoder_of(start.checkpoint) else ""
 
 
 def _choose_trained(config: DictConfig, base: Base) -> None:

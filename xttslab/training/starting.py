@@ -19,6 +19,11 @@ class Start:
     epochs: int = 0  # trained before, over the whole chain of runs
 
     @property
+    def origin(self) -> str:
+        """The checkpoint as a later run's record names it, "" for none."""
+        return str(self.checkpoint or "")
+
+    @property
     def run_dir(self) -> Path | None:
         return self.checkpoint.parent.parent if self.checkpoint else None
 
