@@ -4,8 +4,9 @@
 
 Speaks 40 ordinary sentences that are in no training data, each after a clip of one of 25 voices
 that are in none either. Beside it: the teacher's own clips of the same sentences and voices; their
-codes through GPT and decoder (the ceiling of both); the base's speech compared with the wrong
-sentence (what chance gives). Needs `held_out/` of experiments/mini_base/speech.py.
+mels alone and their codes alone, made audible without GPT and decoder; their codes through GPT and
+decoder (the ceiling of both); the base's speech compared with the wrong sentence (what chance
+gives). Needs `held_out/` of experiments/mini_base/speech.py.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ import torch
 from omegaconf import OmegaConf
 from scipy.stats import pearsonr
 
+from experiments.mini_base.codec_alone import MelVoice
 from experiments.mini_base.run import TEACHER
-from xttslab.data.audio import read_audio
+from xttslab.data.audio import SAMPLE_RATE, read_audio
 from xttslab.data.batches import Example
 from xttslab.data.manifest import Clip, read_folder
 from xttslab.evaluation.clips import RATE
@@ -166,8 +168,11 @@ def main() -> None:
     references = embed(prompts)
     spoken = speak(base, voice, some, Speaking(seed=1))
     uncut = speak(base, voice, some, Speaking(seed=1, trim_babble=False))
+    plain, recordings = MelVoice(base.codec), [read_audio(trial.target.audio) for trial in some]
     rows = {
         "teacher": [read_16k(trial.target) for trial in some],
+        "mels alone": [soxr.resample(plain.of_mels(w), SAMPLE_RATE, RATE) for w in recordings],
+        "codes alone": [soxr.resample(plain.of_codes(w), SAMPLE_RATE, RATE) for w in recordings],
         "ceiling": [soxr.resample(w, SPEECH_RATE, RATE) for w in ceiling(base, voice, some)],
         "base": [soxr.resample(w, SPEECH_RATE, RATE) for w in spoken],
         "base, babble left": [soxr.resample(w, SPEECH_RATE, RATE) for w in uncut],
