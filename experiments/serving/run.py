@@ -12,6 +12,7 @@ import argparse
 import base64
 import io
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -35,8 +36,10 @@ TEXT = "Nagyszerű teljesítmény, 10 000 forint!"
 PATIENCE_S = 180
 
 
-def ask(port: int, row: dict[str, object]) -> tuple[np.ndarray, int]:
-    """The server's speech for one row; waits until it is up."""
+def ask(
+    port: int, row: dict[str, object], server: subprocess.Popen[bytes]
+) -> tuple[np.ndarray, int]:
+    """The server's speech for one row; waits until it is up, unless it has ended."""
     body = json.dumps({"dataframe_records": [row]}).encode()
     headers = {"Content-Type": "application/json"}
     address = f"http://127.0.0.1:{port}/invocations"
@@ -48,7 +51,7 @@ def ask(port: int, row: dict[str, object]) -> tuple[np.ndarray, int]:
                 (made,) = json.load(answer)["predictions"]
             return sf.read(io.BytesIO(base64.b64decode(made["wav_base64"])))
         except (ConnectionError, urllib.error.URLError):
-            if time.monotonic() > until:
+            if time.monotonic() > until or server.poll() is not None:
                 raise
             time.sleep(1)
 
@@ -70,9 +73,13 @@ def main() -> None:
         save_served_model(voice, model)
         command = ["-m", "mlflow", "models", "serve", "-m", model, "-p", port]
         command += ["--env-manager", "local"]
-        server = subprocess.Popen([sys.executable, *map(str, command)])
+        # MLflow starts uvicorn by its name, which is beside Python where nobody activated it.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        server = subprocess.Popen(
+            [sys.executable, *map(str, command)], env={**os.environ, "PATH": path}
+        )
         try:
-            heard, rate = ask(port, {"text": TEXT, "seed": 3})
+            heard, rate = ask(port, {"text": TEXT, "seed": 3}, server)
         finally:
             server.terminate()
             server.wait()
