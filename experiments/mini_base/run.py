@@ -40,12 +40,12 @@ GPT = (
     "model.dropout=0.05",
     "batch.clips=32",
     "batch.prompt=other",
-    "batch.prompt_seconds=[1.5,3.0]",
+    "batch.prompt_seconds=[1.0,2.5]",
     "loss.text_weight=0.1",
     "scheduler.warmup_steps=100",
 )
 READING = "train_only=[gpt,heads,embeddings]"
-ESPEAK = {"one": (4000, 1, 4), "few": (1000, 90, 6)}  # clips, voices, words of a clip at most
+ESPEAK = {"one": (4000, 1, 4), "wide": (6000, 90, 5)}  # clips, voices, words of a clip at most
 
 
 def espeak() -> None:
@@ -64,8 +64,8 @@ def codec() -> None:
     shards = len(list(TEACHER.glob("shard_*")))
     if shards < FEWEST_SHARDS:
         raise SystemExit(f"{TEACHER}: {shards} shards of teacher speech, {FEWEST_SHARDS} needed")
-    rest = ("trainer.max_epochs=18", "scheduler.warmup_steps=50")
-    sources = {"espeak_few": DATA / "espeak_few", "teacher": TEACHER}
+    rest = ("trainer.max_epochs=60", "scheduler.warmup_steps=50")
+    sources = {"espeak_wide": DATA / "espeak_wide", "teacher": TEACHER}
     _train("codec", sources, "stage=dvae", *RUN, *rest)
 
 
@@ -78,10 +78,8 @@ def read() -> None:
 
 def voices() -> None:
     """Then from all voices, and the teacher's sentences."""
-    rest = ("optim.lr=1e-3", "trainer.max_epochs=4", "scheduler.floor=0.4", _from("read"))
-    names = ("espeak_one", "espeak_few")
-    sources = {name: DATA / name for name in names} | {"teacher": TEACHER}
-    _train("voices", sources, *GPT, *rest)
+    rest = ("optim.lr=1e-3", "trainer.max_epochs=8", "scheduler.floor=0.4", _from("read"))
+    _train("voices", {"espeak_wide": DATA / "espeak_wide", "teacher": TEACHER}, *GPT, *rest)
 
 
 def teacher() -> None:

@@ -15,13 +15,13 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from xttslab.data.crops import DecoderCut
+from xttslab.training.sound_stage import SoundStage
 from xttslab.training.spectral import SpectralLoss
-from xttslab.training.stage import Stage
 
 EDGE = 1024  # samples at a cut's ends that are not scored: what is beside them was cut away
 
 
-class DecoderStage(Stage):
+class DecoderStage(SoundStage):
     """Trains a decoder (XTTS's HiFi-GAN or the small one) on cuts of clips.
 
     Args:
@@ -48,7 +48,6 @@ class DecoderStage(Stage):
         self.distance = SpectralLoss()
         self.weights = {"mel": mel_weight, "convergence": convergence_weight}
         self.speaker_weight = speaker_weight
-        self.sums: dict[str, list[Tensor]] = {}
 
     def training_step(self, cut: DecoderCut, batch_idx: int) -> Tensor:
         speaker = self._embed(cut.reference)
@@ -59,17 +58,11 @@ class DecoderStage(Stage):
                 speaker.squeeze(-1), self._embed(cut.own).squeeze(-1), cut.voice
             )
             loss = loss + self.speaker_weight * parts["speaker"]
-        self._note("train", parts)
+        self.note("train", parts)
         return loss
 
     def validation_step(self, cut: DecoderCut, batch_idx: int) -> None:
-        self._note("eval", self._distances(cut, self._embed(cut.reference)))
-
-    def on_train_epoch_end(self) -> None:
-        self._publish("train")
-
-    def on_validation_epoch_end(self) -> None:
-        self._publish("eval")
+        self.note("eval", self._distances(cut, self._embed(cut.reference)))
 
     @property
     def trained(self) -> nn.Module:
@@ -89,16 +82,6 @@ class DecoderStage(Stage):
         samples = min(made.shape[-1], cut.wave.shape[-1])
         scored = slice(EDGE, samples - EDGE)
         return self.distance(made[:, scored], cut.wave[:, scored])
-
-    def _note(self, part: str, values: dict[str, Tensor]) -> None:
-        for name, value in values.items():
-            self.sums.setdefault(f"{part}/{name}", []).append(value.detach().float())
-
-    def _publish(self, part: str) -> None:
-        done = [name for name in self.sums if name.startswith(part)]
-        means = {name: torch.stack(self.sums.pop(name)).mean() for name in done}
-        gradients = self.gradients.epoch_means() if part == "train" else {}
-        self.log_dict(means | gradients, logger=False)
 
 
 def contrast(one: Tensor, other: Tensor, voice: Tensor, temperature: float = 0.1) -> Tensor:

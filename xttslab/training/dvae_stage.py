@@ -17,10 +17,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from xttslab.model.codec import Codec
-from xttslab.training.stage import Stage
+from xttslab.training.sound_stage import SoundStage
 
 
-class DvaeStage(Stage):
+class DvaeStage(SoundStage):
     """Trains encoder, codebook and decoder on the mean absolute error of the normalised log mel.
 
     Args:
@@ -52,14 +52,14 @@ class DvaeStage(Stage):
         self.revive_every = revive_every
         codes = codec.dvae.codebook.n_embed
         self.register_buffer("uses", torch.zeros(codes, dtype=torch.long))
-        self.sums: dict[str, list[Tensor]] = {}
+        self.counts: list[Tensor] = []  # of the evaluation's batches, (codes,)
 
     def training_step(self, wave: Tensor, batch_idx: int) -> Tensor:
         mel = self.codec.code_mel(wave)
         mel = mel[..., : mel.shape[-1] // 4 * 4]  # (B, 80, F), whole codes
         if self.global_step < self.plain_steps:
             error = (self.codec.dvae.decoder(self.codec.dvae.encoder(mel)) - mel).abs().mean()
-            self._note("train", mel_l1=error)
+            self.note("train", {"mel_l1": error})
             return error
         if self.plain_steps and self.global_step == self.plain_steps and batch_idx is not None:
             self._place_codes()
@@ -67,7 +67,7 @@ class DvaeStage(Stage):
         quantised, codes, distance = self._quantise(vectors)
         error = (self.codec.dvae.decoder(quantised.transpose(1, 2)) - mel).abs().mean()
         self._revive(vectors.detach(), codes)
-        self._note("train", mel_l1=error, commitment=distance)
+        self.note("train", {"mel_l1": error, "commitment": distance})
         return error + self.commitment * distance
 
     def validation_step(self, wave: Tensor, batch_idx: int) -> None:
@@ -75,14 +75,18 @@ class DvaeStage(Stage):
         mel = mel[..., : mel.shape[-1] // 4 * 4]
         codes = self.codec.quantise(self.codec.encode_mel(mel))
         error = (self.codec.dvae.decode(codes)[0] - mel).abs().mean()
-        counts = torch.bincount(codes.flatten(), minlength=len(self.uses))
-        self._note("eval", mel_l1=error, counts=counts)
-
-    def on_train_epoch_end(self) -> None:
-        self._publish("train")
+        self.counts.append(torch.bincount(codes.flatten(), minlength=len(self.uses)))
+        self.note("eval", {"mel_l1": error})
 
     def on_validation_epoch_end(self) -> None:
-        self._publish("eval")
+        """Beside the means: how many codes are in use, and how evenly."""
+        super().on_validation_epoch_end()
+        share = torch.stack(self.counts).sum(0).float()
+        self.counts.clear()
+        share = share[share > 0] / share.sum()
+        perplexity = (-(share * share.log()).sum()).exp()
+        used = {"eval/codes_used": float(len(share)), "eval/perplexity": perplexity}
+        self.log_dict(used, logger=False)
 
     @property
     def trained(self) -> nn.Module:
@@ -118,25 +122,3 @@ class DvaeStage(Stage):
         book.embed[:, dead] = chosen
         book.embed_avg[:, dead] = chosen
         book.cluster_size[dead] = 1.0
-
-    def _note(self, part: str, **values: Tensor) -> None:
-        for name, value in values.items():
-            self.sums.setdefault(f"{part}/{name}", []).append(value.detach())
-
-    def _publish(self, part: str) -> None:
-        found = {
-            name: torch.stack(values).float().mean()
-            for name, values in self.sums.items()
-            if name.startswith(part) and not name.endswith("counts")
-        }
-        counts = self.sums.get(f"{part}/counts")
-        if counts:
-            share = torch.stack(counts).sum(0).float()
-            share = share[share > 0] / share.sum()
-            found["eval/codes_used"] = torch.tensor(float(len(share)))
-            found["eval/perplexity"] = (-(share * share.log()).sum()).exp()
-        self.sums = {
-            name: values for name, values in self.sums.items() if not name.startswith(part)
-        }
-        gradients = self.gradients.epoch_means() if part == "train" else {}
-        self.log_dict(found | gradients, logger=False)
