@@ -74,8 +74,7 @@ def find_run(reference: str, uri: str = DEFAULT_URI, model: str | None = None) -
     if _RUN_ID.fullmatch(reference):
         found = store.search(f"attributes.run_id = '{reference}'")
     else:
-        quote = '"' if "'" in reference else "'"  # MLflow's filters know no escapes
-        found = store.search(f"attributes.run_name = {quote}{reference}{quote}")
+        found = store.search(f"attributes.run_name = {_quoted(reference)}")
     if not found:
         raise UserError(
             f"run {reference!r} is not in {store.shown} and names no checkpoint or run folder; "
@@ -141,17 +140,16 @@ class _Store:
 
 
 def _best(store: _Store, dataset: str, model: str | None) -> RunRecord:
-    finished = store.search(f"attributes.status = '{FINISHED}'")
+    finished = f"attributes.status = '{FINISHED}'"
     runs = [
         run
-        for run in finished
-        if run.data.tags.get("dataset") == dataset
-        and model in (None, run.data.tags.get("model"))
-        and math.isfinite(_best_value(run))
+        for run in store.search(f"{finished} and tags.dataset = {_quoted(dataset)}")
+        if model in (None, run.data.tags.get("model")) and math.isfinite(_best_value(run))
     ]
     if not runs:
         of_model = f" with model {model}" if model else ""
-        known = [run.data.tags["dataset"] for run in finished if "dataset" in run.data.tags]
+        tags = [run.data.tags for run in store.search(finished)]
+        known = [of_run["dataset"] for of_run in tags if "dataset" in of_run]
         raise UserError(
             f"no finished run on data set {dataset!r}{of_model} in {store.shown}; "
             f"{_listing('there are runs on', known)}"
@@ -167,6 +165,12 @@ def _best(store: _Store, dataset: str, model: str | None) -> RunRecord:
             usable.name,
         )
     return usable
+
+
+def _quoted(value: str) -> str:
+    """As MLflow's filters want it; they know no escapes."""
+    quote = '"' if "'" in value else "'"
+    return f"{quote}{value}{quote}"
 
 
 def _best_value(run: Run) -> float:
