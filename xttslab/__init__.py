@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(run: str) -> Speaker:
+def load(run: str, device: str = "auto", precision: str = "float32") -> Speaker:
     """The voice of a run or of an exported folder, ready to speak.
 
     `xttslab.load("best:combined").say("Jó napot!", "greeting")` gives float32 samples at 24 kHz.
+    `precision="bf16"` halves the GPT's memory.
     """
     from xttslab.speaking.loading import load
 
-    return load(run)
+    return load(run).to(device, precision)

@@ -30,6 +30,7 @@ def main(config: DictConfig) -> None:
         speaker = load(config.run, config.tracking.uri)
     else:
         speaker = load_base(config.model, config.weights, config.language, config.get("dataset"))
+    speaker.to(config.device, config.precision)
     category = None if config.speaker_wav else config.category
     settings = speaker.settings_for(category, instantiate(config.settings), config.temperature)
     wave = speaker.say(text, config.category, config.speaker_wav, settings, config.longest)

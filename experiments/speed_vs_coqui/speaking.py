@@ -4,7 +4,8 @@
 
 Random weights at XTTS-v2's size never choose to stop, so both sides speak the same number of codes.
 Coqui speaks one sentence after the other, as its class does; ours one alone, and all in one batch.
-Both run in this process, on the same threads, in turns. Prints one line of JSON.
+Both run in this process, on the same threads, in turns; ours then once more with a GPT of 16 bits
+(`say precision=bf16`). Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -97,11 +98,16 @@ def main() -> None:
     model.gpt.max_gen_mel_tokens = speaker.voice.gpt.max_gen_mel_tokens = options.codes
     speaker.voice.likely = lambda tokens: options.codes
     found = {"size": options.size, "codes": options.codes, "export_mb": round(megabytes, 1)}
-    one = [timed(lambda: theirs(model, texts[:1]), options.rounds)]
-    one.append(timed(lambda: ours(speaker, texts[:1]), options.rounds))
-    many = [timed(lambda: theirs(model, texts), 1), timed(lambda: ours(speaker, texts), 1)]
-    found["one_s"], found["batch_s"] = ([round(s, 2) for s in pair] for pair in (one, many))
-    found["one_ratio"], found["batch_ratio"] = (round(a / b, 2) for a, b in (one, many))
+    for name, some, rounds in (("one", texts[:1], options.rounds), ("batch", texts, 1)):
+        found[name] = {"coqui_s": timed(lambda: theirs(model, some), rounds)}
+        found[name]["ours_s"] = timed(lambda: ours(speaker, some), rounds)
+    speaker.to("cpu", "bf16")
+    for name, some, rounds in (("one", texts[:1], options.rounds), ("batch", texts, 1)):
+        seconds = found[name]
+        seconds["bf16_s"] = timed(lambda: ours(speaker, some), rounds)
+        seconds["ratio"] = seconds["coqui_s"] / seconds["ours_s"]
+        seconds["bf16_ratio"] = seconds["coqui_s"] / seconds["bf16_s"]
+        found[name] = {key: round(value, 2) for key, value in seconds.items()}
     print(json.dumps(found))
 
 

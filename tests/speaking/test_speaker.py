@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -143,3 +144,9 @@ def test_a_category_is_spoken_at_its_own_temperature(speaker: Speaker) -> None:
     assert tuned.settings_for("tension", settings) == settings
     assert tuned.settings_for(None, settings) == settings
     assert tuned.settings_for("greeting", settings, 0.9).sampling.temperature == 0.9
+
+
+def test_stored_voices_move_with_the_models(speaker: Speaker) -> None:
+    stored = {"tension": (torch.zeros(32, 64), torch.zeros(8, 1))}
+    moved = Speaker(copy.deepcopy(speaker.voice), speaker.tokenizer, "hu", {}, stored).to("meta")
+    assert {part.device.type for part in moved.reference("tension")} == {"meta"}

@@ -24,7 +24,7 @@ class SpeakingModel(PythonModel):
     def load_context(self, context: Any) -> None:
         from xttslab.speaking.exported import load_export
 
-        self.speaker = load_export(Path(context.artifacts["voice"]))
+        self.speaker = load_export(Path(context.artifacts["voice"])).to("auto")
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None

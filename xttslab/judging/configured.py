@@ -21,8 +21,11 @@ def subject_of(config: DictConfig) -> Subject:
     """The run, or else the base beside a data set."""
     dataset = plain(config.dataset) if config.get("dataset") else None
     if config.run:
-        return subject_of_run(config.run, config.tracking.uri, dataset)
-    return subject_of_base(plain(config.model), config.weights, dataset)
+        subject = subject_of_run(config.run, config.tracking.uri, dataset)
+    else:
+        subject = subject_of_base(plain(config.model), config.weights, dataset)
+    subject.speaker.to(config.device)
+    return subject
 
 
 def sentences_of(config: DictConfig, language: str) -> Sentences:

@@ -44,7 +44,8 @@ class Subject:
         base = build_base(**config["model"], weights=config["weights"], seed=config["seed"])
         if codec := codec_of(self.checkpoint):
             load_codec(base.codec, codec, codec)
-        return speaker_of(base, self.speaker.language, self.sources, self.run_dir)
+        speaker = speaker_of(base, self.speaker.language, self.sources, self.run_dir)
+        return speaker.to(str(self.speaker.voice.codec.device))
 
 
 def subject_of_run(run: str, uri: str, dataset: Mapping[str, Any] | None) -> Subject:

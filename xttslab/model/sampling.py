@@ -155,13 +155,14 @@ def _prefix(gpt: XttsGpt, sentences: Sequence[Sentence], steps: int) -> tuple[Te
 
     The padding is on the left, so that all rows write their next code at the same place.
     """
-    device = sentences[0].latents.device
+    device, kind = gpt.mel_head.weight.device, gpt.mel_head.weight.dtype
     parts = []
     for sentence in sentences:
         text = [gpt.start_text_token, *sentence.text, gpt.stop_text_token]
         start = torch.tensor([[gpt.start_audio_token]], device=device)
         embedded = gpt.embed_text(torch.tensor([text], device=device))
-        parts.append(torch.cat([sentence.latents, embedded[0], gpt.embed_audio(start)[0]]))
+        latents = sentence.latents.to(device, kind)
+        parts.append(torch.cat([latents, embedded[0], gpt.embed_audio(start)[0]]))
     longest = max(map(len, parts))
     hidden = torch.stack([F.pad(part, (0, 0, longest - len(part), 0)) for part in parts])
     valid = torch.ones(len(parts), longest + steps, dtype=torch.bool, device=device)

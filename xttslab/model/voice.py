@@ -118,7 +118,7 @@ class Voice:
         if settings.trim_babble:
             kept = finished_at(spoken) + 1
             latents, chances = latents[:kept], chances[:kept]
-        latents = latents[None]  # (1, T, D)
+        latents = latents[None].float()  # (1, T, D)
         if settings.speed != 1.0:
             latents = F.interpolate(
                 latents.transpose(1, 2), scale_factor=1.0 / settings.speed, mode="linear"

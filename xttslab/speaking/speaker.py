@@ -13,6 +13,7 @@ from xttslab.data.audio import read_audio
 from xttslab.data.hungarian import spell_out_checked
 from xttslab.errors import UserError
 from xttslab.model.decoder import SPEECH_RATE
+from xttslab.model.placing import Precision, place
 from xttslab.model.tokenizer import Tokenizer
 from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.joining import join
@@ -77,6 +78,17 @@ class Speaker:
             )
             waves += self.voice.speak(some, [latents] * len(some), [speaker] * len(some), seeded)
         return join(waves, [piece.pause for piece in pieces], SPEECH_RATE)
+
+    def to(self, device: str, precision: Precision = "float32") -> Speaker:
+        """This speaker where and how it is to compute (`model.placing.place`)."""
+        place(self.voice, device, precision)
+        self._heard.clear()
+        where = self.voice.codec.device
+        self.voices = {
+            category: (latents.to(where), speaker.to(where))
+            for category, (latents, speaker) in self.voices.items()
+        }
+        return self
 
     @property
     def categories(self) -> list[str]:

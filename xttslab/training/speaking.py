@@ -18,6 +18,7 @@ from xttslab.data.corpus import Corpus
 from xttslab.errors import UserError
 from xttslab.model.base import Base
 from xttslab.model.decoder import SPEECH_RATE
+from xttslab.model.placing import place
 from xttslab.model.sampling import Sampling
 from xttslab.model.voice import Speaking
 from xttslab.tracking.gallery import SampleSentence, write_gallery
@@ -153,8 +154,7 @@ class SpokenSamples(Checkpoint):
         self.losses = state_dict["losses"]
 
     def _waves(self, device: torch.device) -> list[Any]:
-        self.voice.codec.to(device)
-        self.voice.decoder.to(device)
+        place(self.voice, str(device))
         heard = {
             category: self.voice.reference([read_audio(path)])
             for category, path in self.plan.references.items()

@@ -1,0 +1,50 @@
+"""A voice moves as a whole, and speaks in 16 bits what it speaks in 32."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from tests.model.test_voice import recording, voice  # noqa: F401
+from xttslab.errors import UserError
+from xttslab.model.placing import place
+from xttslab.model.sampling import Sampling, Sentence, generate
+from xttslab.model.voice import Speaking, Voice
+
+
+def test_all_models_move(voice: Voice) -> None:  # noqa: F811
+    moved = place(copy.deepcopy(voice), "meta")
+    for part in (moved.gpt, moved.codec, moved.decoder):
+        assert {value.device.type for value in part.state_dict().values()} == {"meta"}
+
+
+def test_sixteen_bits_change_the_speech_by_rounding_alone(
+    voice: Voice,  # noqa: F811
+    recording: np.ndarray,  # noqa: F811
+) -> None:
+    halved = place(copy.deepcopy(voice), "cpu", "bf16")
+    assert {p.dtype for p in halved.gpt.gpt.h.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in halved.decoder.parameters()} == {torch.float32}
+    latents, speaker = voice.reference([recording])
+    assert torch.equal(halved.reference([recording])[0], latents)
+    (whole,), (half,) = (
+        generate(some.gpt, [Sentence([5, 6, 7], latents, 1)], Sampling(greedy=True))
+        for some in (voice, halved)
+    )
+    torch.testing.assert_close(half.latents.float(), whole.latents, atol=0.05, rtol=0.05)
+    (wave,) = halved.speak([[5, 6, 7]], [latents], [speaker], Speaking())
+    assert wave.dtype == np.float32
+    assert np.isfinite(wave).all()
+
+
+def test_wrong_places_are_one_line(voice: Voice) -> None:  # noqa: F811
+    with pytest.raises(UserError, match=r"device=nowhere: not usable here \(.*\); try device=cpu"):
+        place(voice, "nowhere")
+    with pytest.raises(UserError, match="precision=fp8: a voice speaks in float32 or bf16"):
+        place(voice, "cpu", "fp8")
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match=r"device=cuda: not usable here"):
+            place(voice, "cuda")

@@ -1,0 +1,61 @@
+"""A voice in, the same voice where and how it is to compute out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from xttslab.errors import UserError
+from xttslab.model.gpt import XttsGpt
+from xttslab.model.voice import Voice
+
+Precision = Literal["float32", "bf16"]
+
+
+def place(voice: Voice, device: str = "auto", precision: Precision = "float32") -> Voice:
+    """Move all models to `device`; "auto" is a GPU where there is one.
+
+    With "bf16" the GPT computes in 16 bits for good: half the memory, and about twice as fast where
+    a step waits for its weights. Raises UserError for a device that is not there.
+    """
+    if precision not in ("float32", "bf16"):
+        raise UserError(f"precision={precision}: a voice speaks in float32 or bf16")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        for part in (voice.gpt, voice.codec, voice.decoder):
+            part.to(device)
+    except (RuntimeError, AssertionError) as fault:
+        reason = str(fault).splitlines()[0]
+        raise UserError(f"device={device}: not usable here ({reason}); try device=cpu") from fault
+    if precision == "bf16":
+        _halve(voice.gpt)
+    return voice
+
+
+def _halve(gpt: XttsGpt) -> None:
+    """16-bit weights for all that a step of speaking reads, GPT-2's matrices in the layout that
+    16-bit products are fast in. What hears the reference runs once and stays exact."""
+    for block in gpt.gpt.h:
+        for owner, name in (
+            (block.attn, "c_attn"),
+            (block.attn, "c_proj"),
+            (block.mlp, "c_fc"),
+            (block.mlp, "c_proj"),
+        ):
+            setattr(owner, name, _linear(getattr(owner, name)))
+    for name, part in gpt.named_children():
+        if not name.startswith("conditioning"):
+            part.to(torch.bfloat16)
+
+
+def _linear(matrix: Conv1D) -> nn.Linear:
+    """The same product with the weight stored (out, in) instead of (in, out)."""
+    inputs, outputs = matrix.weight.shape
+    linear = nn.Linear(inputs, outputs, device="meta")
+    linear.weight = nn.Parameter(matrix.weight.detach().T.contiguous(), requires_grad=False)
+    linear.bias = nn.Parameter(matrix.bias.detach(), requires_grad=False)
+    return linear
