@@ -4,7 +4,7 @@
 
 Random weights at XTTS-v2's size never choose to stop, so both sides speak the same number of codes.
 Coqui speaks one sentence after the other, as its class does; ours one alone, and all in one batch.
-Both run in this process, on the same threads, in turns; ours then once more with a GPT of 16 bits
+Both run in this process, on the same threads; ours then once more with a GPT of 16 bits
 (`say precision=bf16`). Prints one line of JSON.
 """
 
@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,12 @@ def ours(speaker: Speaker, texts: list[str]) -> None:
     speaker.voice.speak(tokens, [latents] * len(texts), [embedding] * len(texts), settings)
 
 
+def _measure(
+    speak: Callable[[list[str]], None], work: dict[str, tuple[list[str], int]]
+) -> dict[str, float]:
+    return {name: timed(partial(speak, texts), rounds) for name, (texts, rounds) in work.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=SMALLER, default="full")
@@ -98,16 +105,16 @@ def main() -> None:
     model.gpt.max_gen_mel_tokens = speaker.voice.gpt.max_gen_mel_tokens = options.codes
     speaker.voice.likely = lambda tokens: options.codes
     found = {"size": options.size, "codes": options.codes, "export_mb": round(megabytes, 1)}
-    for name, some, rounds in (("one", texts[:1], options.rounds), ("batch", texts, 1)):
-        found[name] = {"coqui_s": timed(lambda: theirs(model, some), rounds)}
-        found[name]["ours_s"] = timed(lambda: ours(speaker, some), rounds)
-    speaker.to("cpu", "bf16")
-    for name, some, rounds in (("one", texts[:1], options.rounds), ("batch", texts, 1)):
-        seconds = found[name]
-        seconds["bf16_s"] = timed(lambda: ours(speaker, some), rounds)
-        seconds["ratio"] = seconds["coqui_s"] / seconds["ours_s"]
-        seconds["bf16_ratio"] = seconds["coqui_s"] / seconds["bf16_s"]
-        found[name] = {key: round(value, 2) for key, value in seconds.items()}
+    work = {"one": (texts[:1], options.rounds), "batch": (texts, 1)}
+    seconds = {"coqui": _measure(partial(theirs, model), work)}
+    seconds["ours"] = _measure(partial(ours, speaker), work)
+    seconds["ours_bf16"] = _measure(partial(ours, speaker.to("cpu", "bf16")), work)
+    for name in work:
+        found[f"{name}_s"] = {side: round(spent[name], 2) for side, spent in seconds.items()}
+        found[f"{name}_ratio"] = {
+            side: round(seconds["coqui"][name] / seconds[side][name], 2)
+            for side in ("ours", "ours_bf16")
+        }
     print(json.dumps(found))
 
 
