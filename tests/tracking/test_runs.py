@@ -64,12 +64,13 @@ def test_a_run_that_has_not_ended_gives_its_best_so_far(tmp_path, uri):
     run_dir = tmp_path / "running"
     tracker = RunTracker.start(run_dir, "running", uri=uri)
     tracker.set_tags({"run_dir": run_dir})
-    assert find_run("running", uri).checkpoint is None
+    assert find_run(str(run_dir), uri).checkpoint is None
     best = run_dir / "checkpoints" / "best.safetensors"
     best.parent.mkdir()
     best.write_bytes(b"weights")
-    assert find_run("running", uri).checkpoint == find_run(str(run_dir), uri).checkpoint == best
+    assert find_run(str(run_dir), uri).checkpoint == best
     tracker.finish("KILLED")
+    assert find_run("running", uri).checkpoint == best
 
 
 def test_best_is_the_lowest_of_those_that_watched_the_same(tmp_path, uri, caplog):
