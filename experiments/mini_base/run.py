@@ -60,7 +60,7 @@ def espeak() -> None:
 
 
 def codec() -> None:
-    """The DVAE, on the teacher's voices and as many of espeak-ng's."""
+    """The DVAE, on the teacher's voices and ninety of espeak-ng's."""
     shards = len(list(TEACHER.glob("shard_*")))
     if shards < FEWEST_SHARDS:
         raise SystemExit(f"{TEACHER}: {shards} shards of teacher speech, {FEWEST_SHARDS} needed")

@@ -35,6 +35,9 @@ def test_sixteen_bits_change_the_speech_by_rounding_alone(
         for some in (voice, halved)
     )
     torch.testing.assert_close(half.latents.float(), whole.latents, atol=0.05, rtol=0.05)
+    place(halved, "cpu", "bf16")  # again: what is halved stays as it is
+    (again,) = generate(halved.gpt, [Sentence([5, 6, 7], latents, 1)], Sampling(greedy=True))
+    assert torch.equal(again.latents, half.latents)
     (wave,) = halved.speak([[5, 6, 7]], [latents], [speaker], Speaking())
     assert wave.dtype == np.float32
     assert np.isfinite(wave).all()

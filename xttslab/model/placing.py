@@ -18,8 +18,8 @@ Precision = Literal["float32", "bf16"]
 def place(voice: Voice, device: str = "auto", precision: Precision = "float32") -> Voice:
     """Move all models to `device`; "auto" is a GPU where there is one.
 
-    With "bf16" the GPT computes in 16 bits for good: half the memory, and about twice as fast where
-    a step waits for its weights. Raises UserError for a device that is not there.
+    With "bf16" the GPT computes in 16 bits for good, in half the memory. Raises UserError for a
+    device that is not there.
     """
     if precision not in ("float32", "bf16"):
         raise UserError(f"precision={precision}: a voice speaks in float32 or bf16")
@@ -52,8 +52,10 @@ def _halve(gpt: XttsGpt) -> None:
             part.to(torch.bfloat16)
 
 
-def _linear(matrix: Conv1D) -> nn.Linear:
-    """The same product with the weight stored (out, in) instead of (in, out)."""
+def _linear(matrix: Conv1D | nn.Linear) -> nn.Linear:
+    """The same product with the weight stored (out, in) instead of (in, out), if it is not yet."""
+    if isinstance(matrix, nn.Linear):
+        return matrix
     inputs, outputs = matrix.weight.shape
     linear = nn.Linear(inputs, outputs, device="meta")
     linear.weight = nn.Parameter(matrix.weight.detach().T.contiguous(), requires_grad=False)

@@ -83,6 +83,7 @@ class Search:
         except UserError as fault:
             print(f"error: {run}: {fault}", file=sys.stderr)
         except Exception:
+            # shown whole and recorded as failed: one trial's defect must not end the study
             traceback.print_exc()
         self.study.tell(trial, value, state)
         gc.collect()
