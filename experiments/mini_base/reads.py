@@ -50,7 +50,7 @@ def held_out_examples(base: Base, folder: Path) -> list[Example]:
         "hu",
         base.tokenizer,
         longest,
-        CACHE / "hashes.json",
+        CACHE / "audio_files.json",
     )
     store, keys = fill_store(corpus, base.codec, CACHE / "data/codes")
     settings = BatchSettings(1, 0, 1, 1, "other", (3.0, 3.0), 0)

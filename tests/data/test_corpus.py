@@ -26,7 +26,7 @@ class Letters:
 
 def load(*folders: Path) -> Corpus:
     sources = {folder.name: str(folder) for folder in folders}
-    return load_corpus("set", sources, "hu", Letters(), 400, folders[0].parent / "hashes.json")
+    return load_corpus("set", sources, "hu", Letters(), 400, folders[0].parent / "audio_files.json")
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from xttslab.data.audio import (
-    MAX_CODES,
-    MIN_SECONDS,
-    SAMPLE_RATE,
-    code_count,
-    content_hash,
-    read_seconds,
-)
+from xttslab.data.audio import MAX_CODES, MIN_SECONDS, SAMPLE_RATE, code_count
+from xttslab.data.audio_files import AudioFile, AudioFiles
 from xttslab.data.manifest import EVAL, TRAIN, Clip, Rejection, read_folder
 from xttslab.errors import UserError
 
@@ -118,9 +110,10 @@ def load_corpus(
     language: str,
     reader: TextReader,
     max_text_tokens: int,
-    cache: Path,
+    memory: Path,
 ) -> Corpus:
-    """Read the prepared folders of a data set and check every clip.
+    """Read the prepared folders of a data set and check every clip; `memory` is where what was
+    read of the audio files is kept for the next time.
 
     Raises UserError when a folder is missing (with the command that makes it), when no clip is
     usable, and when nothing is held out for evaluation.
@@ -132,16 +125,17 @@ def load_corpus(
         found, faults = read_folder(Path(folder), source, language)
         clips += found
         rejected += faults
-    checked = _check(clips, reader, max_text_tokens, rejected)
-    hashes = _hashes([clip.audio for clip, _, _ in checked], cache)
+    files = AudioFiles(memory)
+    checked = _check(clips, files, reader, max_text_tokens, rejected)
+    files.remember()
     if not checked:
         raise UserError(f"data set {name!r}: no usable clip; the first fault: {rejected[0].reason}")
     corpus = Corpus(
         name=name,
         clips=tuple(clip for clip, _, _ in checked),
-        hashes=tuple(hashes),
+        hashes=tuple(file.content for _, _, file in checked),
         tokens=tuple(tokens for _, tokens, _ in checked),
-        seconds=tuple(seconds for _, _, seconds in checked),
+        seconds=tuple(file.seconds for _, _, file in checked),
         rejected=tuple(rejected),
     )
     _require_split(corpus)
@@ -149,27 +143,31 @@ def load_corpus(
 
 
 def _check(
-    clips: Sequence[Clip], reader: TextReader, max_text_tokens: int, rejected: list[Rejection]
-) -> list[tuple[Clip, np.ndarray, float]]:
+    clips: Sequence[Clip],
+    files: AudioFiles,
+    reader: TextReader,
+    max_text_tokens: int,
+    rejected: list[Rejection],
+) -> list[tuple[Clip, np.ndarray, AudioFile]]:
     checked = []
     for clip in clips:
         try:
-            seconds = read_seconds(clip.audio)
+            file = files[clip.audio]
             tokens = reader.encode(clip.text, clip.language)
         except UserError as fault:
             rejected.append(Rejection(str(clip.audio), str(fault), clip.text))
             continue
-        codes = code_count(round(seconds * SAMPLE_RATE))
-        if seconds < MIN_SECONDS:
-            reason, value = f"shorter than {MIN_SECONDS} s", f"{seconds:.2f} s"
+        codes = code_count(round(file.seconds * SAMPLE_RATE))
+        if file.seconds < MIN_SECONDS:
+            reason, value = f"shorter than {MIN_SECONDS} s", f"{file.seconds:.2f} s"
         elif codes > LONGEST_CODES:
             longest = LONGEST_CODES * 1024 / SAMPLE_RATE
-            reason, value = f"longer than XTTS's {longest:.1f} s; cut it", f"{seconds:.1f} s"
+            reason, value = f"longer than XTTS's {longest:.1f} s; cut it", f"{file.seconds:.1f} s"
         elif len(tokens) > max_text_tokens:
             reason = f"text longer than {max_text_tokens} tokens; cut the clip"
             value = f"{len(tokens)} tokens"
         else:
-            checked.append((clip, tokens, seconds))
+            checked.append((clip, tokens, file))
             continue
         rejected.append(Rejection(str(clip.audio), reason, value))
     return checked
@@ -188,26 +186,3 @@ def _require_split(corpus: Corpus) -> None:
             f"data set {corpus.name!r}: no clip is marked {empty}; add clips (a category needs "
             f"three to hold one out) or write {empty} into the split column of metadata.csv"
         )
-
-
-def _hashes(paths: Sequence[Path], cache: Path) -> list[str]:
-    """Content hashes, remembered by path, size and time of change."""
-    try:
-        known = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
-    hashes, fresh = [], {}
-    for path in paths:
-        stat = path.stat()
-        name, state = str(path.resolve()), [stat.st_size, stat.st_mtime_ns]
-        entry = known.get(name)
-        if not entry or entry[:2] != state:
-            entry = [*state, content_hash(path)]
-            fresh[name] = entry
-        hashes.append(entry[2])
-    if fresh:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        partial = cache.with_name(f".{cache.name}.{os.getpid()}")
-        partial.write_text(json.dumps({**known, **fresh}), encoding="utf-8")
-        partial.replace(cache)
-    return hashes

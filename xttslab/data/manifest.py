@@ -98,13 +98,14 @@ def read_folder(
     rejected: list[Rejection] = []
     for path in find_metadata(folder):
         for row in read_rows(path):
-            fault = _row_fault(row, folder, clips)
+            audio = _locate(folder, row.values.get("audio_file", ""))
+            fault = _row_fault(row, audio, folder, clips)
             if not fault and not raw:
-                fault = _unready(row, folder, names)
+                fault = _unready(row, audio, names)
             if fault:
                 rejected.append(fault)
                 continue
-            clip = _clip(row, folder, path, source, language)
+            clip = _clip(row, audio, path, source, language)
             clips[clip.audio] = clip
             names[clip.audio.stem] = clip.audio
     if not clips:
@@ -150,24 +151,22 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-") or ASSUMED
 
 
-def _row_fault(row: Row, folder: Path, seen: dict[Path, Clip]) -> Rejection | None:
+def _row_fault(row: Row, audio: Path, folder: Path, seen: dict[Path, Clip]) -> Rejection | None:
     name = row.values.get("audio_file", "")
     if not name:
         return Rejection(f"line {row.line}", "the row names no audio file", "")
-    audio = _locate(folder, name)
     if not audio.is_relative_to(os.path.normpath(folder)):
         return Rejection(name, f"line {row.line}: the path leaves the folder", str(audio))
-    if not _is_file(audio):
+    if not os.path.isfile(audio):
         return Rejection(name, f"line {row.line}: no such audio file", str(audio))
     if audio in seen:
         return Rejection(name, f"line {row.line}: the clip stands twice", seen[audio].text[:40])
     return None
 
 
-def _unready(row: Row, folder: Path, names: dict[str, Path]) -> Rejection | None:
+def _unready(row: Row, audio: Path, names: dict[str, Path]) -> Rejection | None:
     """What keeps a row of a finished set from training."""
     name = row.values["audio_file"]
-    audio = _locate(folder, name)
     if not row.values.get("text", "").strip():
         return Rejection(name, f"line {row.line}: the text is empty", "")
     if audio.stem in names:
@@ -177,23 +176,15 @@ def _unready(row: Row, folder: Path, names: dict[str, Path]) -> Rejection | None
 
 
 def _locate(folder: Path, name: str) -> Path:
-    """Where a row's audio lies: as written, under `wavs/`, with `.wav` added (LJSpeech)."""
+    """Where a row's audio lies: as written, under `wavs/`, with an ending added (LJSpeech)."""
     root = os.path.normpath(folder)
-    candidates = [Path(os.path.normpath(os.path.join(root, *to, name))) for to in ((), ("wavs",))]
-    candidates += [path.with_name(path.name + ".wav") for path in candidates if path.name]
-    candidates += [path.with_name(path.name + ".flac") for path in candidates[:2] if path.name]
-    return next((path for path in candidates if _is_file(path)), candidates[0])
+    written = os.path.normpath(os.path.join(root, name))
+    below = os.path.normpath(os.path.join(root, "wavs", name))
+    candidates = (path + ending for ending in ("", ".wav", ".flac") for path in (written, below))
+    return Path(next((path for path in candidates if os.path.isfile(path)), written))
 
 
-def _is_file(path: Path) -> bool:
-    """`Path.is_file` that also says no to names too long for the file system."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
-def _clip(row: Row, folder: Path, path: Path, source: str, language: str) -> Clip:
+def _clip(row: Row, audio: Path, path: Path, source: str, language: str) -> Clip:
     values = row.values
     cell = values.get("category", "")
     category = cell.removesuffix(PROPOSED)
@@ -206,7 +197,7 @@ def _clip(row: Row, folder: Path, path: Path, source: str, language: str) -> Cli
     if split not in ("", TRAIN, EVAL):
         raise UserError(f"{path} line {row.line}: split {split!r} must be train, eval or empty")
     return Clip(
-        audio=_locate(folder, values["audio_file"]),
+        audio=audio,
         text=" ".join(values.get("text", "").split()),
         speaker=values.get("speaker_name") or UNNAMED,
         category=category or ASSUMED,

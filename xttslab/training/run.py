@@ -60,7 +60,7 @@ def train(
         config.dataset.language,
         base.tokenizer,
         base.gpt.max_text_tokens - 2,
-        Path(config.codes_dir) / "hashes.json",
+        Path(config.codes_dir) / "audio_files.json",
     )
     start = resolve_start(config.init_from, config.tracking.uri)
     if start.checkpoint:
