@@ -64,6 +64,13 @@ def test_a_damaged_file_is_told(tmp_path: Path, name: str) -> None:
         read_tensors(path)
 
 
+def test_weights_can_be_read_by_whom_other_files_can(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    write_tensors(tmp_path / "best.safetensors", WEIGHTS)
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
 def test_weights_go_round_in_both_precisions(tmp_path: Path) -> None:
     path = tmp_path / "best.safetensors"
     write_tensors(path, WEIGHTS)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -110,13 +110,13 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], half: bool = False)
     partial = path.with_name(f".{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        partial.touch()
+        mode = partial.stat().st_mode  # safetensors makes files that only their owner can read
         save_file(stored, partial)
+        partial.chmod(mode)
         _flush(partial)
         partial.replace(path)
-    except OSError as fault:
-        raise _unwritable(path, fault) from fault
-    except Exception as fault:
-        # safetensors reports a full disk through an error class of its own
+    except (OSError, SafetensorError) as fault:
         raise _unwritable(path, fault) from fault
     finally:
         partial.unlink(missing_ok=True)
