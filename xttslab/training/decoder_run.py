@@ -29,8 +29,6 @@ def fit_decoder(job: Job) -> RunCheckpoints:
         settings["mel_weight"],
         settings["convergence_weight"],
         settings["speaker_weight"],
-        settings["adversarial_weight"],
-        settings["adversarial_after"],
     )
     trained = spread(job.corpus.train, settings["most_clips"])
     seconds = settings["crop_codes"] * SAMPLES_PER_CODE / SAMPLE_RATE

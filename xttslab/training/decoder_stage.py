@@ -15,12 +15,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from xttslab.data.crops import DecoderCut
-from xttslab.training.judging import Judges, balanced
 from xttslab.training.sound_stage import SoundStage
 from xttslab.training.spectral import SpectralLoss
 
 EDGE = 1024  # samples at a cut's ends that are not scored: what is beside them was cut away
-JUDGED = 12_288  # samples of each cut that the judges hear in a step: half a second
 
 
 class DecoderStage(SoundStage):
@@ -32,9 +30,6 @@ class DecoderStage(SoundStage):
         mel_weight, convergence_weight: of the two spectral distances.
         speaker_weight: of the loss that makes a clip's speaker embedding nearer to another clip of
             its voice than to the batch's other voices (0: the speaker encoder is frozen).
-        adversarial_weight: how strongly judges, trained beside the decoder, pull at the waveform
-            against the spectral distances (1: as strongly; 0: there are none).
-        adversarial_after: steps that the judges learn before they pull.
     """
 
     def __init__(
@@ -45,8 +40,6 @@ class DecoderStage(SoundStage):
         mel_weight: float,
         convergence_weight: float,
         speaker_weight: float,
-        adversarial_weight: float = 0.0,
-        adversarial_after: int = 0,
     ) -> None:
         super().__init__(optimizer, scheduler)
         self.decoder = decoder.requires_grad_(True)
@@ -55,16 +48,11 @@ class DecoderStage(SoundStage):
         self.distance = SpectralLoss()
         self.weights = {"mel": mel_weight, "convergence": convergence_weight}
         self.speaker_weight = speaker_weight
-        self.adversarial_weight, self.adversarial_after = adversarial_weight, adversarial_after
-        self.judges = Judges() if adversarial_weight else None
 
     def training_step(self, cut: DecoderCut, batch_idx: int) -> Tensor:
         speaker = self._embed(cut.reference)
-        made, recorded = self._speak(cut, speaker)
-        parts = self.distance(made, recorded)
+        parts = self._distances(cut, speaker)
         loss = sum(self.weights[name] * value for name, value in parts.items())
-        if self.judges is not None:
-            loss = self._judged(made, recorded, loss, parts)
         if self.speaker_weight:
             parts["speaker"] = contrast(
                 speaker.squeeze(-1), self._embed(cut.own).squeeze(-1), cut.voice
@@ -74,27 +62,11 @@ class DecoderStage(SoundStage):
         return loss
 
     def validation_step(self, cut: DecoderCut, batch_idx: int) -> None:
-        self.note("eval", self.distance(*self._speak(cut, self._embed(cut.reference))))
+        self.note("eval", self._distances(cut, self._embed(cut.reference)))
 
     @property
     def trained(self) -> nn.Module:
         return self.decoder
-
-    @property
-    def optimised(self) -> nn.Module:
-        return self.decoder if self.judges is None else nn.ModuleList([self.decoder, self.judges])
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """The decoder's gradient and the judges' are clipped apart."""
-        if self.judges is not None:
-            limit = gradient_clip_val or float("inf")
-            nn.utils.clip_grad_norm_(self.judges.parameters(), limit)
-        super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def trained_weights(self) -> dict[str, Tensor]:
         """The decoder with its speaker encoder, under the names of Coqui's `Xtts`."""
@@ -105,24 +77,11 @@ class DecoderStage(SoundStage):
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.speaker_weight > 0):
             return self.decoder.embed_speaker(wave)
 
-    def _speak(self, cut: DecoderCut, speaker: Tensor) -> tuple[Tensor, Tensor]:
-        """Made and recorded waves (B, N), as far as they are compared."""
+    def _distances(self, cut: DecoderCut, speaker: Tensor) -> dict[str, Tensor]:
         made = self.decoder(cut.latents, g=speaker).squeeze(1).float()
         samples = min(made.shape[-1], cut.wave.shape[-1])
         scored = slice(EDGE, samples - EDGE)
-        return made[:, scored], cut.wave[:, scored]
-
-    def _judged(
-        self, made: Tensor, recorded: Tensor, loss: Tensor, parts: dict[str, Tensor]
-    ) -> Tensor:
-        """The spectral `loss` with the judges' pull and their own loss beside it."""
-        start = int(torch.randint(max(1, made.shape[-1] - JUDGED + 1), ()))
-        heard = tuple(wave[:, start : start + JUDGED] for wave in (made, recorded))
-        parts["misjudged"] = self.judges.misjudged(*heard)
-        if self.global_step >= self.adversarial_after:
-            parts["detected"] = self.judges.detected(*heard)
-            loss = balanced(made, (loss, 1.0), (parts["detected"], self.adversarial_weight))
-        return loss + parts["misjudged"]
+        return self.distance(made[:, scored], cut.wave[:, scored])
 
 
 def contrast(one: Tensor, other: Tensor, voice: Tensor, temperature: float = 0.1) -> Tensor:

@@ -33,7 +33,7 @@ class SpectralLoss(nn.Module):
         magnitudes in nats, and `convergence`, the relative error of linear magnitudes."""
         mel, convergence = [], []
         for spectrogram, to_mel in zip(self.spectrograms, self.mels, strict=True):
-            ours, theirs = (magnitude(spectrogram(wave)) for wave in (made, wanted))
+            ours, theirs = (_magnitude(spectrogram(wave)) for wave in (made, wanted))
             error = (ours - theirs).flatten(1).norm(dim=1)
             convergence.append((error / theirs.flatten(1).norm(dim=1).clamp(min=1e-2)).mean())
             logs = (to_mel(part).clamp(min=FLOOR).log() for part in (ours, theirs))
@@ -44,7 +44,6 @@ class SpectralLoss(nn.Module):
         }
 
 
-def magnitude(spectrum: Tensor) -> Tensor:
-    """Of a complex spectrum, a little above zero everywhere."""
+def _magnitude(spectrum: Tensor) -> Tensor:
     # The root's derivative at zero is infinite; silence is zero.
     return (spectrum.real.pow(2) + spectrum.imag.pow(2) + 1e-9).sqrt()

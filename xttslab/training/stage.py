@@ -35,12 +35,7 @@ class Stage(pl.LightningModule):
     @property
     @abstractmethod
     def trained(self) -> nn.Module:
-        """The part of the model that is trained, as far as it requires gradients."""
-
-    @property
-    def optimised(self) -> nn.Module:
-        """All that the optimiser works on: the trained part and what only helps to train it."""
-        return self.trained
+        """The part that the optimiser works on, as far as it requires gradients."""
 
     @abstractmethod
     def trained_weights(self) -> dict[str, Tensor]:
@@ -52,18 +47,18 @@ class Stage(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip the norm over the trained part if asked, and note it either way.
+        """Clip the norm over all parameters if asked, and note it either way.
 
         Lightning's own clipping refuses fused optimisers in every mixed precision, though only
         scaled 16-bit gradients would be wrong; `Job.optimizer` takes no fused one there.
         """
-        limit = gradient_clip_val or float("inf")
-        norm = torch.nn.utils.clip_grad_norm_(self.trained.parameters(), limit)
+        trained = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(trained, gradient_clip_val or float("inf"))
         self.gradients.add(norm, gradient_clip_val)
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser over everything that requires gradients, decaying matrices only."""
-        optimizer = self.make_optimizer(decay_groups(self.optimised))
+        optimizer = self.make_optimizer(decay_groups(self.trained))
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler = self.make_scheduler(optimizer, total_steps=steps)
         return {
