@@ -1,6 +1,7 @@
 import pytest
 
 from xttslab.errors import UserError
+from xttslab.tracking import runs
 from xttslab.tracking.client import URI_VARIABLE
 from xttslab.tracking.runs import find_run
 from xttslab.tracking.store import RunTracker
@@ -42,6 +43,14 @@ def test_the_newest_of_a_name_is_meant(tmp_path, uri):
     track(tmp_path / "a", uri, "same")
     newer, *_ = track(tmp_path / "b", uri, "same")
     assert find_run("same", uri).run_id == newer
+
+
+def test_the_best_is_found_among_more_runs_than_a_store_gives_at_once(tmp_path, uri, monkeypatch):
+    monkeypatch.setattr(runs, "PAGE", 2)
+    for number, value in enumerate((3.0, 4.0, 5.0, 6.0, 7.0)):  # the best is the oldest
+        kept = {"dataset": "milliomos", "monitor": "eval/mel_ce", "best_value": value}
+        track(tmp_path, uri, f"run_{number}", **kept)
+    assert find_run("best:milliomos", uri).name == "run_0"
 
 
 def test_file_of_no_run_is_a_record_of_itself(tmp_path):

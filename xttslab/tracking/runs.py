@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
 BEST = "best:"
+PAGE = 1000  # runs that a store is asked for at once
 _WEIGHTS = "best.safetensors"  # of the best epoch so far, as `model.lineage` calls it
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _NAMED_IN_ERRORS = 8
@@ -101,7 +103,13 @@ class _Store:
 
         def ask() -> list[Run]:
             experiments = [e.experiment_id for e in self._client.search_experiments()]
-            return list(self._client.search_runs(experiments, condition, max_results=1000))
+            search = partial(self._client.search_runs, experiments, condition, max_results=PAGE)
+            page = search()
+            found = list(page)
+            while page.token:
+                page = search(page_token=page.token)
+                found += page
+            return found
 
         return self._ask(ask)
 
