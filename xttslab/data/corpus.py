@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -40,12 +41,12 @@ class Corpus:
     seconds: tuple[float, ...]
     rejected: tuple[Rejection, ...]
 
-    @property
+    @cached_property
     def train(self) -> list[int]:
         """Rows that are trained on."""
         return [row for row, clip in enumerate(self.clips) if clip.split == TRAIN]
 
-    @property
+    @cached_property
     def eval(self) -> list[int]:
         """Rows that are held out."""
         return [row for row, clip in enumerate(self.clips) if clip.split == EVAL]
@@ -67,7 +68,7 @@ class Corpus:
         """
         train = self.train
         if speaker:
-            own = [row for row, clip in enumerate(self.clips) if clip.speaker == speaker]
+            own = self._by_speaker.get(speaker, [])
             train = [row for row in own if self.clips[row].split == TRAIN] or own
         named = [row for row in train if self.clips[row].category == category]
         near = [row for row in named if not source or self.clips[row].source == source]
@@ -78,6 +79,13 @@ class Corpus:
                 others = [row for row in wider if row not in ranked]
                 ranked += sorted(others, key=distance.__getitem__)
         return ranked[:2]
+
+    @cached_property
+    def _by_speaker(self) -> dict[str, list[int]]:
+        rows: dict[str, list[int]] = {}
+        for row, clip in enumerate(self.clips):
+            rows.setdefault(clip.speaker, []).append(row)
+        return rows
 
     def companions(self) -> dict[tuple[str, str], tuple[int, ...]]:
         """Training clips by (speaker, category); of the speaker where a category has but one."""
