@@ -45,11 +45,13 @@ GPT = (
     "scheduler.warmup_steps=100",
 )
 READING = "train_only=[gpt,heads,embeddings]"
-ESPEAK = {"one": (4000, 1, 4), "wide": (6000, 90, 5)}  # clips, voices, words of a clip at most
+# Clips, voices, words of a clip at most. Many clips, few passes: what comes often is learned by
+# heart.
+ESPEAK = {"one": (4000, 1, 4), "wide": (6000, 90, 5), "more": (24000, 120, 7)}
 
 
 def espeak() -> None:
-    """One voice to learn to read from, and ninety that differ."""
+    """One voice to learn to read from; many that differ for the codec, and more for the GPT."""
     if not WORDS.is_file():
         raise SystemExit(f"{WORDS}: missing; `npm pack dictionary-hu` there and unpack it")
     for name, (clips, voices, longest) in ESPEAK.items():
@@ -78,13 +80,13 @@ def read() -> None:
 
 def voices() -> None:
     """Then from all voices, and the teacher's sentences."""
-    rest = ("optim.lr=1e-3", "trainer.max_epochs=8", "scheduler.floor=0.4", _from("read"))
-    _train("voices", {"espeak_wide": DATA / "espeak_wide", "teacher": TEACHER}, *GPT, *rest)
+    rest = ("optim.lr=1e-3", "trainer.max_epochs=4", "scheduler.floor=0.15", _from("read"))
+    _train("voices", {"espeak_more": DATA / "espeak_more", "teacher": TEACHER}, *GPT, *rest)
 
 
 def teacher() -> None:
     """Then from the teacher alone, which sounds like a person."""
-    rest = ("optim.lr=4e-4", "trainer.max_epochs=20", _from("voices"))
+    rest = ("model.dropout=0.1", "optim.lr=4e-4", "trainer.max_epochs=3", _from("voices"))
     _train("teacher", {"teacher": TEACHER}, *GPT, *rest)
 
 
