@@ -49,6 +49,7 @@ def main() -> None:
     one_fifth(data, PLACE / "data/fifth")
     spoken = options.epochs if options.marks else 0
     common = [f"trainer.max_epochs={options.epochs}", f"samples.every_n_epochs={spoken}"]
+    common += [f"samples.score_every_n_epochs={spoken}"]
     if options.base:
         common += [f"init_from={Path(options.base).resolve()}", "weights=random"]
     for seed in sorted({seed for pair in PAIRS for seed in pair}):
@@ -107,7 +108,7 @@ def _train(name: str, *overrides: str) -> None:
     fixed = (
         f"dataset={SET}", "model=xtts_mini", "trainer=cpu", "trainer.enable_progress_bar=false",
         "batch.clips=8", "batch.prompt=other", f"optim.lr={RATE}", "checkpoint.patience=0",
-        "samples.score_every_n_epochs=1000", "timed_steps=0", "resume=true",
+        "timed_steps=0", "resume=true",
     )  # fmt: skip
     _python("xttslab.train", f"run_name={name}", *fixed, *overrides)
 
