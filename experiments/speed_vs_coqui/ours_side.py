@@ -106,7 +106,7 @@ def build(config, folder: Path) -> tuple[GptStage, ClipData]:
     data = ClipData(corpus, base.gpt.tokens, store, keys, settings, "fixed", "none", 1, 7)
     optimizer = instantiate(config.optim, _convert_="all")
     scheduler = instantiate(config.scheduler, _convert_="all")
-    rows = (corpus.eval, data.train_eval_rows())
+    rows = (corpus.eval, data.train_eval_rows(), corpus.other_texts)
     return GptStage(base.gpt, corpus.clips, *rows, optimizer, scheduler, 0.01, 1.0, 7), data
 
 

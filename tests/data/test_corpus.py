@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,3 +143,21 @@ def test_sources_keep_their_clips(folder: Path, tmp_path: Path) -> None:
     corpus = load(folder, tmp_path / "blikk")
     assert [clip.source for clip in corpus.clips] == ["milliomos"] * 10 + ["blikk"] * 5
     assert corpus.clips[corpus.references("neutral", "blikk")[0]].source == "blikk"
+
+
+def holding_out(corpus: Corpus, *texts: tuple[str, str]) -> Corpus:
+    """The corpus with these (text, source) held out, as its first rows."""
+    held = [
+        replace(corpus.clips[row], text=text, source=source, split="eval")
+        for row, (text, source) in enumerate(texts)
+    ]
+    others = [replace(clip, split="train") for clip in corpus.clips[len(texts) :]]
+    tokens = tuple(Letters().encode(clip.text, "hu") for clip in (*held, *others))
+    return replace(corpus, clips=(*held, *others), tokens=tokens)
+
+
+def test_the_other_text_is_the_next_one_of_the_source_that_differs(folder: Path) -> None:
+    corpus = holding_out(load(folder), ("Jó.", "a"), ("Jó.", "a"), ("Nem.", "a"), ("Kész.", "b"))
+    assert corpus.other_texts == {0: 2, 1: 2, 2: 0, 3: 0}  # alone in its source: of any
+    same = holding_out(load(folder), ("Jó.", "a"), ("Jó.", "b"))
+    assert same.other_texts == {}

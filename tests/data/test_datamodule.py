@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,12 +122,39 @@ def test_evaluation_never_changes_and_scores_every_code(data) -> None:
 
 def test_the_reference_loader_prompts_with_another_clip(data) -> None:
     clips = data()
-    own, _, by_reference = clips.val_dataloader()
+    own, _, by_reference, _ = clips.val_dataloader()
     (first,), (second,) = list(own), list(by_reference)
     assert first.rows.equal(second.rows)
     assert first.audio_targets.equal(second.audio_targets)
     for row in first.rows.tolist():
         assert clips.clips[row].reference in clips.corpus.train
+
+
+def test_the_last_loader_gives_each_held_out_clip_the_text_of_another(data) -> None:
+    clips = data()
+    own, *_, other = clips.val_dataloader()
+    (first,), (second,) = list(own), list(other)
+    assert first.rows.equal(second.rows)
+    assert first.audio_targets.equal(second.audio_targets)
+    assert all(a[1].equal(b[1]) for a, b in zip(first.prompts, second.prompts, strict=True))
+    for position, row in enumerate(first.rows.tolist()):
+        scored = second.text_targets[second.text_rows == position].tolist()
+        text = clips.corpus.tokens[clips.corpus.other_texts[row]].tolist()
+        assert scored == [*text, SPEC.stop_text]
+        assert text != clips.corpus.tokens[row].tolist()
+
+
+def test_without_another_held_out_text_there_is_no_loader_of_other_texts(data) -> None:
+    clips = data()
+    only = clips.corpus.eval[0]
+    held_out = [
+        replace(clip, split="train") if row != only else clip
+        for row, clip in enumerate(clips.corpus.clips)
+    ]
+    clips.corpus = replace(clips.corpus, clips=tuple(held_out))
+    assert clips.corpus.eval == [only]
+    assert clips.corpus.other_texts == {}
+    assert len(clips.val_dataloader()) == 3
 
 
 def test_train_eval_is_a_fixed_part_of_training(data) -> None:

@@ -12,13 +12,14 @@ from tests.reporting.cards import card
 from tests.reporting.runs import calm_run
 from xttslab.evaluation.marks import Anchor
 from xttslab.evaluation.scorecard import Scorecard
+from xttslab.reporting.clip_losses import CLIP_LOSSES
 from xttslab.reporting.pairing import (
-    CLIP_LOSSES,
     common_eval,
     incomparable,
     loss_difference,
     mark_differences,
     on_other_scales,
+    reading_difference,
 )
 from xttslab.reporting.record import ManifestClip, RunData
 
@@ -45,6 +46,49 @@ def test_losses_are_compared_on_common_clips_alone_and_weighted_by_tokens(tmp_pa
     assert found.first == pytest.approx((4.0 * 100 + 3.0 * 300) / 400)
     assert found.value == pytest.approx((-0.1 * 100 - 0.2 * 300) / 400)
     assert found.interval.value == pytest.approx(found.value)
+
+
+def with_reading(
+    name: str, folder: Path, losses: dict[str, tuple[float, float, int, str]]
+) -> RunData:
+    """A run whose clips have these (mean loss, with another text, tokens, whose) at epoch 5."""
+    path = folder / f"{name}.csv"
+    rows = [
+        f"5,milliomos/{clip},milliomos,{m * n},{n},{other},{o * n if other else ''}"
+        for clip, (m, o, n, other) in losses.items()
+    ]
+    head = "epoch,clip,source,mel,mel_tokens,other_text,mel_other_text"
+    path.write_text("\n".join([head, *rows]), encoding="utf-8")
+    return RunData(name, clips=held_out("milliomos", *losses), files={CLIP_LOSSES: path})
+
+
+def test_reading_is_paired_on_clips_that_were_given_the_same_other_text(tmp_path: Path) -> None:
+    first = with_reading(
+        "first",
+        tmp_path,
+        {"a": (4.0, 5.0, 100, "b"), "b": (3.0, 4.4, 300, "a"), "c": (3.0, 9.0, 90, "a")},
+    )
+    second = with_reading(
+        "second",
+        tmp_path,
+        {"a": (4.1, 4.2, 100, "b"), "b": (3.0, 3.2, 300, "a"), "c": (3.0, 3.0, 90, "b")},
+    )
+    found = reading_difference(first, second, (5, 5), draws=200)
+    assert found.count == 2
+    assert found.first == pytest.approx((1.0 * 100 + 1.4 * 300) / 400)
+    assert found.second == pytest.approx((0.1 * 100 + 0.2 * 300) / 400)
+    assert found.interval.value == pytest.approx(found.value)
+    assert found.interval.high < 0
+    assert loss_difference(first, second, (5, 5), draws=200).count == 3
+
+
+def test_a_run_from_before_reading_was_measured_is_compared_by_its_losses(tmp_path: Path) -> None:
+    old = with_losses("old", tmp_path, {"a": (4.0, 100), "b": (3.0, 300)})
+    new = with_reading("new", tmp_path, {"a": (3.9, 5.0, 100, "b"), "b": (2.8, 4.0, 300, "a")})
+    assert reading_difference(old, new, (5, 5), draws=10) is None
+    assert loss_difference(old, new, (5, 5), draws=10).count == 2
+    alone = with_reading("alone", tmp_path, {"a": (3.9, 0.0, 100, "")})
+    assert reading_difference(alone, new, (5, 5), draws=10) is None
 
 
 def test_without_losses_of_clips_sources_with_the_same_clips_are_compared() -> None:

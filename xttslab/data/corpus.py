@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -99,6 +100,24 @@ class Corpus:
             key: tuple(rows if len(rows) > 1 else by_voice[key[0]])
             for key, rows in by_category.items()
         }
+
+    @cached_property
+    def other_texts(self) -> dict[int, int]:
+        """Held-out row → the held-out row whose text its codes are scored with too: the next one
+        with a text of its own, of its source where there is one. Empty where all texts are one.
+
+        Within the source, so that runs on one set and on several have the same pairs in common.
+        """
+        rows = self.eval
+        texts = {row: self.tokens[row].tobytes() for row in rows}
+        found = {}
+        for place, row in enumerate(rows):
+            others = [n for n in rows[place + 1 :] + rows[:place] if texts[n] != texts[row]]
+            near = (n for n in others if self.clips[n].source == self.clips[row].source)
+            other = next(chain(near, others), None)
+            if other is not None:
+                found[row] = other
+        return found
 
 
 def require_folders(name: str, sources: Mapping[str, str]) -> None:

@@ -20,10 +20,10 @@ from xttslab.data.balance import Balance, repeats, shares
 from xttslab.data.batches import STOPS, Batch, LossMask, TokenSpec, collate
 from xttslab.data.codes import CodeStore, Encoded, entry_key
 from xttslab.data.corpus import Corpus
-from xttslab.data.examples import FixedExamples, Prompt, TokenisedClip, TrainingExamples
+from xttslab.data.examples import FixedExamples, Prompt, TrainingExamples, tokenised_clips
 from xttslab.data.sampler import LengthBuckets
 
-EVAL_LOADERS = ("eval", "train_eval", "eval_ref")
+EVAL_LOADERS = ("eval", "train_eval", "eval_ref", "eval_other_text")
 ENCODED_TOGETHER = 16  # clips that go through the DVAE at once
 CLIPS_PER_SHARD = 256
 
@@ -79,7 +79,7 @@ class ClipData(pl.LightningDataModule):
         super().__init__()
         self.corpus, self.spec, self.store, self.settings = corpus, spec, store, settings
         self.mask, self.seed = mask, seed
-        self.clips = _tokenised(corpus, keys)
+        self.clips = tokenised_clips(corpus, keys)
         self.train_rows = corpus.train
         groups = [_balance_group(corpus, row) for row in self.train_rows]
         self.groups, self.expected = groups, repeats(groups, balance, max_repeats)
@@ -116,13 +116,20 @@ class ClipData(pl.LightningDataModule):
         return self._loader
 
     def val_dataloader(self) -> list[DataLoader[Any]]:
-        """Loaders named by EVAL_LOADERS: held out, a fixed part of training, other prompts."""
+        """Loaders named by EVAL_LOADERS: held out, a fixed part of training, other prompts, other
+        texts (left out where no other text is held out).
+
+        Each of held-out clips costs one pass forward over them, without gradients.
+        """
         held_out, trained = self.corpus.eval, self.train_eval_rows()
-        return [
+        loaders = [
             self._eval_loader(held_out),
             self._eval_loader(trained),
             self._eval_loader(held_out, by_reference=True),
         ]
+        if texts := self.corpus.other_texts:
+            loaders.append(self._eval_loader(held_out, texts=texts))
+        return loaders
 
     def trial_sampler(self) -> LengthBuckets:
         """The batches of the first epoch, for planning; no loader exists afterwards."""
@@ -168,12 +175,17 @@ class ClipData(pl.LightningDataModule):
             pin_memory=_on_gpu(self.trainer),
         )
 
-    def _eval_loader(self, rows: Sequence[int], by_reference: bool = False) -> DataLoader[Any]:
+    def _eval_loader(
+        self,
+        rows: Sequence[int],
+        by_reference: bool = False,
+        texts: Mapping[int, int] | None = None,
+    ) -> DataLoader[Any]:
         rank, world = _place(self.trainer)
         ordered = sorted(rows, key=lambda row: self.store.length(self.clips[row].key))
         low, high = self.settings.prompt_seconds
         examples = FixedExamples(
-            self.clips, self.store, ordered[rank::world], (low + high) / 2, by_reference
+            self.clips, self.store, ordered[rank::world], (low + high) / 2, by_reference, texts
         )
         return DataLoader(
             examples,
@@ -218,21 +230,6 @@ def _encode(corpus: Corpus, codec: Encoder, missing: Mapping[bytes, int], store:
                 store.add(fresh)
                 fresh = {}
     store.add(fresh)
-
-
-def _tokenised(corpus: Corpus, keys: Sequence[bytes]) -> list[TokenisedClip]:
-    companions = corpus.companions()
-    references: dict[tuple[str, str, str], list[int]] = {}
-    clips = []
-    for row, (tokens, key) in enumerate(zip(corpus.tokens, keys, strict=True)):
-        clip = corpus.clips[row]
-        kind = (clip.category, clip.source, clip.speaker)
-        if kind not in references:
-            references[kind] = corpus.references(*kind)
-        other = next((found for found in references[kind] if found != row), row)
-        voice = companions.get((clip.speaker, clip.category), ())
-        clips.append(TokenisedClip(tokens, key, other, voice))
-    return clips
 
 
 def _place(trainer: pl.Trainer | None) -> tuple[int, int]:

@@ -5,7 +5,7 @@ A batch has prompts of one length (evaluation: few lengths), so that none is pad
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from xttslab.data.audio import SAMPLE_RATE
 from xttslab.data.batches import Example
 from xttslab.data.codes import CodeStore
+from xttslab.data.corpus import Corpus
 from xttslab.data.sampler import Draw
 
 FRAMES_PER_SECOND = SAMPLE_RATE / 256
@@ -30,6 +31,22 @@ class TokenisedClip:
     key: bytes
     reference: int  # a clip of the same voice and category that prompts it (itself if alone)
     companions: tuple[int, ...]  # training clips of the same voice and category
+
+
+def tokenised_clips(corpus: Corpus, keys: Sequence[bytes]) -> list[TokenisedClip]:
+    """Every clip of a corpus; `keys` are their places in the code store."""
+    companions = corpus.companions()
+    references: dict[tuple[str, str, str], list[int]] = {}
+    clips = []
+    for row, (tokens, key) in enumerate(zip(corpus.tokens, keys, strict=True)):
+        clip = corpus.clips[row]
+        kind = (clip.category, clip.source, clip.speaker)
+        if kind not in references:
+            references[kind] = corpus.references(*kind)
+        other = next((found for found in references[kind] if found != row), row)
+        voice = companions.get((clip.speaker, clip.category), ())
+        clips.append(TokenisedClip(tokens, key, other, voice))
+    return clips
 
 
 class TrainingExamples(Dataset[list[Example]]):
@@ -106,7 +123,8 @@ class TrainingExamples(Dataset[list[Example]]):
 class FixedExamples(Dataset[list[Example]]):
     """Clips with prompts that never change: the start of the clip itself, or of its reference.
 
-    `rows` are the clips evaluated; positions count within them.
+    `rows` are the clips evaluated; positions count within them. `texts` says whose text a row is
+    given instead of its own.
     """
 
     def __init__(
@@ -116,10 +134,11 @@ class FixedExamples(Dataset[list[Example]]):
         rows: Sequence[int],
         seconds: float,
         by_reference: bool = False,
+        texts: Mapping[int, int] | None = None,
     ) -> None:
         self.clips, self.store, self.rows = clips, store, rows
         self.frames = round(seconds * FRAMES_PER_SECOND) // FRAMES_PER_CODE * FRAMES_PER_CODE
-        self.by_reference = by_reference
+        self.by_reference, self.texts = by_reference, texts or {}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -135,4 +154,5 @@ class FixedExamples(Dataset[list[Example]]):
         # Half of a short clip, as in training; a reference is another clip and may be used whole.
         enough = mel.shape[1] if prompter != row else mel.shape[1] // 2
         frames = self.frames if self.frames <= mel.shape[1] else enough
-        return Example(row, clip.tokens, self.store[clip.key].codes, mel[:, : max(frames, 1)])
+        text = self.clips[self.texts.get(row, row)].tokens
+        return Example(row, text, self.store[clip.key].codes, mel[:, : max(frames, 1)])

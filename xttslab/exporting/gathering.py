@@ -15,7 +15,14 @@ from xttslab.model.base import Base, build_base
 from xttslab.speaking.loading import best_references, load_run, run_config
 from xttslab.tracking.runs import find_run
 
-_SCORES = ("eval/total", "eval/mel_ce", "eval/text_ce", "eval_ref/mel_ce", "evaluation/")
+_SCORES = (
+    "eval/total",
+    "eval/mel_ce",
+    "eval/text_ce",
+    "eval/reads",
+    "eval_ref/mel_ce",
+    "evaluation/",
+)
 
 
 def gather(run: str, uri: str, share: float, out: Path) -> Export:

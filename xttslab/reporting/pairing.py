@@ -6,8 +6,6 @@ A difference is always second minus first. Clips that only one run has count now
 
 from __future__ import annotations
 
-import csv
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +15,10 @@ import numpy as np
 from xttslab.evaluation.intervals import Interval, paired_difference
 from xttslab.evaluation.scorecard import AspectScore, ClipScore, Scorecard
 from xttslab.evaluation.settings import ASPECTS
+from xttslab.reporting.clip_losses import ClipLoss, clip_losses
 from xttslab.reporting.record import RunData
 from xttslab.reporting.scores import OVERALL
 
-log = logging.getLogger(__name__)
-
-CLIP_LOSSES = "evaluation/clip_losses.csv"  # epoch, clip, source, mel (sum of nats), mel_tokens
 _SAME_ENDS = 0.01  # ends of two scales are the same within this part of their distance
 _BY_RECOGNISER = ("pronunciation", "smoothness")
 _SAME_MODEL = ("model.architecture.num_audio_tokens", "model.architecture.number_text_tokens")
@@ -94,10 +90,11 @@ def loss_difference(
     """
     if incomparable(first, second):
         return None
-    one, other = (_clip_losses(run, e) for run, e in zip((first, second), epochs, strict=True))
+    one, other = (clip_losses(run, e) for run, e in zip((first, second), epochs, strict=True))
     common = sorted(one.keys() & other.keys())
     if common:
-        return _paired_losses(common, one, other, draws)
+        sums = [[table[clip].mel for clip in common] for table in (one, other)]
+        return _paired_sums("mel CE on common clips", common, one, *sums, draws)
     sources = identical_sources([first, second])
     counts = {s: len(common_eval([first, second])[s]) for s in sources}
     names = {source: f"eval/{source}/mel_ce" for source in sources}
@@ -110,6 +107,28 @@ def loss_difference(
     weight = sum(counts[source] for source in usable)
     means = [sum(counts[s] * pair[i] for s, pair in usable.items()) / weight for i in (0, 1)]
     return Difference(f"mel CE on {', '.join(usable)}", means[0], means[1], weight, None)
+
+
+def reading_difference(
+    first: RunData, second: RunData, epochs: tuple[int | None, int | None], draws: int
+) -> Difference | None:
+    """What the right text helps (`eval/reads`) at each run's chosen epoch, in nats per token, over
+    the held-out clips that both scored with the same other text; paired as the losses are.
+
+    None where the runs cannot be compared or one of them did not measure it.
+    """
+    if incomparable(first, second):
+        return None
+    one, other = (clip_losses(run, e) for run, e in zip((first, second), epochs, strict=True))
+    common = sorted(
+        clip
+        for clip in one.keys() & other.keys()
+        if one[clip].other_text and one[clip].other_text == other[clip].other_text
+    )
+    if not common:
+        return None
+    sums = [[table[clip].helped for clip in common] for table in (one, other)]
+    return _paired_sums("reading on common clips", common, one, *sums, draws)
 
 
 def on_other_scales(first: Scorecard | None, second: Scorecard | None) -> list[str]:
@@ -164,34 +183,22 @@ def mark_differences(
     return found
 
 
-def _paired_losses(
+def _paired_sums(
+    name: str,
     clips: Sequence[str],
-    one: Mapping[str, tuple[float, float]],
-    other: Mapping[str, tuple[float, float]],
+    losses: Mapping[str, ClipLoss],
+    first: Sequence[float],
+    second: Sequence[float],
     draws: int,
 ) -> Difference:
-    """Token-weighted means, with an interval over clips of the mean difference per token."""
-    tokens = np.array([one[clip][1] for clip in clips])
-    sums = [np.array([table[clip][0] for clip in clips]) for table in (one, other)]
-    means = [float(values.sum() / tokens.sum()) for values in sums]
+    """Token-weighted means of two runs' sums over the same clips (nats each), with an interval
+    over clips of the mean difference per token; tokens are of `losses`, the same in both."""
+    tokens = np.array([losses[clip].tokens for clip in clips])
+    means = [float(sum(values) / tokens.sum()) for values in (first, second)]
     # each clip counts by its tokens, as in the means
-    scaled = [values / tokens.mean() for values in sums]
+    scaled = [np.array(values) / tokens.mean() for values in (first, second)]
     interval = paired_difference(*scaled, list(clips), draws)
-    return Difference("mel CE on common clips", means[0], means[1], len(clips), interval)
-
-
-def _clip_losses(run: RunData, epoch: int | None) -> dict[str, tuple[float, float]]:
-    """Clip → (sum of nats, tokens) at an epoch, from the run's table of clip losses."""
-    path = run.files.get(CLIP_LOSSES)
-    if path is None or epoch is None:
-        return {}
-    try:
-        with path.open(encoding="utf-8", newline="") as lines:
-            rows = [row for row in csv.DictReader(lines) if int(row["epoch"]) == epoch]
-        return {row["clip"]: (float(row["mel"]), float(row["mel_tokens"])) for row in rows}
-    except (KeyError, ValueError) as fault:
-        log.warning("%s: left out (%s)", path, fault)
-        return {}
+    return Difference(name, means[0], means[1], len(clips), interval)
 
 
 def _at(run: RunData, metric: str, epoch: int | None) -> float | None:

@@ -15,14 +15,16 @@ from xttslab.training.metrics import mel_sums
 from xttslab.training.module import GptStage
 
 FOLDER, FILE = "evaluation", "clip_losses.csv"
-COLUMNS = ("epoch", "clip", "source", "mel", "mel_tokens")
+COLUMNS = ("epoch", "clip", "source", "mel", "mel_tokens", "other_text", "mel_other_text")
 
 
 class ClipLossTable(Checkpoint):
     """Writes `evaluation/clip_losses.csv` of the run after every evaluation, and sends it on.
 
     One row an epoch and held-out clip: `mel` is the sum of its cross-entropies in nats,
-    `mel_tokens` how many there are. Rows of an epoch that is run again take the place of the old.
+    `mel_tokens` how many there are. `mel_other_text` is the same sum with the text of the clip
+    `other_text`; both are empty where no other text is held out, and in epochs that were evaluated
+    before it was measured. Rows of an epoch that is run again take the place of the old.
     """
 
     def __init__(self, tracker: Tracker, run_dir: Path) -> None:
@@ -33,19 +35,40 @@ class ClipLossTable(Checkpoint):
             return
         assert isinstance(pl_module, GptStage)
         epoch = 0 if trainer.state.fn == "validate" else trainer.current_epoch + 1
-        rows = [row for row in self._written() if int(row[0]) < epoch]
-        sums = mel_sums(pl_module.held_out, pl_module.eval_rows)
-        for row, (nats, tokens) in zip(pl_module.eval_rows, sums, strict=True):
-            clip = pl_module.clips[row]
-            rows.append([str(epoch), clip.id, clip.source, f"{nats:.6f}", f"{tokens:.0f}"])
+        kept = [row for row in self._written() if int(row["epoch"]) < epoch]
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\n").writerows([COLUMNS, *rows])
+        table = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows([*kept, *_rows(pl_module, epoch)])
         write_whole(self.path, buffer.getvalue().encode())
         self.tracker.log_artifact(self.path, FOLDER)
 
-    def _written(self) -> list[list[str]]:
-        """The rows that are there, without their header."""
+    def _written(self) -> list[dict[str, str]]:
+        """The rows that are there, by column."""
         if not self.path.is_file():
             return []
         with self.path.open(encoding="utf-8", newline="") as lines:
-            return list(csv.reader(lines))[1:]
+            return list(csv.DictReader(lines))
+
+
+def _rows(stage: GptStage, epoch: int) -> list[dict[str, str]]:
+    """The rows of the evaluation that has just ended, by column."""
+    others = list(stage.other_texts)
+    sums = zip(others, mel_sums(stage.other_text, others), strict=True)
+    by_other = {
+        row: {"other_text": stage.clips[stage.other_texts[row]].id, "mel_other_text": f"{nats:.6f}"}
+        for row, (nats, _) in sums
+    }
+    return [
+        {
+            "epoch": str(epoch),
+            "clip": stage.clips[row].id,
+            "source": stage.clips[row].source,
+            "mel": f"{nats:.6f}",
+            "mel_tokens": f"{tokens:.0f}",
+            **by_other.get(row, {}),
+        }
+        for row, (nats, tokens) in zip(
+            stage.eval_rows, mel_sums(stage.held_out, stage.eval_rows), strict=True
+        )
+    ]

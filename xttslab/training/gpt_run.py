@@ -70,6 +70,7 @@ def _stage(job: Job, data: ClipData) -> GptStage:
         data.corpus.clips,
         data.corpus.eval,
         data.train_eval_rows(),
+        data.corpus.other_texts,
         job.optimizer(),
         job.scheduler(),
         job.config.loss.text_weight,

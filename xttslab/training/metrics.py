@@ -89,6 +89,18 @@ def mel_sums(sums: Tensor, rows: Sequence[int]) -> list[tuple[float, float]]:
     ]
 
 
+def reading_metrics(held_out: Tensor, other_text: Tensor, rows: Sequence[int]) -> dict[str, float]:
+    """`eval/mel_ce_other_text` and `eval/reads` over the held-out clips `rows`, of which both
+    tables (clips, columns) have sums; nothing without rows.
+
+    The codes, their prompt and the tokens counted are the same: only the text differs.
+    """
+    if not rows:
+        return {}
+    right, other = (_mel_ce(mel_sums(sums, rows)) for sums in (held_out, other_text))
+    return {"eval/mel_ce_other_text": other, "eval/reads": other - right}
+
+
 def train_metrics(sums: Tensor, text_weight: float, mel_weight: float) -> dict[str, float]:
     """`train/*` from an epoch's training-mode losses."""
     seen = torch.nonzero(sums.sum(1)).flatten().tolist()
@@ -125,6 +137,10 @@ def eval_metrics(
         rows = [row for row in eval_rows if clips[row].category == category]
         metrics[f"eval/mel_ce/{category}"] = code_ce(held_out, rows)
     return metrics
+
+
+def _mel_ce(sums: Sequence[tuple[float, float]]) -> float:
+    return _ratio(sum(nats for nats, _ in sums), sum(tokens for _, tokens in sums))
 
 
 def _ratio(total: float, count: float) -> float:

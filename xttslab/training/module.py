@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from xttslab.data.datamodule import EVAL_LOADERS
 from xttslab.data.manifest import Clip
 from xttslab.model.adapters import SCALE, adapter_scale
 from xttslab.model.losses import clip_losses, weighted_total
-from xttslab.training.metrics import LossMeter, eval_metrics, train_metrics
+from xttslab.training.metrics import LossMeter, eval_metrics, reading_metrics, train_metrics
 from xttslab.training.parameters import trained_state
 from xttslab.training.stage import Stage
 
@@ -29,6 +29,8 @@ class GptStage(Stage):
         gpt: the model; anything that maps a `Batch` to `Logits`.
         clips: the data set, in the order that `Batch.rows` counts.
         eval_rows, train_eval_rows: the clips of the evaluation loaders.
+        other_texts: held-out clip → the clip whose text it is scored with too, to see whether the
+            model reads; empty where there is no other text.
         optimizer, scheduler: constructors that lack only what they work on.
         text_weight, mel_weight: of the two cross-entropies in the loss.
         seed: makes dropout depend on epoch and step alone, so that a resumed run repeats an
@@ -41,6 +43,7 @@ class GptStage(Stage):
         clips: Sequence[Clip],
         eval_rows: Sequence[int],
         train_eval_rows: Sequence[int],
+        other_texts: Mapping[int, int],
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[..., LRScheduler],
         text_weight: float,
@@ -50,10 +53,12 @@ class GptStage(Stage):
         super().__init__(optimizer, scheduler)
         self.gpt = gpt
         self.clips, self.eval_rows, self.train_eval_rows = clips, eval_rows, train_eval_rows
+        self.other_texts = other_texts
         self.weights = (text_weight, mel_weight)
         self.seed = seed
         self.meters: dict[str, LossMeter] = {}
-        self.held_out = torch.empty(0)  # the last evaluation's sums by clip, (clips, columns)
+        # the last evaluation's sums by clip, (clips, columns): with its own text, with another
+        self.held_out, self.other_text = torch.empty(0), torch.empty(0)
         self.strict_loading = False  # checkpoints hold what was trained, not what was frozen
 
     def transfer_batch_to_device(
@@ -109,11 +114,13 @@ class GptStage(Stage):
         self.meters[EVAL_LOADERS[dataloader_idx]].add(batch.rows, losses)
 
     def on_validation_epoch_end(self) -> None:
-        held_out, trained, by_reference = (self.meters.pop(name).reduced() for name in EVAL_LOADERS)
-        self.held_out = held_out
+        held_out, trained, by_reference, other_text = (
+            self.meters.pop(name).reduced() for name in EVAL_LOADERS
+        )
+        self.held_out, self.other_text = held_out, other_text
         rows = (self.eval_rows, self.train_eval_rows)
         found = eval_metrics(held_out, trained, by_reference, self.clips, *rows, *self.weights)
-        self._publish(found)
+        self._publish(found | reading_metrics(held_out, other_text, list(self.other_texts)))
 
     def _seed_dropout(self, batch_idx: int) -> None:
         place = (self.seed, self.current_epoch, batch_idx, self.global_rank)

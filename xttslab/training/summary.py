@@ -19,6 +19,7 @@ _SHOWN = (
         for part in ("train", "eval", "gap")
         for loss in ("text_ce", "mel_ce", "total")
     ),
+    "eval/reads",
     *(f"{part}/{loss}" for part in ("train", "eval") for loss in ("mel_l1", "mel", "convergence")),
     "eval/codes_used",
     "eval/perplexity",

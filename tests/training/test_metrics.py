@@ -1,0 +1,37 @@
+"""Sums of clips become means over tokens, and what the right text helps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from xttslab.model.losses import ClipLosses
+from xttslab.training.metrics import LossMeter, reading_metrics
+
+
+def sums(code: list[float], stops: list[float]) -> torch.Tensor:
+    """A table of clips with these nats over 10 codes and 4 stops each, text aside."""
+    meter = LossMeter(len(code), torch.device("cpu"))
+    clips = len(code)
+    parts = {"text": 0, "text_tokens": 5, "code_tokens": 10, "stop_tokens": 4}
+    parts |= {"end": 0, "end_tokens": 1}
+    columns = {name: torch.full((clips,), float(value)) for name, value in parts.items()}
+    losses = ClipLosses(code=torch.tensor(code), stops=torch.tensor(stops), **columns)
+    meter.add(torch.arange(clips), losses)
+    return meter.reduced()
+
+
+def test_reading_is_what_another_text_costs_more_a_token() -> None:
+    right, other = (
+        sums([30.0, 99.0, 26.0], [2.0, 9.0, 0.0]),
+        sums([41.0, 99.0, 39.0], [3.0, 9.0, 1]),
+    )
+    found = reading_metrics(right, other, [0, 2])
+    assert found == {
+        "eval/mel_ce_other_text": pytest.approx((41 + 3 + 39 + 1) / 28),
+        "eval/reads": pytest.approx((12 + 14) / 28),
+    }
+
+
+def test_reading_is_not_measured_without_another_text() -> None:
+    assert reading_metrics(sums([30.0], [2.0]), torch.zeros(1, 8), []) == {}
