@@ -61,8 +61,8 @@ def main() -> None:
 
 def report() -> None:
     """Print the table of all verdicts."""
-    print("| pair | what differs | losses | overall marks | verdict | by |")
-    print("|---|---|---|---|---|---|")
+    print("| pair | what differs | losses | reading | overall marks | verdict | by |")
+    print("|---|---|---|---|---|---|---|")
     wrong = 0
     for one, other in PAIRS:
         found = _compare(_sound(one), _sound(other))
@@ -78,12 +78,12 @@ def report() -> None:
 
 def _row(found: Comparison, what: str) -> None:
     pair = found.pairs[0]
-    loss, mark = pair.evidence.loss, pair.evidence.marks.get("overall")
+    evidence = pair.evidence
     shown = [
         "–"
         if d is None
         else f"{d.first:.3f} → {d.second:.3f} ({d.interval.low:+.3f} to {d.interval.high:+.3f})"
-        for d in (loss, mark)
+        for d in (evidence.loss, evidence.reading, evidence.marks.get("overall"))
     ]
     verdict = pair.decision.winner or "no difference"
     cells = (f"{pair.first}, {pair.second}", what, *shown, verdict, pair.decision.by or "–")

@@ -8,11 +8,13 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.reporting.runs import URI, gates, rules, tracked_run
+from tests.reporting.test_pairing import with_reading
 from xttslab.errors import UserError
 from xttslab.reporting.build import compare_references, write_comparison
 from xttslab.reporting.comparison import compare_runs
@@ -21,7 +23,7 @@ from xttslab.reporting.session import Session
 from xttslab.reporting.verdict import VerdictRules
 from xttslab.tracking.runs import find_run
 
-VERDICT = VerdictRules(nats=0.05, mark=0.3, votes=20, draws=200)
+VERDICT = VerdictRules(nats=0.05, reads=0.1, mark=0.3, votes=20, draws=200)
 
 
 @pytest.fixture
@@ -110,6 +112,29 @@ def test_runs_without_anything_are_compared_with_what_is_missing(tmp_path: Path)
     assert found.verdict.headline == "These runs cannot be compared"
     assert "its status is KILLED" in page
     assert "no held-out clip in common" in page
+
+
+def test_a_run_on_the_texts_of_other_clips_loses_by_reading(tmp_path: Path) -> None:
+    names = "abcdefgh"
+    right = {name: (4.0 + 0.1 * n, 5.1 + 0.1 * n, 100, "a") for n, name in enumerate(names)}
+    apart = {
+        name: (4.1 + 0.2 * (n % 3), 4.2 + 0.2 * (n % 3), 100, "a") for n, name in enumerate(names)
+    }
+    history = {"eval/mel_ce": {0: 5.0, 3: 4.5, 5: 4.3, 6: 4.5, 7: 4.6, 8: 4.7}}
+    runs = [
+        replace(with_reading(name, tmp_path, clips), histories=history)
+        for name, clips in (("sound", right), ("shuffled", apart))
+    ]
+    found = compare_runs(runs, rules(), VERDICT, gates())
+    assert found.verdict.headline == "Deploy sound (checkpoint of epoch 5)"
+    assert found.pairs[0].decision.by == "reading"
+    assert found.pairs[0].evidence.reading.value == pytest.approx(-1.0)
+    written = write_comparison(found, tmp_path)
+    reason = "losses do not tell them apart, reading does: shuffled reads worse"
+    assert reason in written.html.read_text(encoding="utf-8")
+    text = written.markdown.read_text(encoding="utf-8")
+    assert f"- {reason}\n" in text
+    assert "- sound → shuffled: 1.1000 → 0.1000 (-1.0000, 8 clips)" in text
 
 
 def test_an_imported_run_is_compared_in_what_is_known_of_it() -> None:

@@ -12,7 +12,7 @@ from xttslab.reporting.pairing import Difference
 from xttslab.reporting.record import RunData
 from xttslab.reporting.verdict import Decision, Evidence, VerdictRules, conclude, decide
 
-RULES = VerdictRules(nats=0.05, mark=0.3, votes=20, draws=200)
+RULES = VerdictRules(nats=0.05, reads=0.1, mark=0.3, votes=20, draws=200)
 
 
 def differing(change: float, half: float, first: float = 4.0) -> Difference:
@@ -20,8 +20,14 @@ def differing(change: float, half: float, first: float = 4.0) -> Difference:
     return Difference("mel CE", first, first + change, 12, interval)
 
 
-def judged(loss: Difference | None = None, mark: Difference | None = None, votes=None) -> Decision:
-    return decide(Evidence("a", "b", loss, {"overall": mark} if mark else {}, votes), RULES)
+def judged(
+    loss: Difference | None = None,
+    mark: Difference | None = None,
+    votes: Preference | None = None,
+    reading: Difference | None = None,
+) -> Decision:
+    marks = {"overall": mark} if mark else {}
+    return decide(Evidence("a", "b", loss, marks, votes, reading=reading), RULES)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,75 @@ def test_marks_outweigh_the_loss_and_listeners_outweigh_both() -> None:
     few = Preference(6, 6, Interval(1.0, 0.61, 1.0))
     assert judged(loss, mark, few).by == "measured marks"
     assert any("fewer than 20 votes" in reason for reason in judged(loss, mark, few).reasons)
+
+
+ALIKE = differing(+0.07, 0.09)  # as the run on texts of other clips: not told apart by its loss
+
+
+@pytest.mark.parametrize(
+    ("reading", "winner"),
+    [
+        (differing(-0.9, 0.2, first=1.1), "a"),
+        (differing(+0.9, 0.2, first=0.2), "b"),
+        (differing(-0.9, 1.0, first=1.1), None),  # the interval holds zero
+        (differing(-0.05, 0.01, first=1.1), None),  # certain, but no more than seeds do
+        (None, None),
+    ],
+)
+def test_reading_decides_where_losses_do_not(reading, winner) -> None:
+    found = judged(ALIKE, reading=reading)
+    assert (found.winner, found.by) == (winner, "reading" if winner else "")
+
+
+def test_a_decision_by_reading_says_so() -> None:
+    found = judged(ALIKE, reading=differing(-0.9, 0.2, first=1.1))
+    assert (
+        "reading (what the right text helps, in nats): 1.100 → 0.200 "
+        "(-0.900, 95 % -1.100 to -0.700, 12 pairs)"
+    ) in found.reasons
+    assert found.reasons[-1] == "losses do not tell them apart, reading does: b reads worse"
+
+
+def test_a_run_that_reads_worse_wins_neither_by_loss_nor_by_marks() -> None:
+    worse = differing(-0.9, 0.2, first=1.1)
+    by_loss = judged(differing(-0.3, 0.1), reading=worse)
+    assert (by_loss.winner, by_loss.barred) == (None, "b")
+    assert by_loss.reasons[-1] == "b does not win by loss: it reads worse than a"
+    by_marks = judged(ALIKE, differing(+0.8, 0.3, first=6.0), reading=worse)
+    assert by_marks.reasons[-1] == "b does not win by measured marks: it reads worse than a"
+    agreeing = judged(differing(+0.3, 0.1), reading=worse)
+    assert (agreeing.winner, agreeing.by, agreeing.barred) == ("a", "loss", None)
+
+
+def test_listeners_outweigh_reading() -> None:
+    votes = Preference(18, 24, Interval(0.75, 0.55, 0.88))
+    found = judged(votes=votes, reading=differing(-0.9, 0.2, first=1.1))
+    assert (found.winner, found.by) == ("b", "listeners")
+
+
+def test_runs_without_reading_are_compared_and_it_is_said() -> None:
+    found = judged(differing(-0.3, 0.1))
+    assert found.winner == "b"
+    assert any(reason.startswith("reading was not measured: no common") for reason in found.reasons)
+
+
+def over(*decisions: tuple[str, str, str | None, str | None]) -> str:
+    """The headline over pairs: first, second, winner, the run that reads worse."""
+    names = sorted({name for pair in decisions for name in pair[:2]})
+    runs = [(run, find(run, rules().findings)) for run in map(RunData, names)]
+    table = {
+        (one, other): Decision(winner, "loss" if winner else "", [], barred=barred)
+        for one, other, winner, barred in decisions
+    }
+    return conclude(runs, table, RULES).headline
+
+
+def test_no_run_wins_that_reads_worse_than_another() -> None:
+    assert over(("a", "b", None, "b")) == "No winner: b does better but reads worse"
+    pairs = [("a", "b", None, "b"), ("a", "c", "c", None), ("b", "c", "b", None)]
+    assert over(*pairs) == "No winner: b does better but reads worse"
+    pairs = [("a", "b", None, "b"), ("a", "c", "a", None), ("b", "c", "b", None)]
+    assert over(*pairs) == "No single best: a, b cannot be told apart"
 
 
 def concluded(second: RunData, winner: str | None):
@@ -73,7 +148,7 @@ def test_no_difference_says_what_would_make_one() -> None:
     assert verdict.headline == "No measurable difference"
     assert verdict.winner is None
     assert any("20 blind votes" in change for change in verdict.would_change)
-    assert any("0.05 nats" in change for change in verdict.would_change)
+    assert any("0.05 nats or more, or a reading by 0.1" in c for c in verdict.would_change)
 
 
 def test_three_runs_of_which_two_are_alike_have_no_single_best() -> None:

@@ -15,6 +15,7 @@ from xttslab.reporting.pairing import (
     loss_difference,
     mark_differences,
     on_other_scales,
+    reading_difference,
 )
 from xttslab.reporting.record import RunData
 from xttslab.reporting.scores import TITLES
@@ -119,6 +120,7 @@ def _pair(one: Analysis, other: Analysis, votes: Sequence[Vote], rules: VerdictR
         preference(votes, first, second),
         incomparable(one.run, other.run),
         _marks_obstacle(one, other),
+        reading_difference(one.run, other.run, epochs, rules.draws),
     )
     return Pair(first, second, evidence, decide(evidence, rules))
 

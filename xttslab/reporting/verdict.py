@@ -2,7 +2,9 @@
 
 A difference counts when its interval lies on one side of zero and it is larger than what may come
 of the seed alone. Listeners outweigh marks, marks outweigh losses: the lowest loss is not always
-the best voice.
+the best voice. Reading (what the right text helps) decides where none of them does, and a run that
+reads worse does not win by marks or losses: a voice that ignores its text is no use, however well
+it goes on with sounds.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ from xttslab.reporting.record import RunData
 
 @dataclass(frozen=True)
 class VerdictRules:
-    """Least differences that count: `nats` of loss, `mark` out of 10, and the least number of
-    A/B votes; `draws` of the bootstrap."""
+    """Least differences that count: `nats` of loss, `reads` in nats that the right text helps,
+    `mark` out of 10, and the least number of A/B votes; `draws` of the bootstrap."""
 
     nats: float
+    reads: float
     mark: float
     votes: int
     draws: int
@@ -31,8 +34,8 @@ class VerdictRules:
 class Evidence:
     """What speaks about a second run against the first; parts are None where not measured.
 
-    `obstacle` says why losses are not compared at all, `marks_obstacle` why marks are not; empty
-    where they are."""
+    `obstacle` says why losses and reading are not compared at all, `marks_obstacle` why marks are
+    not; empty where they are."""
 
     first: str
     second: str
@@ -41,18 +44,21 @@ class Evidence:
     preference: Preference | None
     obstacle: str = ""
     marks_obstacle: str = ""
+    reading: Difference | None = None
 
 
 @dataclass(frozen=True)
 class Decision:
     """Which of two runs is better (None: no measurable difference), why, and by what evidence.
 
-    `compared` is False where the two have nothing in common that was measured."""
+    `compared` is False where the two have nothing in common that was measured. `barred` is the
+    run that marks or losses speak for and that does not win, since it reads worse."""
 
     winner: str | None
     by: str
     reasons: Sequence[str]
     compared: bool = True
+    barred: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,16 +72,28 @@ class Verdict:
 
 
 def decide(evidence: Evidence, rules: VerdictRules) -> Decision:
-    """Judge one pair: by listeners, else by the overall mark, else by the loss."""
+    """Judge one pair: by listeners, else by the overall mark, else by the loss, else by reading.
+
+    Where marks or losses speak for the run that reads worse, neither wins.
+    """
+    reader, reading = _by_reading(evidence, rules)
+    worse = {evidence.first: evidence.second, evidence.second: evidence.first}.get(reader)
     judged = (
         ("listeners", _by_listeners(evidence, rules)),
         ("measured marks", _by_marks(evidence, rules)),
         ("loss", _by_loss(evidence, rules)),
+        ("reading", (reader, reading)),
     )
     reasons = [reason for _, (_, reason) in judged]
     for source, (winner, _) in judged:
-        if winner is not None:
-            return Decision(winner, source, reasons)
+        if winner is None:
+            continue
+        if winner == worse and source != "listeners":  # they heard whether it says its text
+            reasons.append(f"{winner} does not win by {source}: it reads worse than {reader}")
+            return Decision(None, "", reasons, barred=worse)
+        if source == "reading":
+            reasons.append(f"losses do not tell them apart, reading does: {worse} reads worse")
+        return Decision(winner, source, reasons)
     known = (evidence.loss, evidence.marks.get("overall"), evidence.preference)
     return Decision(None, "", reasons, any(part is not None for part in known))
 
@@ -87,14 +105,6 @@ def conclude(
 ) -> Verdict:
     """The verdict over all runs: the one that no other beats, and whether it should train on."""
     names = [run.name for run, _ in runs]
-    beaten = {
-        loser
-        for pair, decision in decisions.items()
-        for loser in pair
-        if decision.winner and loser != decision.winner
-    }
-    winners = {decision.winner for decision in decisions.values() if decision.winner}
-    unbeaten = [name for name in names if name not in beaten]
     several = len(decisions) > 1
     reasons = [
         f"{' against '.join(pair)}: {reason}" if several else reason
@@ -102,15 +112,32 @@ def conclude(
         for reason in decision.reasons
     ]
     changes = _would_change(decisions, rules)
-    if not winners:
-        compared = any(decision.compared for decision in decisions.values())
-        headline = "No measurable difference" if compared else "These runs cannot be compared"
-        return Verdict(headline, None, reasons, changes)
-    if len(unbeaten) != 1:
-        headline = f"No single best: {', '.join(unbeaten or names)} cannot be told apart"
+    beaten = {
+        loser
+        for pair, decision in decisions.items()
+        for loser in pair
+        if decision.winner and loser != decision.winner
+    }
+    unbeaten = [name for name in names if name not in beaten]
+    if headline := _undecided(unbeaten or names, decisions):
         return Verdict(headline, None, reasons, changes)
     winner, findings = next((r, f) for r, f in runs if r.name == unbeaten[0])
     return _about_winner(winner, findings, reasons, changes)
+
+
+def _undecided(unbeaten: Sequence[str], decisions: Mapping[tuple[str, str], Decision]) -> str:
+    """Why no run is the best; empty where one is."""
+    won = any(decision.winner for decision in decisions.values())
+    barred = {decision.barred for decision in decisions.values()}
+    reads_worse = [name for name in unbeaten if name in barred]
+    if reads_worse and (not won or len(unbeaten) == 1):
+        return f"No winner: {', '.join(reads_worse)} does better but reads worse"
+    if not won:
+        compared = any(decision.compared for decision in decisions.values())
+        return "No measurable difference" if compared else "These runs cannot be compared"
+    if len(unbeaten) != 1:
+        return f"No single best: {', '.join(unbeaten)} cannot be told apart"
+    return ""
 
 
 def _about_winner(
@@ -145,10 +172,8 @@ def _by_marks(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]
     if overall is None:
         return None, evidence.marks_obstacle or "no marks on common sentences: evaluate both runs"
     said = f"overall mark {_change(overall, 2)}"
-    if abs(overall.value) < rules.mark:
-        return None, f"{said}: below {rules.mark:g}, which seeds alone may change"
-    if not _one_sided(overall):
-        return None, f"{said}: uncertain, the interval holds no difference too"
+    if doubt := _doubt(overall, rules.mark):
+        return None, f"{said}: {doubt}"
     return (evidence.second if overall.value > 0 else evidence.first), said
 
 
@@ -158,16 +183,30 @@ def _by_loss(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
         why = evidence.obstacle or "none was measured on common held-out clips"
         return None, f"no losses to compare: {why}"
     said = f"{loss.name}, in nats: {_change(loss, 3)}"
-    if abs(loss.value) < rules.nats:
-        return None, f"{said}: below {rules.nats:g}, which seeds alone may change"
-    if loss.interval is not None and not _one_sided(loss):
-        return None, f"{said}: uncertain, the interval holds no difference too"
+    if doubt := _doubt(loss, rules.nats):
+        return None, f"{said}: {doubt}"
     return (evidence.second if loss.value < 0 else evidence.first), said
 
 
-def _one_sided(difference: Difference) -> bool:
+def _by_reading(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
+    reading = evidence.reading
+    if reading is None:
+        why = evidence.obstacle or "no common held-out clip has a loss with another text in both"
+        return None, f"reading was not measured: {why}"
+    said = f"reading (what the right text helps, in nats): {_change(reading, 3)}"
+    if doubt := _doubt(reading, rules.reads):
+        return None, f"{said}: {doubt}"
+    return (evidence.second if reading.value > 0 else evidence.first), said
+
+
+def _doubt(difference: Difference, least: float) -> str:
+    """Why a difference does not count; empty where it does."""
+    if abs(difference.value) < least:
+        return f"below {least:g}, which seeds alone may change"
     between = difference.interval
-    return between is not None and (between.low > 0 or between.high < 0)
+    if between is not None and between.low <= 0 <= between.high:
+        return "uncertain, the interval holds no difference too"
+    return ""
 
 
 def _change(found: Difference, digits: int) -> str:
@@ -189,6 +228,9 @@ def _would_change(decisions: Mapping[tuple[str, str], Decision], rules: VerdictR
         )
     if not sources & {"listeners", "measured marks"}:
         changes.append(f"an overall mark that differs by {rules.mark:g} or more on the same texts")
-    if sources == {""}:
-        changes.append(f"a loss on common clips that differs by {rules.nats:g} nats or more")
+    if sources == {""} and not any(decision.barred for decision in decisions.values()):
+        changes.append(
+            f"a loss on common clips that differs by {rules.nats:g} nats or more, or a reading by "
+            f"{rules.reads:g}"
+        )
     return changes
