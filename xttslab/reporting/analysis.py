@@ -11,6 +11,7 @@ from xttslab.reporting.advice import Advice, AdviceRules, Case
 from xttslab.reporting.curves import CurveRules
 from xttslab.reporting.findings import FindingRules, Findings, find
 from xttslab.reporting.meaning import Meaning, meanings
+from xttslab.reporting.reading import ReadingRules
 from xttslab.reporting.recommendations import advise
 from xttslab.reporting.record import RunData
 from xttslab.reporting.scores import TITLES, Scores, read_scores
@@ -34,6 +35,7 @@ class Rules:
             conf["choice"]["least_evaluations"],
             conf["gap"]["moderate"],
             conf["gap"]["severe"],
+            ReadingRules(**conf["reading"]),
         )
         return cls(findings, AdviceRules(**conf["advice"]))
 

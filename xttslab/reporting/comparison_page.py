@@ -9,6 +9,7 @@ from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.charts import Chart, Line, Mark, line_chart
 from xttslab.reporting.comparison import Comparison
 from xttslab.reporting.pages import run_facts
+from xttslab.reporting.reading import READS
 from xttslab.reporting.samples import Sample, sentence_texts, spoken_samples
 from xttslab.reporting.scores import TITLES, nearest
 from xttslab.reporting.sound import data_uri
@@ -49,7 +50,7 @@ def comparison_content(comparison: Comparison) -> dict[str, Any]:
 def comparison_charts(comparison: Comparison) -> list[Chart]:
     """The curves of all runs over each other; held-out losses of common sources first."""
     metrics = [f"eval/{source}/mel_ce" for source in comparison.common]
-    metrics += ["eval/mel_ce", "eval/text_ce", "train/mel_ce", "gap/mel_ce"]
+    metrics += ["eval/mel_ce", "eval/text_ce", READS, "train/mel_ce", "gap/mel_ce"]
     charts = []
     for number, metric in enumerate(metrics):
         lines = [Line(a.run.name, a.run.curve(metric).points) for a in comparison.analyses]

@@ -13,6 +13,7 @@ from xttslab.reporting.curves import (
     spikes,
     trend,
 )
+from xttslab.reporting.reading import Reading, ReadingRules, judge_reading
 from xttslab.reporting.record import RunData
 
 NOT_MEASURED = "not measured"
@@ -30,7 +31,8 @@ class Choice:
 @dataclass(frozen=True)
 class Findings:
     """What the curves show. `train` and `held_out` are the loss curves that were judged, `gap`
-    the honest gap at the chosen epoch, `gap_verdict` its reading against the thresholds."""
+    the honest gap at the chosen epoch, `gap_verdict` its reading against the thresholds, `reading`
+    whether the text matters to the model (None: not measured)."""
 
     train: Curve
     held_out: Curve
@@ -41,16 +43,18 @@ class Findings:
     choice: Choice
     gap: float | None
     gap_verdict: str
+    reading: Reading | None
 
 
 @dataclass(frozen=True)
 class FindingRules:
-    """See `conf/rules/`: the rules for curves, and the thresholds of gap and choice."""
+    """See `conf/rules/`: the rules for curves, and the thresholds of gap, choice and reading."""
 
     curves: CurveRules
     least_evaluations: int
     moderate_gap: float
     severe_gap: float
+    reading: ReadingRules
 
 
 def find(run: RunData, rules: FindingRules) -> Findings:
@@ -75,6 +79,7 @@ def find(run: RunData, rules: FindingRules) -> Findings:
         choice,
         gap,
         _gap_verdict(gap, rules),
+        judge_reading(run, choice.epoch, rules.reading, rules.curves),
     )
 
 

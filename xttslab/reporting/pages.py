@@ -28,6 +28,7 @@ def report_content(analysis: Analysis, rules: Rules) -> dict[str, Any]:
         "rows": analysis.rows,
         "best_epoch": found.choice.epoch,
         "meanings": analysis.meanings,
+        "reading": found.reading,
         "text_weight": run.number("loss.text_weight") or TEXT_WEIGHT,
         "gap": found.gap,
         "gap_verdict": found.gap_verdict,
@@ -37,6 +38,7 @@ def report_content(analysis: Analysis, rules: Rules) -> dict[str, Any]:
         "checkpoint": _checkpoint(analysis),
         "overfitting": _overfitting(analysis),
         "instability": _instability(analysis),
+        "reads": _reads(analysis),
         "trend": _trend(analysis),
         "aspects": list(TITLES.items()),
         "scores": analysis.scores,
@@ -144,6 +146,15 @@ def _instability(analysis: Analysis) -> str:
         return f"Instability: {NOT_MEASURED} (it takes a training curve)."
     spikes = f" Single spikes at epoch {', '.join(map(str, found.spikes))}." if found.spikes else ""
     return f"No instability: the training loss does not rise for good.{spikes}"
+
+
+def _reads(analysis: Analysis) -> str:
+    reading = analysis.findings.reading
+    if reading is None:
+        return f"Whether it reads: {NOT_MEASURED} (it takes held-out clips with two texts or more)."
+    if reading.faults:
+        return f"It reads less than it should: {'; '.join(reading.faults)}."
+    return f"It reads: the right text helps by {reading.value:.3f} nats, and that does not fall."
 
 
 def _trend(analysis: Analysis) -> str:

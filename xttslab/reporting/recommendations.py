@@ -14,6 +14,7 @@ RULES: tuple[Callable[[Case], Advice | None], ...] = (
     training.evaluate_often,
     training.overfitted,
     training.memorised,
+    training.reading,
     training.more_epochs,
     training.clipping,
     voice.data_amount,

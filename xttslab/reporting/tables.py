@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xttslab.reporting.reading import OTHER_TEXT, READS
 from xttslab.reporting.record import RunData
 
 _LOSSES = ("text_ce", "mel_ce", "total")
@@ -13,6 +14,7 @@ _PARTS = {
     "train_eval": "training clips, eval mode",
     "gap": "eval minus train_eval",
 }
+_DIFFERENCES = ("gap/", READS)
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,11 @@ class Row:
 
     @property
     def change_share(self) -> float | None:
-        """The change as a part of the start."""
-        return self.change / self.start if self.change is not None and self.start else None
+        """The change as a part of the start; None for differences of losses, which start at any
+        small value."""
+        if self.change is None or not self.start or self.metric.startswith(_DIFFERENCES):
+            return None
+        return self.change / self.start
 
 
 def metric_rows(run: RunData, best_epoch: int | None) -> list[Row]:
@@ -74,6 +79,8 @@ def _named(run: RunData) -> dict[str, str]:
     named = {
         "eval_ref/mel_ce": "prompted by another clip of the category",
         "eval/stop_ce": "does the voice know when to end",
+        OTHER_TEXT: "held-out clips with the text of another",
+        READS: "what the right text helps; higher is better",
     }
     for name in run.histories:
         parts = name.split("/")

@@ -87,6 +87,20 @@ def memorised(case: Case) -> Advice | None:
     )
 
 
+def reading(case: Case) -> Advice | None:
+    """Right texts and a gentler rate, when the text no longer matters to the model."""
+    read = case.findings.reading
+    if read is None or not read.faults:
+        return None
+    return Advice(
+        "reading",
+        "Check that each clip has its own text (listen to some), then train from a base that "
+        "reads with a lower optim.lr.",
+        "; ".join(read.faults),
+        0.92 if read.deaf else 0.75,
+    )
+
+
 def more_epochs(case: Case) -> Advice | None:
     """More epochs, only while the held-out loss still falls."""
     trend = case.findings.trend
