@@ -15,7 +15,7 @@ import yaml
 from xttslab.data.audio import read_audio, write_audio
 from xttslab.data.demo import ASSETS
 from xttslab.errors import UserError
-from xttslab.prepare import main, plain_name
+from xttslab.prepare import SHARED, SHARED_FOR_VOICES, main, plain_name
 
 ROOT = Path(__file__).parents[1]
 QUICK = ("voices=null", "workers=1")
@@ -47,6 +47,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_dataset_is_a_plain_name() -> None:
     assert plain_name(["dataset=a b", "speaker=x"]) == ["name='a b'", "speaker=x"]
+
+
+def test_what_workers_share_is_light_and_starts_no_thread() -> None:
+    """A process that forks must have one thread; librosa would cost 136 MB."""
+    count = "print(psutil.Process().num_threads(), 'numba' in sys.modules)"
+    code = f"import importlib, sys, psutil; [*map(importlib.import_module, sys.argv[1:])]; {count}"
+    names = [*SHARED, *SHARED_FOR_VOICES]
+    for name in ("parselmouth", "resemblyzer"):
+        pytest.importorskip(name, reason=f"{name} is not installed")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *names],
+        capture_output=True, text=True, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.stdout.split() == ["1", "False"]
 
 
 def test_prepare_then_compose_training(place: Path) -> None:

@@ -22,12 +22,18 @@ if TYPE_CHECKING:
     from xttslab.data.preparing.clips import Voices
     from xttslab.data.preparing.preparation import Plan
 
+# What making clips imports: 300 MB in every worker, unless the workers share it. onnxruntime is
+# left to each of them, as it starts a thread.
+SHARED = ("xttslab.data.preparing.recordings", "parselmouth", "pyloudnorm")
+SHARED_FOR_VOICES = ("resemblyzer", "xttslab.evaluation.speaker")
+
 
 def main(config: DictConfig) -> None:
     """Prepare one data set as configured and say what came of it."""
     from hydra.utils import instantiate
 
     from xttslab.data.preparing.output import Folder
+    from xttslab.data.preparing.parallel import preload
     from xttslab.data.preparing.preparation import prepare
     from xttslab.data.preparing.screen import show
     from xttslab.data.preparing.sources import locate
@@ -36,6 +42,7 @@ def main(config: DictConfig) -> None:
     folder = Folder.named(Path(config.data_dir), config.name)
     with one_line_faults():
         plan, rules = _plan(config), instantiate(config.audit)
+    preload(*SHARED, *(SHARED_FOR_VOICES if plan.recipe.voices else ()))
     try:
         changed = prepare(locate(config.source, folder.path), folder, plan)
     except KeyboardInterrupt as stop:
@@ -91,14 +98,11 @@ def _voices(method: str | None) -> Voices | None:
     """The speaker encoder of that name; None where it is off or not installed."""
     from hydra.utils import get_method
 
-    from xttslab.data.preparing.parallel import preload
-
     if method is None:
         return None
     if importlib.util.find_spec("resemblyzer") is None:
         print("speakers are not checked: resemblyzer is not installed", file=sys.stderr)
         return None
-    preload("resemblyzer", "xttslab.data.preparing.recordings")
     return get_method(method)
 
 

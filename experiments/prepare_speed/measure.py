@@ -37,11 +37,13 @@ RATE = 44_100
 
 @dataclass
 class Run:
-    """One preparation: seconds, and the memory of all its processes over time, in bytes."""
+    """One preparation: seconds, and the memory of all its processes over time, in bytes: `memory`
+    counts a page that processes share once (PSS), `resident` in each of them (RSS)."""
 
     seconds: float = 0.0
     code: int = 0
     memory: list[tuple[float, int]] = field(default_factory=list)
+    resident: list[int] = field(default_factory=list)
 
     def growth(self) -> float:
         """MB between the level after the start (all processes loaded) and the highest."""
@@ -51,6 +53,14 @@ class Run:
     def above_start(self) -> float:
         """MB between the first look, a second after the start, and the highest."""
         return (max(size for _, size in self.memory) - self.memory[0][1]) / 1e6
+
+    def say_memory(self) -> None:
+        """Print what was needed above the start, and how it grew."""
+        twice = (max(self.resident) - self.resident[0]) / 1e6
+        print(
+            f"memory: {self.above_start():.0f} MB above the start, {self.growth():.0f} MB growth; "
+            f"with shared pages counted in every process {twice:.0f} MB above the start"
+        )
 
 
 def make_recording(path: Path, hours: float) -> None:
@@ -99,20 +109,21 @@ def prepare(work: Path, name: str, source: Path, options: list[str], kill_after:
 
 
 def _watch(pid: int, start: float, run: Run) -> None:
-    """Note the proportional set size of the process and its children every second."""
+    """Note the memory of the process and its children every second."""
     while True:
         time.sleep(1.0)
         try:
             parent = psutil.Process(pid)
             family = [parent, *parent.children(recursive=True)]
-            size = sum(member.memory_full_info().pss for member in family)
+            sizes = [member.memory_full_info() for member in family]
         except psutil.Error:
             if not psutil.pid_exists(pid):
                 return
             continue
         if parent.status() == psutil.STATUS_ZOMBIE:
             return
-        run.memory.append((time.monotonic() - start, size))
+        run.memory.append((time.monotonic() - start, sum(size.pss for size in sizes)))
+        run.resident.append(sum(size.rss for size in sizes))
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -128,7 +139,7 @@ def speed(work: Path, source: Path, hours: float, options: list[str]) -> None:
     """Print how many times faster than real time one preparation is, and its memory."""
     run = prepare(work, "speed", source, options)
     print(f"{hours} h in {run.seconds:.0f} s: {hours * 3600 / run.seconds:.1f} times real time")
-    print(f"memory: {run.above_start():.0f} MB above the start, {run.growth():.0f} MB growth")
+    run.say_memory()
     print(
         f"exit {run.code}, load {os.getloadavg()[1]:.1f}, {len(digests(work / 'data/speed'))} files"
     )
@@ -140,7 +151,7 @@ def kill(work: Path, source: Path, hours: float, options: list[str]) -> None:
     (work / "killed").mkdir()
     whole = prepare(work / "whole", "show", source, options)
     print(f"whole: {hours} h in {whole.seconds:.0f} s, exit {whole.code}")
-    print(f"memory: {whole.above_start():.0f} MB above the start, {whole.growth():.0f} MB growth")
+    whole.say_memory()
     first = prepare(work / "killed", "show", source, options, kill_after=0.5 * whole.seconds)
     made = len(list((work / "killed/data/show").rglob("wavs/*.wav")))
     print(f"killed after {first.seconds:.0f} s with {made} clips made, exit {first.code}")

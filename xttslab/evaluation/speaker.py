@@ -16,6 +16,7 @@ import numpy as np
 
 from xttslab.evaluation.clips import RATE
 from xttslab.evaluation.predictors import require
+from xttslab.evaluation.voice_bands import voice_bands
 
 SIZE = 256  # numbers in an embedding
 _INSTALL = "run `pip install webrtcvad-wheels && pip install --no-deps resemblyzer==0.1.4`"
@@ -104,7 +105,7 @@ def _windows(audio: np.ndarray, encoder: Any, tools: Any) -> list[np.ndarray]:
         return []
     wave_slices, mel_slices = encoder.compute_partial_slices(len(voiced), 1.3, 0.75)
     padded = np.pad(voiced, (0, max(0, wave_slices[-1].stop - len(voiced))))
-    mel = tools.wav_to_mel_spectrogram(padded)
+    mel = voice_bands(padded)
     return [mel[part] for part in mel_slices]
 
 

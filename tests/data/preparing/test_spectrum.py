@@ -7,6 +7,7 @@ import pytest
 import soxr
 
 from xttslab.data.audio import SAMPLE_RATE
+from xttslab.data.preparing import spectrum
 from xttslab.data.preparing.spectrum import NOTHING, frame_power, noise_measures
 from xttslab.data.preparing.voice_activity import speech_probability
 
@@ -77,3 +78,16 @@ def test_a_clip_shorter_than_a_window_is_measured() -> None:
     short = 0.1 * np.random.default_rng(0).standard_normal(500).astype(np.float32)
     measures = noise_measures(short, speech_probability(short))
     assert all(np.isfinite(value) for value in measures.values())
+
+
+@pytest.mark.parametrize("block", [1, 700, 705, 706, 100_000])
+def test_power_has_the_same_bits_in_blocks_of_any_size(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    samples = np.random.default_rng(0).standard_normal(7_100).astype(np.float32)
+    total = np.concatenate(([0.0], np.cumsum(np.square(samples, dtype=np.float64))))
+    edges = np.minimum((np.arange(13) * 0.032 * SAMPLE_RATE).astype(int), len(samples))
+    wanted = np.diff(total[edges]) / np.maximum(np.diff(edges), 1)
+    monkeypatch.setattr(spectrum, "_BLOCK", block)
+    assert np.array_equal(frame_power(samples, 12), wanted)
+    assert frame_power(samples, 12)[-1] == 0.0  # behind the end

@@ -37,16 +37,25 @@ def speech_probability(samples: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarr
     frames = -(-len(wave) // _FRAME)
     if not frames:
         return np.zeros(0, np.float32)
-    padded = np.zeros(_CONTEXT + frames * _FRAME, np.float32)
-    padded[_CONTEXT : _CONTEXT + len(wave)] = wave
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT + _FRAME)[::_FRAME]
     hidden = cell = np.zeros((1, 1, 128), np.float32)
     found = []
     for start in range(0, frames, _BLOCK):
-        block = np.ascontiguousarray(windows[start : start + _BLOCK])
+        block = _windows(wave, start, min(start + _BLOCK, frames))
         values, hidden, cell = _session().run(None, {"input": block, "h": hidden, "c": cell})
         found.append(values)
     return np.concatenate(found)
+
+
+def _windows(wave: np.ndarray, first: int, end: int) -> np.ndarray:
+    """Frames `first` to `end` of (n,) samples, each after its context, (frames, 576); silence
+    stands before the first sample and after the last."""
+    start = first * _FRAME - _CONTEXT
+    part = wave[max(start, 0) : end * _FRAME]
+    padded = np.zeros(_CONTEXT + (end - first) * _FRAME, np.float32)
+    before = max(-start, 0)
+    padded[before : before + len(part)] = part
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT + _FRAME)
+    return np.ascontiguousarray(windows[::_FRAME])
 
 
 @dataclass(frozen=True)
