@@ -51,10 +51,10 @@ def look(folder: Path) -> dict[str, float]:
     before, started = process.memory_info().rss, time.perf_counter()
     store = CodeStore(folder)
     opened = time.perf_counter() - started
-    keys = list(store._places)
+    keys = list(store._rows)
     memory = process.memory_info().rss - before
     started = time.perf_counter()
-    lengths = [store.length(key) + 60 for key in keys]
+    lengths = store.lengths(keys) + 60
     batches = list(LengthBuckets(lengths, 0, 3200, [1.0] * len(keys), 7, 0, 1))
     planned = time.perf_counter() - started
     chosen = np.random.default_rng(7).choice(len(keys), min(READ, len(keys)), replace=False)

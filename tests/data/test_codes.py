@@ -36,7 +36,28 @@ def test_entries_come_back_as_they_were(tmp_path: Path) -> None:
     for n in range(5):
         np.testing.assert_array_equal(store[key(n)].codes, entry(n, n + 1).codes)
         np.testing.assert_array_equal(store[key(n)].mel, entry(n, n + 1).mel)
-        assert store.length(key(n)) == n + 1
+    assert store.lengths([key(4), key(0), key(0)]).tolist() == [5, 1, 1]
+
+
+def test_the_shard_that_is_read_last_holds_a_key_written_twice(tmp_path: Path) -> None:
+    for codes in (3, 4):
+        CodeStore(tmp_path).add({key(9): entry(9, codes), key(codes): entry(codes)})
+    store, last = CodeStore(tmp_path), max(tmp_path.glob("*.idx"))
+    assert len(store) == 3
+    codes = int(np.frombuffer(last.read_bytes()[48:52], "<i4")[0])
+    assert store.lengths([key(9)]).tolist() == [codes]
+    np.testing.assert_array_equal(store[key(9)].codes, entry(9, codes).codes)
+
+
+def test_shards_written_since_are_found_beside_those_open(tmp_path: Path) -> None:
+    reader, writer = CodeStore(tmp_path), CodeStore(tmp_path)
+    for n in range(6):
+        writer.add({key(n): entry(n), key(10 + n): entry(10 + n)})
+        if n % 2:
+            reader.refresh()
+    assert len(reader) == 12
+    for n in (*range(6), *range(10, 16)):
+        np.testing.assert_array_equal(reader[key(n)].mel, entry(n).mel)
 
 
 def test_a_key_changes_with_content_and_codec() -> None:

@@ -13,12 +13,16 @@ preprocessing or DVAE never finds an old entry.
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import uuid
 import zlib
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,9 +43,16 @@ class Encoded:
     mel: np.ndarray
 
 
-@dataclass(frozen=True)
-class _Place:
-    shard: Path
+class _Shard(NamedTuple):
+    """A mapped data file, and the row of its first entry among those of all shards."""
+
+    path: Path
+    first: int
+    data: np.ndarray
+
+
+class _Place(NamedTuple):
+    shard: _Shard
     offset: int
     codes: int
     frames: int
@@ -58,24 +69,27 @@ class CodeStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._places: dict[bytes, _Place] = {}
-        self._data: dict[Path, np.memmap] = {}
+        # One number a key and one array for all shards: objects of their own would cost a set of
+        # many clips more time, in the garbage collector too, than reading their index.
+        self._rows: dict[bytes, int] = {}
+        self._entries = np.zeros(0, dtype=_ENTRY)
+        self._shards: list[_Shard] = []
         self._verified: set[bytes] = set()
         self.refresh()
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._rows)
 
     def __contains__(self, key: bytes) -> bool:
-        return key in self._places
+        return key in self._rows
 
     def __getitem__(self, key: bytes) -> Encoded:
-        place = self._places[key]
-        data = self._data[place.shard]
+        place = self._place(key)
+        data = place.shard.data
         middle = place.offset + 2 * place.codes
         end = middle + 2 * MEL_BINS * place.frames
         if key not in self._verified:
-            self._verify(key, data[place.offset : end])
+            self._verify(key, place, data[place.offset : end])
         mel = data[middle:end].view(np.float16).reshape(MEL_BINS, place.frames)
         return Encoded(data[place.offset : middle].view(np.uint16), mel)
 
@@ -85,16 +99,31 @@ class CodeStore:
     def __setstate__(self, state: dict[str, Path]) -> None:
         self.__init__(state["folder"])
 
-    def length(self, key: bytes) -> int:
-        """How many codes the entry has, without touching its data."""
-        return self._places[key].codes
+    def lengths(self, keys: Sequence[bytes]) -> np.ndarray:
+        """How many codes each entry has, int32 (keys,), without touching its data."""
+        return self._entries["codes"][[self._rows[key] for key in keys]]
 
     def refresh(self) -> None:
         """Take in shards that were written since, by this or another process."""
+        known = {shard.path for shard in self._shards}
+        found = [self._entries]
         for index in sorted(self.folder.glob("*.idx")):
-            shard = index.with_suffix(".bin")
-            if shard not in self._data:
-                self._open(index, shard)
+            path = index.with_suffix(".bin")
+            entries = None if path in known else _read_index(index, path)
+            if entries is None:
+                continue
+            first = sum(map(len, found))
+            self._shards.append(_Shard(path, first, _mapped(path)))
+            rows = range(first, first + len(entries))
+            self._rows.update(zip(entries["key"].tolist(), rows, strict=True))
+            found.append(entries)
+        self._entries = np.concatenate(found)
+
+    def _place(self, key: bytes) -> _Place:
+        row = self._rows[key]
+        _, *place = self._entries[row].item()
+        shard = self._shards[bisect_right(self._shards, row, key=attrgetter("first")) - 1]
+        return _Place(shard, *place)
 
     def add(self, entries: Mapping[bytes, Encoded]) -> None:
         """Write entries as one new shard; other processes see it once it is complete."""
@@ -120,30 +149,32 @@ class CodeStore:
             ) from fault
         self.refresh()
 
-    def _open(self, index: Path, shard: Path) -> None:
-        raw = index.read_bytes()
-        size = int.from_bytes(raw[:_SIZE_BYTES], "little")
-        body = raw[_SIZE_BYTES:]
-        sound = len(raw) > _SIZE_BYTES and len(body) % _ENTRY.itemsize == 0 and shard.is_file()
-        if not sound or shard.stat().st_size != size:
-            _set_aside(shard)
-            return
-        entries = np.frombuffer(body, dtype=_ENTRY)
-        keys = entries["key"].tobytes()
-        places = zip(*(entries[name].tolist() for name in _ENTRY.names[1:]), strict=True)
-        for row, place in enumerate(places):
-            self._places[keys[32 * row : 32 * row + 32]] = _Place(shard, *place)
-        self._data[shard] = np.memmap(shard, dtype=np.uint8, mode="r")
-
-    def _verify(self, key: bytes, data: np.ndarray) -> None:
-        place = self._places[key]
+    def _verify(self, key: bytes, place: _Place, data: np.ndarray) -> None:
+        path = place.shard.path
         if zlib.crc32(data) != place.crc:
-            _set_aside(place.shard)
+            _set_aside(path)
             raise UserError(
-                f"{place.shard.name}: the stored codes are damaged and were set aside; "
+                f"{path.name}: the stored codes are damaged and were set aside; "
                 "start again with resume=true, they will be computed anew"
             )
         self._verified.add(key)
+
+
+def _read_index(index: Path, shard: Path) -> np.ndarray | None:
+    """The entries of a shard, `_ENTRY` (clips,); None for one that is not whole, now set aside."""
+    raw = index.read_bytes()
+    body = raw[_SIZE_BYTES:]
+    sound = len(raw) > _SIZE_BYTES and len(body) % _ENTRY.itemsize == 0 and shard.is_file()
+    if not sound or shard.stat().st_size != int.from_bytes(raw[:_SIZE_BYTES], "little"):
+        _set_aside(shard)
+        return None
+    return np.frombuffer(body, dtype=_ENTRY)
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """A file as read-only uint8 (bytes,); its pages are read when they are looked at."""
+    with path.open("rb") as file:
+        return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), dtype=np.uint8)
 
 
 def _set_aside(shard: Path) -> None:

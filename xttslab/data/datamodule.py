@@ -89,10 +89,15 @@ class ClipData(pl.LightningDataModule):
     def lengths(self) -> list[int]:
         """Packed length in tokens of each training clip."""
         fixed = self.spec.prompt_latents + 1 + STOPS + self.spec.text_stop_seen
+        codes = self.code_counts(self.train_rows)
         return [
-            fixed + len(self.clips[row].tokens) + self.store.length(self.clips[row].key)
-            for row in self.train_rows
+            fixed + len(self.clips[row].tokens) + count
+            for row, count in zip(self.train_rows, codes, strict=True)
         ]
+
+    def code_counts(self, rows: Sequence[int]) -> list[int]:
+        """How many codes each of these clips has."""
+        return self.store.lengths([self.clips[row].key for row in rows]).tolist()
 
     def code_statistics(self) -> dict[str, float]:
         """How many audio codes the training clips use, and the entropy of their histogram in
@@ -182,7 +187,7 @@ class ClipData(pl.LightningDataModule):
         texts: Mapping[int, int] | None = None,
     ) -> DataLoader[Any]:
         rank, world = _place(self.trainer)
-        ordered = sorted(rows, key=lambda row: self.store.length(self.clips[row].key))
+        ordered = by_length(rows, self.code_counts(rows))
         low, high = self.settings.prompt_seconds
         examples = FixedExamples(
             self.clips, self.store, ordered[rank::world], (low + high) / 2, by_reference, texts
@@ -230,6 +235,11 @@ def _encode(corpus: Corpus, codec: Encoder, missing: Mapping[bytes, int], store:
                 store.add(fresh)
                 fresh = {}
     store.add(fresh)
+
+
+def by_length(rows: Sequence[int], lengths: Sequence[int]) -> list[int]:
+    """The rows from the shortest to the longest; equal ones stay in order."""
+    return [rows[i] for i in np.argsort(lengths, kind="stable")]
 
 
 def _place(trainer: pl.Trainer | None) -> tuple[int, int]:

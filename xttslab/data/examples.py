@@ -6,8 +6,7 @@ A batch has prompts of one length (evaluation: few lengths), so that none is pad
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -23,8 +22,7 @@ FRAMES_PER_CODE = 4
 Prompt = Literal["self", "other"]
 
 
-@dataclass(frozen=True)
-class TokenisedClip:
+class TokenisedClip(NamedTuple):
     """What training knows of a clip: its tokens and where its codes are kept."""
 
     tokens: np.ndarray  # (T_text,)
@@ -38,12 +36,13 @@ def tokenised_clips(corpus: Corpus, keys: Sequence[bytes]) -> list[TokenisedClip
     companions = corpus.companions()
     references: dict[tuple[str, str, str], list[int]] = {}
     clips = []
-    for row, (tokens, key) in enumerate(zip(corpus.tokens, keys, strict=True)):
-        clip = corpus.clips[row]
+    rows = zip(corpus.clips, corpus.tokens, keys, strict=True)
+    for row, (clip, tokens, key) in enumerate(rows):
         kind = (clip.category, clip.source, clip.speaker)
         if kind not in references:
             references[kind] = corpus.references(*kind)
-        other = next((found for found in references[kind] if found != row), row)
+        nearest, *others = references[kind]  # the clip itself where it is the only one
+        other = others[0] if others and nearest == row else nearest
         voice = companions.get((clip.speaker, clip.category), ())
         clips.append(TokenisedClip(tokens, key, other, voice))
     return clips

@@ -10,7 +10,7 @@ import torch
 from xttslab.data.audio import SAMPLE_RATE, read_audio
 from xttslab.data.batches import Example, collate
 from xttslab.data.crops import SpokenClip
-from xttslab.data.datamodule import ClipData
+from xttslab.data.datamodule import ClipData, by_length
 from xttslab.data.examples import FixedExamples
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.gpt import XttsGpt
@@ -25,8 +25,7 @@ def spoken_clips(
     its voice, as in use; with a progress bar."""
     from rich.progress import track
 
-    lengths = {row: data.store.length(data.clips[row].key) for row in rows}
-    order = sorted(rows, key=lengths.__getitem__)
+    order = by_length(rows, data.code_counts(rows))
     fixed = FixedExamples(data.clips, data.store, order, prompt_seconds, by_reference=True)
     voices = sorted({clip.speaker for clip in data.corpus.clips})
     made: dict[int, SpokenClip] = {}
