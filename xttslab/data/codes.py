@@ -69,8 +69,8 @@ class CodeStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # One number a key and one array for all shards: objects of their own would cost a set of
-        # many clips more time, in the garbage collector too, than reading their index.
+        # One number a key and one array for all shards: an object a clip would cost a large set
+        # more time than reading its index.
         self._rows: dict[bytes, int] = {}
         self._entries = np.zeros(0, dtype=_ENTRY)
         self._shards: list[_Shard] = []
