@@ -18,7 +18,8 @@ import torch
 from experiments.mini_base.places import CACHE
 from xttslab.data.batches import Example, collate
 from xttslab.data.corpus import load_corpus
-from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
+from xttslab.data.datamodule import BatchSettings, ClipData
+from xttslab.data.encoding import fill_store
 from xttslab.data.examples import FixedExamples
 from xttslab.model.base import Base
 from xttslab.model.gpt import XttsGpt

@@ -15,7 +15,8 @@ from omegaconf import OmegaConf
 
 from experiments.speed_vs_coqui.measuring import SIZES, StepClock, Task, gemm_rates
 from xttslab.data.corpus import load_corpus
-from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
+from xttslab.data.datamodule import BatchSettings, ClipData
+from xttslab.data.encoding import fill_store
 from xttslab.model.adapters import add_lora
 from xttslab.model.base import build_base
 from xttslab.training.module import GptStage

@@ -112,9 +112,9 @@ class Corpus:
         texts = {row: self.tokens[row].tobytes() for row in rows}
         found = {}
         for place, row in enumerate(rows):
-            others = [n for n in rows[place + 1 :] + rows[:place] if texts[n] != texts[row]]
-            near = (n for n in others if self.clips[n].source == self.clips[row].source)
-            other = next(chain(near, others), None)
+            next_ones = rows[place + 1 :] + rows[:place]
+            own = (n for n in next_ones if self.clips[n].source == self.clips[row].source)
+            other = next((n for n in chain(own, next_ones) if texts[n] != texts[row]), None)
             if other is not None:
                 found[row] = other
         return found

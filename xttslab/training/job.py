@@ -17,7 +17,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from xttslab.data.corpus import Corpus
-from xttslab.data.datamodule import BatchSettings, ClipData, fill_store
+from xttslab.data.datamodule import BatchSettings, ClipData
+from xttslab.data.encoding import fill_store
 from xttslab.errors import UserError
 from xttslab.model.base import Base
 from xttslab.model.lineage import BEST
