@@ -25,7 +25,9 @@ def batch_of(spans, codes=(4, 6), mask="fixed"):
 
 
 def uniform(batch) -> Logits:
-    return Logits(torch.zeros(len(batch.text_at), 8), torch.zeros(len(batch.audio_at), 18))
+    return Logits(
+        torch.zeros(len(batch.text_at), 8), torch.zeros(len(batch.audio_at), 18), torch.empty(0)
+    )
 
 
 def test_uniform_guessing_costs_the_logarithm_of_the_vocabulary() -> None:
@@ -69,7 +71,7 @@ def test_the_stop_token_is_told_apart() -> None:
 def test_half_precision_logits_are_summed_in_float32() -> None:
     batch = batch_of([None, None])
     logits = uniform(batch)
-    half = Logits(logits.text.half(), logits.audio.half())
+    half = Logits(logits.text.half(), logits.audio.half(), logits.heard)
     assert clip_losses(half, batch).mel.dtype == torch.float32
 
 

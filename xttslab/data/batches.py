@@ -48,6 +48,7 @@ class Example:
     codes: np.ndarray  # (T_codes,)
     prompt: np.ndarray  # (80, frames)
     prompt_span: tuple[int, int] | None = None  # [first, last) in codes
+    sound: np.ndarray | None = None  # (T_codes, 320) mel of each code's 46 ms, where it is a target
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Batch:
     audio_targets: Tensor  # (N_m,), IGNORED where the prompt covers the code
     audio_rows: Tensor  # (N_m,)
     audio_kinds: Tensor  # (N_m,) CODE, STOP or AFTER_STOP
+    sound_at: Tensor  # (N_s,) positions in the flattened rows that have a code as input
+    sound: Tensor  # (N_s, 320) that code's mel; none where sound is no target
     prompts: tuple[tuple[Tensor, Tensor], ...]  # groups of equal length: rows (n,), mel (n, 80, F)
 
     def to(self, device: torch.device, non_blocking: bool = False) -> Batch:
@@ -93,6 +96,7 @@ def collate(examples: Sequence[Example], spec: TokenSpec, mask: LossMask) -> Bat
     order, starts = _pack([len(t) for t in texts], [len(a) for a in audios], text.shape[1], spec)
     length = order.shape[1]
     text_at, text_targets, audio_at, audio_targets, kinds = [], [], [], [], []
+    sound_at = []
     for i, example in enumerate(examples):
         scored = len(example.text) + 1
         text_at.append(i * length + spec.prompt_latents + np.arange(scored))
@@ -102,6 +106,8 @@ def collate(examples: Sequence[Example], spec: TokenSpec, mask: LossMask) -> Bat
         audio_targets.append(_audio_targets(example, spec, mask, last))
         codes = len(example.codes)
         kinds.append(np.repeat([CODE, STOP, AFTER_STOP], [codes, 1, STOPS - 1]))
+        heard = 0 if example.sound is None else codes
+        sound_at.append(i * length + starts[i] + 1 + np.arange(heard))
     return Batch(
         rows=torch.tensor([example.row for example in examples]),
         text=text,
@@ -114,6 +120,8 @@ def collate(examples: Sequence[Example], spec: TokenSpec, mask: LossMask) -> Bat
         audio_targets=_joined(audio_targets),
         audio_rows=_rows_of(audio_at),
         audio_kinds=_joined(kinds),
+        sound_at=_joined(sound_at),
+        sound=_sounds(examples),
         prompts=_prompt_groups([example.prompt for example in examples]),
     )
 
@@ -167,6 +175,11 @@ def _prompt_groups(prompts: Sequence[np.ndarray]) -> tuple[tuple[Tensor, Tensor]
         )
         for members in groups.values()
     )
+
+
+def _sounds(examples: Sequence[Example]) -> Tensor:
+    given = [example.sound for example in examples if example.sound is not None]
+    return torch.from_numpy(np.concatenate(given).astype(np.float32)) if given else torch.empty(0)
 
 
 def _pad(parts: Sequence[np.ndarray], filler: int) -> Tensor:

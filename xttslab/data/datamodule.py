@@ -47,6 +47,7 @@ class ClipData(pl.LightningDataModule):
         mask: which prompted codes are left out of the training loss.
         balance, max_repeats: how often rare categories are seen.
         seed: decides order and prompts.
+        sound: whether training batches carry the mel of their codes.
     """
 
     def __init__(
@@ -60,10 +61,11 @@ class ClipData(pl.LightningDataModule):
         balance: Balance,
         max_repeats: int,
         seed: int,
+        sound: bool = False,
     ) -> None:
         super().__init__()
         self.corpus, self.spec, self.store, self.settings = corpus, spec, store, settings
-        self.mask, self.seed = mask, seed
+        self.mask, self.seed, self.sound = mask, seed, sound
         self.clips = tokenised_clips(corpus, keys)
         self.train_rows = corpus.train
         groups = [_balance_group(corpus, row) for row in self.train_rows]
@@ -146,6 +148,7 @@ class ClipData(pl.LightningDataModule):
             settings.prompt,
             settings.prompt_seconds,
             self.seed,
+            self.sound,
         )
         sampler = LengthBuckets(
             self.lengths,

@@ -19,6 +19,7 @@ from xttslab.data.sampler import Draw
 
 FRAMES_PER_SECOND = SAMPLE_RATE / 256
 FRAMES_PER_CODE = 4
+SOUND = 80 * FRAMES_PER_CODE  # numbers of a code's mel
 Prompt = Literal["self", "other"]
 
 
@@ -56,6 +57,7 @@ class TrainingExamples(Dataset[list[Example]]):
         prompt: "self" slices the clip itself, as Coqui does (those codes are then masked);
             "other" slices another clip of the same speaker and category, as the voice is used.
         seconds: shortest and longest prompt. A clip too short for the drawn length gives half.
+        sound: whether examples carry the mel of their codes, as a target.
     """
 
     def __init__(
@@ -66,9 +68,10 @@ class TrainingExamples(Dataset[list[Example]]):
         prompt: Prompt,
         seconds: tuple[float, float],
         seed: int,
+        sound: bool = False,
     ) -> None:
         self.clips, self.store, self.rows = clips, store, rows
-        self.prompt, self.seed = prompt, seed
+        self.prompt, self.seed, self.sound = prompt, seed, sound
         self.frames = tuple(round(second * FRAMES_PER_SECOND) for second in seconds)
 
     def __len__(self) -> int:
@@ -110,13 +113,23 @@ class TrainingExamples(Dataset[list[Example]]):
         starts = max(0, (mel.shape[1] - length) // FRAMES_PER_CODE) + 1
         first = int(where * starts) * FRAMES_PER_CODE
         codes = first // FRAMES_PER_CODE, (first + length) // FRAMES_PER_CODE
+        own = self.store[clip.key]
         return Example(
             row=row,
             text=clip.tokens,
-            codes=self.store[clip.key].codes,
+            codes=own.codes,
             prompt=mel[:, first : first + length],
             prompt_span=codes if prompter == row else None,
+            sound=sound_of(own.mel, len(own.codes)) if self.sound else None,
         )
+
+
+def sound_of(mel: np.ndarray, codes: int) -> np.ndarray:
+    """The conditioning mel (80, frames) of a clip as one row a code, (codes, 320)."""
+    frames = mel[:, : codes * FRAMES_PER_CODE]
+    missing = codes * FRAMES_PER_CODE - frames.shape[1]
+    whole = np.pad(frames, ((0, 0), (0, missing)), mode="edge")
+    return whole.T.reshape(codes, -1)
 
 
 class FixedExamples(Dataset[list[Example]]):

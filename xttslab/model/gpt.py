@@ -23,6 +23,7 @@ class Logits:
 
     text: Tensor  # (N_t, text tokens)
     audio: Tensor  # (N_m, audio tokens)
+    heard: Tensor  # (N_s, D) hidden states where the batch has `sound` as a target
 
 
 class XttsGpt(GPT):
@@ -99,6 +100,7 @@ class XttsGpt(GPT):
         return Logits(
             self.text_head(hidden.index_select(0, batch.text_at)),
             self.mel_head(hidden.index_select(0, batch.audio_at)),
+            hidden.index_select(0, batch.sound_at),
         )
 
     def _embed(self, batch: Batch) -> Tensor:

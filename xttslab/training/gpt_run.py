@@ -75,5 +75,6 @@ def _stage(job: Job, data: ClipData) -> GptStage:
         job.scheduler(),
         job.config.loss.text_weight,
         job.config.loss.mel_weight,
+        job.config.loss.sound_weight,
         job.config.seed,
     )

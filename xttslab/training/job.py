@@ -68,6 +68,7 @@ class Job:
             config.dataset.balance,
             config.dataset.max_repeats,
             config.seed,
+            sound=config.loss.sound_weight > 0,
         )
 
     def optimizer(self) -> Callable[..., Optimizer]:

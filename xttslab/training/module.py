@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from xttslab.data.batches import Batch
 from xttslab.data.datamodule import EVAL_LOADERS
+from xttslab.data.examples import SOUND
 from xttslab.data.manifest import Clip
 from xttslab.model.adapters import SCALE, adapter_scale
 from xttslab.model.losses import clip_losses, weighted_total
@@ -33,6 +34,9 @@ class GptStage(Stage):
             model reads; empty where there is no other text.
         optimizer, scheduler: constructors that lack only what they work on.
         text_weight, mel_weight: of the two cross-entropies in the loss.
+        sound_weight: of the distance between the mel of each code and what a matrix reads of it
+            from the hidden states: they then keep for a decoder how the voice sounds. Above 0,
+            batches must carry `sound`. The matrix is of no use but for training.
         seed: makes dropout depend on epoch and step alone, so that a resumed run repeats an
             uninterrupted one.
     """
@@ -48,6 +52,7 @@ class GptStage(Stage):
         scheduler: Callable[..., LRScheduler],
         text_weight: float,
         mel_weight: float,
+        sound_weight: float,
         seed: int,
     ) -> None:
         super().__init__(optimizer, scheduler)
@@ -55,6 +60,9 @@ class GptStage(Stage):
         self.clips, self.eval_rows, self.train_eval_rows = clips, eval_rows, train_eval_rows
         self.other_texts = other_texts
         self.weights = (text_weight, mel_weight)
+        self.sound_weight = sound_weight
+        self.hearing = nn.Linear(gpt.model_dim, SOUND) if sound_weight else None
+        self.sounds: list[Tensor] = []  # distances of the epoch's steps
         self.seed = seed
         self.meters: dict[str, LossMeter] = {}
         # the last evaluation's sums by clip, (clips, columns): with its own text, with another
@@ -73,11 +81,14 @@ class GptStage(Stage):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The weighted loss; a device's share counts by its tokens, not as one of `world` means."""
         self._seed_dropout(batch_idx)
-        losses = clip_losses(self.gpt(batch), batch)
+        logits = self.gpt(batch)
+        losses = clip_losses(logits, batch)
         self.meters["train"].add(batch.rows, losses)
         text = self._global_mean(losses.text, losses.text_tokens)
         mel = self._global_mean(losses.mel, losses.mel_tokens)
         loss = weighted_total(text, mel, *self.weights)
+        if self.hearing is not None:
+            loss = loss + self.sound_weight * self._sound_distance(logits.heard, batch.sound)
         return loss * self._group_scale(batch_idx)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -88,17 +99,28 @@ class GptStage(Stage):
 
     def on_train_epoch_end(self) -> None:
         sums = self.meters.pop("train").reduced()
-        self._publish(train_metrics(sums, *self.weights) | self.gradients.epoch_means())
+        found = train_metrics(sums, *self.weights) | self.gradients.epoch_means()
+        if self.sounds:
+            found["train/sound_l1"] = torch.stack(self.sounds).mean().item()
+            self.sounds.clear()
+        self._publish(found)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave frozen weights out: they are where they came from."""
         kept = trained_state(self.gpt)
         state = {f"gpt.{name}": value for name, value in kept.items()}
+        if self.hearing is not None:
+            state |= {f"hearing.{name}": value for name, value in self.hearing.state_dict().items()}
         checkpoint["state_dict"] = state
 
     @property
     def trained(self) -> nn.Module:
         return self.gpt
+
+    @property
+    def learning(self) -> nn.Module:
+        parts = [part for part in (self.gpt, self.hearing) if part is not None]
+        return nn.ModuleList(parts)
 
     def trained_weights(self) -> dict[str, Tensor]:
         """What this stage trains, under the names of Coqui's `Xtts`."""
@@ -121,6 +143,11 @@ class GptStage(Stage):
         rows = (self.eval_rows, self.train_eval_rows)
         found = eval_metrics(held_out, trained, by_reference, self.clips, *rows, *self.weights)
         self._publish(found | reading_metrics(held_out, other_text, list(self.other_texts)))
+
+    def _sound_distance(self, heard: Tensor, sound: Tensor) -> Tensor:
+        distance = (self.hearing(heard).float() - sound).abs().mean()
+        self.sounds.append(distance.detach())
+        return distance
 
     def _seed_dropout(self, batch_idx: int) -> None:
         place = (self.seed, self.current_epoch, batch_idx, self.global_rank)

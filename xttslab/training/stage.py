@@ -35,7 +35,13 @@ class Stage(pl.LightningModule):
     @property
     @abstractmethod
     def trained(self) -> nn.Module:
-        """The part that the optimiser works on, as far as it requires gradients."""
+        """The part of the model that is trained, as far as it requires gradients."""
+
+    @property
+    def learning(self) -> nn.Module:
+        """All that the optimiser works on; more than `trained` where training has parts that no
+        model needs."""
+        return self.trained
 
     @abstractmethod
     def trained_weights(self) -> dict[str, Tensor]:
@@ -58,7 +64,7 @@ class Stage(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser over everything that requires gradients, decaying matrices only."""
-        optimizer = self.make_optimizer(decay_groups(self.trained))
+        optimizer = self.make_optimizer(decay_groups(self.learning))
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler = self.make_scheduler(optimizer, total_steps=steps)
         return {
