@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from xttslab.data.pitch import track_pitch
 from xttslab.evaluation.acoustics import HOP, levels, speech_frames
 from xttslab.evaluation.clips import RATE
 from xttslab.evaluation.predictors import require
@@ -14,7 +14,6 @@ from xttslab.evaluation.pronunciation import normalise
 
 FEATURES = ("pitch_st", "pitch_range_st", "energy_db", "rate_syllables_s")
 _VOWELS = frozenset("aáeéiíoóöőuúüű")  # one a syllable in Hungarian
-_LOWEST, _HIGHEST = 60.0, 600.0  # Hz, the first search for pitch
 _INSTALL = "run `pip install praat-parselmouth`"
 
 
@@ -60,28 +59,9 @@ def describe(audio: np.ndarray, text: str = "", language: str = "hu") -> Prosody
 
 
 def pitch_track(audio: np.ndarray) -> np.ndarray:
-    """Pitch in Hz every 5 ms by Praat's autocorrelation, (frames,), 0 where unvoiced.
+    """Pitch in Hz every 5 ms, (frames,), 0 where unvoiced; empty below 50 ms of sound.
 
-    Two passes: the second searches 0.75 × the first quartile to 2 × the third quartile of the
-    first, which removes most octave errors (after Hirst, "The analysis by synthesis of speech
-    melody", 2011). Empty for a recording shorter than 50 ms.
+    Raises PredictorMissing without praat-parselmouth.
     """
     require("parselmouth", _INSTALL)
-    import parselmouth
-
-    if len(audio) < RATE // 20:
-        return np.zeros(0)
-    sound = parselmouth.Sound(audio.astype(np.float64), RATE)
-    first = _pitch(sound, _LOWEST, _HIGHEST)
-    if np.count_nonzero(first) < 10:
-        return first
-    low, high = np.percentile(first[first > 0], (25, 75))
-    return _pitch(sound, max(_LOWEST, 0.75 * low), min(_HIGHEST, 2 * high))
-
-
-def _pitch(sound: Any, floor: float, ceiling: float) -> np.ndarray:
-    # Praat needs three periods of the lowest pitch.
-    if sound.duration < 3 / floor:
-        return np.zeros(0)
-    found = sound.to_pitch_ac(time_step=0.005, pitch_floor=floor, pitch_ceiling=ceiling)
-    return found.selected_array["frequency"]
+    return track_pitch(audio, RATE).hertz

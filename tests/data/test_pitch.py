@@ -1,0 +1,47 @@
+"""Pitch of tones to a fraction of a per cent, silence as 0, and pitch at any time."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from xttslab.data.pitch import NO_PITCH, Pitch, track_pitch
+from xttslab.errors import UserError
+
+RATE = 24_000
+
+
+def tone(hertz: float, seconds: float) -> np.ndarray:
+    turn = 2 * np.pi * hertz * np.arange(int(seconds * RATE)) / RATE
+    return (0.2 * sum(np.sin(k * turn) / k for k in range(1, 6))).astype(np.float32)
+
+
+@pytest.mark.parametrize("hertz", [85.0, 210.0, 430.0])
+def test_a_tone_has_its_pitch_and_silence_none(hertz: float) -> None:
+    pytest.importorskip("parselmouth", reason="praat-parselmouth is not installed (extra eval)")
+    wave = np.concatenate([np.zeros(RATE // 2, np.float32), tone(hertz, 1.0)])
+    pitch = track_pitch(wave, RATE)
+    found = pitch.at(np.array([0.1, 0.3, 0.8, 1.0, 1.2, 9.0]))
+    assert not found[[0, 1, 5]].any()
+    np.testing.assert_allclose(found[2:5], hertz, rtol=0.005)
+
+
+def test_pitch_between_steps_is_between_and_unvoiced_is_zero() -> None:
+    pitch = Pitch(np.array([0.1, 0.105, 0.11, 0.115]), np.array([100.0, 110.0, 0.0, 120.0]))
+    np.testing.assert_allclose(
+        pitch.at(np.array([0.0, 0.1, 0.102, 0.11, 0.115, 0.2])), [0, 100, 104, 0, 120, 0], atol=1e-3
+    )
+    assert not NO_PITCH.at(np.arange(3.0)).any()
+
+
+def test_too_short_a_recording_has_no_pitch() -> None:
+    pytest.importorskip("parselmouth", reason="praat-parselmouth is not installed (extra eval)")
+    assert len(track_pitch(np.zeros(100, np.float32), RATE).hertz) == 0
+
+
+def test_without_praat_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "parselmouth", None)
+    with pytest.raises(UserError, match="pip install praat-parselmouth"):
+        track_pitch(np.zeros(9000, np.float32), RATE)
