@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from xttslab.data.crops import CropOrder, DecoderCrops, SpokenClip
+from xttslab.data.pitch import NO_PITCH, Pitch
 from xttslab.model.decoder import MiniDecoder
 from xttslab.training.decoder_stage import DecoderStage, contrast
 from xttslab.training.schedules import constant
@@ -33,12 +34,22 @@ def clips() -> list[SpokenClip]:
             for rate in (22050, 24000)
         }
         waves = {rate: (8000 * np.sin(p)).astype(np.int16) for rate, p in phase.items()}
-        made.append(SpokenClip(latents.astype(np.float16), waves[24000], waves[22050], number // 2))
+        made.append(
+            SpokenClip(
+                latents.astype(np.float16), waves[24000], waves[22050], track(pitches), number // 2
+            )
+        )
     return made
 
 
+def track(pitches: np.ndarray) -> Pitch:
+    """The pitch of each code's 46 ms, every 5 ms."""
+    seconds = np.arange(0.0025, 20 * 1024 / 22050, 0.005)
+    return Pitch(seconds, pitches[(seconds * 22050 / 1024).astype(int)])
+
+
 def test_a_cut_of_latents_and_its_sound_are_of_one_time(clips: list[SpokenClip]) -> None:
-    crops = DecoderCrops(clips, range(6), CODES, 4096)
+    crops = DecoderCrops(clips, range(6), CODES, 4096, 256)
     for chance in (0.0, 0.37, 0.9):
         cut = crops[2, chance]
         assert cut.latents.shape == (CODES, 8)
@@ -48,10 +59,15 @@ def test_a_cut_of_latents_and_its_sound_are_of_one_time(clips: list[SpokenClip])
         expected = clips[2].speech[start : start + len(cut.wave)] / 32768
         np.testing.assert_allclose(cut.wave.numpy(), expected, atol=1e-6)
         assert len(cut.wave) == round(CODES * 1024 * 24000 / 22050)
+        assert len(cut.pitch) == len(cut.wave) // 256
+        middles = (start + 256 * np.arange(len(cut.pitch)) + 128) / 24000
+        nearest = np.abs(clips[2].pitch.seconds[:, None] - middles).argmin(axis=0)
+        away = np.abs(cut.pitch.numpy() - clips[2].pitch.hertz[nearest])
+        assert np.median(away) < 1.0  # but where one code's pitch gives way to the next one's
 
 
 def test_the_reference_is_another_clip_of_the_voice(clips: list[SpokenClip]) -> None:
-    cut = DecoderCrops(clips, range(6), CODES, 4096)[3, 0.5]
+    cut = DecoderCrops(clips, range(6), CODES, 4096, 256)[3, 0.5]
     other = clips[2].wave / np.float32(32768)
     windows = np.lib.stride_tricks.sliding_window_view(other, 4096)
     assert (np.abs(windows - cut.reference.numpy()).max(axis=1) < 1e-6).any()
@@ -59,8 +75,8 @@ def test_the_reference_is_another_clip_of_the_voice(clips: list[SpokenClip]) -> 
 
 
 def test_clips_shorter_than_a_cut_end_in_silence(clips: list[SpokenClip]) -> None:
-    short = SpokenClip(clips[0].latents[:3], clips[0].speech, clips[0].wave[:1000], 7)
-    cut = DecoderCrops([short], [0], CODES, 4096)[0, 0.2]
+    short = SpokenClip(clips[0].latents[:3], clips[0].speech, clips[0].wave[:1000], NO_PITCH, 7)
+    cut = DecoderCrops([short], [0], CODES, 4096, 256)[0, 0.2]
     assert not cut.latents[3:].any()
     assert not cut.wave[round(3 * 1024 * 24000 / 22050) :].any()
     assert cut.wave[:3000].abs().max() > 0.1
@@ -71,10 +87,13 @@ def test_distances_are_in_nats_and_zero_for_the_same_sound() -> None:
     torch.manual_seed(0)
     loss, wave = SpectralLoss(), 0.1 * torch.randn(2, 12000)
     same = loss(wave, wave)
-    assert same["mel"].item() == same["convergence"].item() == 0.0
+    assert same["mel"].item() == same["convergence"].item() == same["bins"].item() == 0.0
     half = loss(wave / 2, wave)
     assert half["mel"].item() == pytest.approx(math.log(2), abs=0.01)
     assert half["convergence"].item() == pytest.approx(0.5, abs=0.01)
+    assert half["bins"].item() == pytest.approx(math.log(2), abs=0.01)
+    other = loss(0.1 * torch.randn(2, 12000), wave)
+    assert other["bins"].item() == pytest.approx(0.7, abs=0.05)
 
 
 def test_silence_has_finite_gradients() -> None:
@@ -94,7 +113,7 @@ def test_contrast_is_low_when_each_finds_its_voice_and_ignores_doubles() -> None
     assert contrast(doubled, doubled, voices).item() < 0.01
 
 
-def stage_of(speaker_weight: float) -> DecoderStage:
+def stage_of(speaker_weight: float, judge_weight: float = 0.0) -> DecoderStage:
     torch.manual_seed(1)
     decoder = MiniDecoder(latent_dim=8, width=32, blocks=2, speaker_dim=8, speaker_width=16)
     optimizer = partial(torch.optim.AdamW, lr=3e-3)
@@ -104,6 +123,9 @@ def stage_of(speaker_weight: float) -> DecoderStage:
         constant,
         mel_weight=1.0,
         convergence_weight=1.0,
+        bins_weight=0.3,
+        pitch_weight=1.0,
+        judge_weight=judge_weight,
         speaker_weight=speaker_weight,
     )
 
@@ -120,7 +142,7 @@ def fit(stage: DecoderStage, clips: list[SpokenClip], epochs: int) -> dict[str, 
     )
     loaders = [
         DataLoader(
-            DecoderCrops(clips, rows, CODES, 4096),
+            DecoderCrops(clips, rows, CODES, 4096, 256),
             batch_size=5,
             sampler=CropOrder(len(rows), repeats=times, seed=3, fixed=fixed),
         )
@@ -145,3 +167,14 @@ def test_a_frozen_speaker_encoder_stays_as_it_was(clips: list[SpokenClip]) -> No
     after = list(stage.decoder.speaker_encoder.parameters())
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
     assert "train/speaker" not in found
+    assert "train/pull" not in found
+
+
+def test_a_judge_learns_beside_the_decoder_and_is_not_kept(clips: list[SpokenClip]) -> None:
+    stage = stage_of(speaker_weight=0.0, judge_weight=0.1)
+    start = fit(stage, clips, epochs=1)
+    end = fit(stage, clips, epochs=5)
+    assert end["train/judge"] < start["train/judge"]
+    assert math.isfinite(end["train/pull"])
+    assert all(name.startswith("hifigan_decoder.") for name in stage.trained_weights())
+    assert any(name.startswith("judge.") for name in stage.state_dict())

@@ -90,8 +90,10 @@ def test_the_decoder_learns_and_speaks_with_the_gpt_that_it_learned_from(chain) 
     trained = read_tensors(best("sound"))
     assert {name.split(".")[0] for name in trained} == {"hifigan_decoder"}
     spoken = base.make_decoder().state_dict()
-    assert torch.equal(spoken["head.weight"], trained["hifigan_decoder.head.weight"])
-    assert not torch.equal(spoken["head.weight"], reader.make_decoder().state_dict()["head.weight"])
+    assert torch.equal(spoken["envelopes.weight"], trained["hifigan_decoder.envelopes.weight"])
+    assert not torch.equal(
+        spoken["envelopes.weight"], reader.make_decoder().state_dict()["envelopes.weight"]
+    )
 
 
 def test_a_gpt_that_goes_on_keeps_the_trained_decoder(chain) -> None:
@@ -100,8 +102,8 @@ def test_a_gpt_that_goes_on_keeps_the_trained_decoder(chain) -> None:
     sound, _ = load_run("outputs/sound")
     further, _ = load_run("outputs/further")
     assert torch.equal(
-        further.make_decoder().state_dict()["head.weight"],
-        sound.make_decoder().state_dict()["head.weight"],
+        further.make_decoder().state_dict()["envelopes.weight"],
+        sound.make_decoder().state_dict()["envelopes.weight"],
     )
     assert not torch.equal(further.gpt.mel_head.weight, sound.gpt.mel_head.weight)
 

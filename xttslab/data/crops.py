@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from xttslab.data.audio import SAMPLES_PER_CODE
+from xttslab.data.pitch import Pitch
 
 
 class WaveCrops(Dataset[Tensor]):
@@ -66,11 +67,12 @@ class CropOrder(Sampler[tuple[int, float]]):
 @dataclass(frozen=True)
 class SpokenClip:
     """What the decoder learns from: a clip's GPT latents (T + 1, D) float16, its recording at
-    24 kHz and at 22,050 Hz (int16), and the number of its voice."""
+    24 kHz and at 22,050 Hz (int16), its pitch, and the number of its voice."""
 
     latents: np.ndarray
     speech: np.ndarray
     wave: np.ndarray
+    pitch: Pitch
     voice: int
 
 
@@ -79,6 +81,7 @@ class DecoderCut(NamedTuple):
 
     latents: Tensor  # (B, T, D)
     wave: Tensor  # (B, N) what they sound like
+    pitch: Tensor  # (B, F) in Hz at the middles of frames of `hop` samples, 0 where unvoiced
     reference: Tensor  # (B, M) of another clip of the voice
     own: Tensor  # (B, M) of the same clip
     voice: Tensor  # (B,)
@@ -91,6 +94,7 @@ class DecoderCrops(Dataset[DecoderCut]):
         clips: all clips; those of a voice serve as each other's reference.
         rows: the clips that are cut; keys count within them.
         reference_samples: length of the references at 22,050 Hz; shorter clips are repeated.
+        hop: samples at 24 kHz from one pitch to the next.
     """
 
     def __init__(
@@ -99,11 +103,12 @@ class DecoderCrops(Dataset[DecoderCut]):
         rows: Sequence[int],
         codes: int,
         reference_samples: int,
+        hop: int,
         rates: tuple[int, int] = (22_050, 24_000),
     ) -> None:
         self.clips, self.rows = clips, rows
-        self.codes, self.reference_samples = codes, reference_samples
-        self.ratio = rates[1] / rates[0]
+        self.codes, self.reference_samples, self.hop = codes, reference_samples, hop
+        self.rate, self.ratio = rates[1], rates[1] / rates[0]
         self.voices: dict[int, list[int]] = {}
         for row, clip in enumerate(clips):
             self.voices.setdefault(clip.voice, []).append(row)
@@ -128,10 +133,15 @@ class DecoderCrops(Dataset[DecoderCut]):
         return DecoderCut(
             torch.from_numpy(latents),
             wave,
+            self._pitch(clip, start, len(wave)),
             self._reference(other, random),
             self._reference(clip.wave, random),
             torch.tensor(clip.voice),
         )
+
+    def _pitch(self, clip: SpokenClip, start: int, samples: int) -> Tensor:
+        middles = start + self.hop * (np.arange(samples // self.hop) + 0.5)
+        return torch.from_numpy(clip.pitch.at(middles / self.rate))
 
     def _reference(self, wave: np.ndarray, random: np.random.Generator) -> Tensor:
         times = -(-self.reference_samples // len(wave))

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 
 from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE
 from xttslab.data.crops import DecoderCrops
+from xttslab.model.decoder import HOP
 from xttslab.training.announcing import plain
 from xttslab.training.crop_loaders import crop_loaders, spread
 from xttslab.training.decoder_stage import DecoderStage
@@ -28,6 +29,9 @@ def fit_decoder(job: Job) -> RunCheckpoints:
         job.scheduler(),
         settings["mel_weight"],
         settings["convergence_weight"],
+        settings["bins_weight"],
+        settings["pitch_weight"],
+        settings["judge_weight"],
         settings["speaker_weight"],
     )
     trained = spread(job.corpus.train, settings["most_clips"])
@@ -35,22 +39,22 @@ def fit_decoder(job: Job) -> RunCheckpoints:
     crops = max(settings["batches"] * settings["crops"], len(trained))
     keeper = job.keeper(job.start.origin, base.codec.fingerprint)
     trainer = job.trainer([job.log(crops * seconds, crops), *job.samples(base), keeper])
-    loaders = _loaders(job, trainer, trained)
+    loaders = _loaders(job, trainer, trained, decoder.follows_pitch)
     if job.resume_from is None:
         trainer.validate(stage, loaders[1], verbose=False)
     trainer.fit(stage, *loaders, ckpt_path=job.resume_from, weights_only=True)
     return keeper
 
 
-def _loaders(job: Job, trainer: pl.Trainer, trained: list[int]) -> tuple:
+def _loaders(job: Job, trainer: pl.Trainer, trained: list[int], pitch: bool) -> tuple:
     """Loaders over cuts of all clips, whose latents are computed here, on the trainer's device."""
     settings = plain(job.config.stage)
     job.base.gpt.to(trainer.strategy.root_device).eval()
     rows = trained + job.corpus.eval
-    spoken = spoken_clips(job.base.gpt, job.clip_data(), rows, settings["prompt_seconds"])
+    spoken = spoken_clips(job.base.gpt, job.clip_data(), rows, settings["prompt_seconds"], pitch)
     reference = round(settings["reference_seconds"] * SAMPLE_RATE)
     parts = (
-        DecoderCrops(spoken, places, settings["crop_codes"], reference)
+        DecoderCrops(spoken, places, settings["crop_codes"], reference, HOP)
         for places in (range(len(trained)), range(len(trained), len(rows)))
     )
     return crop_loaders(*parts, settings["crops"], settings["batches"], job.config.seed)

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from xttslab.data.crops import DecoderCut
+from xttslab.training.judge import Judge
 from xttslab.training.sound_stage import SoundStage
 from xttslab.training.spectral import SpectralLoss
 
@@ -27,7 +28,9 @@ class DecoderStage(SoundStage):
     Args:
         decoder: trained in place; any module with the interface of `model.decoder.Decoder`.
         optimizer, scheduler: constructors that lack only what they work on.
-        mel_weight, convergence_weight: of the two spectral distances.
+        mel_weight, convergence_weight, bins_weight: of the spectral distances.
+        pitch_weight: of the pitch, where the decoder has one of its own.
+        judge_weight: of an adversary's pull (`training.judge`); 0: none.
         speaker_weight: of the loss that makes a clip's speaker embedding nearer to another clip of
             its voice than to the batch's other voices (0: the speaker encoder is frozen).
     """
@@ -39,6 +42,9 @@ class DecoderStage(SoundStage):
         scheduler: Callable[..., LRScheduler],
         mel_weight: float,
         convergence_weight: float,
+        bins_weight: float,
+        pitch_weight: float,
+        judge_weight: float,
         speaker_weight: float,
     ) -> None:
         super().__init__(optimizer, scheduler)
@@ -46,12 +52,22 @@ class DecoderStage(SoundStage):
         if not speaker_weight:
             decoder.speaker_encoder.requires_grad_(False)
         self.distance = SpectralLoss()
-        self.weights = {"mel": mel_weight, "convergence": convergence_weight}
+        self.weights = {
+            "mel": mel_weight,
+            "convergence": convergence_weight,
+            "bins": bins_weight,
+            "pitch": pitch_weight,
+            "judge": 1.0,
+            "pull": judge_weight,
+        }
+        self.judge = Judge() if judge_weight else None
         self.speaker_weight = speaker_weight
 
     def training_step(self, cut: DecoderCut, batch_idx: int) -> Tensor:
         speaker = self._embed(cut.reference)
-        parts = self._distances(cut, speaker)
+        made, parts = self._made(cut, speaker)
+        if self.judge is not None:
+            parts |= self.judge.distances(made, self._scored(cut.wave, made))
         loss = sum(self.weights[name] * value for name, value in parts.items())
         if self.speaker_weight:
             parts["speaker"] = contrast(
@@ -62,11 +78,17 @@ class DecoderStage(SoundStage):
         return loss
 
     def validation_step(self, cut: DecoderCut, batch_idx: int) -> None:
-        self.note("eval", self._distances(cut, self._embed(cut.reference)))
+        _, parts = self._made(cut, self._embed(cut.reference))
+        self.note("eval", parts)
 
     @property
     def trained(self) -> nn.Module:
         return self.decoder
+
+    @property
+    def learning(self) -> nn.Module:
+        parts = [part for part in (self.decoder, self.judge) if part is not None]
+        return nn.ModuleList(parts)
 
     def trained_weights(self) -> dict[str, Tensor]:
         """The decoder with its speaker encoder, under the names of Coqui's `Xtts`."""
@@ -77,11 +99,15 @@ class DecoderStage(SoundStage):
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.speaker_weight > 0):
             return self.decoder.embed_speaker(wave)
 
-    def _distances(self, cut: DecoderCut, speaker: Tensor) -> dict[str, Tensor]:
-        made = self.decoder(cut.latents, g=speaker).squeeze(1).float()
-        samples = min(made.shape[-1], cut.wave.shape[-1])
-        scored = slice(EDGE, samples - EDGE)
-        return self.distance(made[:, scored], cut.wave[:, scored])
+    def _made(self, cut: DecoderCut, speaker: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The decoder's waves (B, N) without their edges, and how far they are from the cut's."""
+        made, own = self.decoder.rehearse(cut.latents, speaker, cut.pitch)
+        made = made.squeeze(1).float()[..., : cut.wave.shape[-1]]
+        made = made[:, EDGE:-EDGE]
+        return made, {**self.distance(made, self._scored(cut.wave, made)), **own}
+
+    def _scored(self, wave: Tensor, made: Tensor) -> Tensor:
+        return wave[:, EDGE : EDGE + made.shape[-1]]
 
 
 def contrast(one: Tensor, other: Tensor, voice: Tensor, temperature: float = 0.1) -> Tensor:

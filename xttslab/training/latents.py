@@ -12,6 +12,7 @@ from xttslab.data.batches import Example, collate
 from xttslab.data.crops import SpokenClip
 from xttslab.data.datamodule import ClipData, by_length
 from xttslab.data.examples import FixedExamples
+from xttslab.data.pitch import NO_PITCH, track_pitch
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.gpt import XttsGpt
 
@@ -19,10 +20,10 @@ TOGETHER = 16  # clips in one pass; of like length when the caller sorts them
 
 
 def spoken_clips(
-    gpt: XttsGpt, data: ClipData, rows: Sequence[int], prompt_seconds: float
+    gpt: XttsGpt, data: ClipData, rows: Sequence[int], prompt_seconds: float, pitch: bool
 ) -> list[SpokenClip]:
     """Latents and recordings of the clips `rows`, in that order, each heard after another clip of
-    its voice, as in use; with a progress bar."""
+    its voice, as in use, and their `pitch` if asked; with a progress bar."""
     from rich.progress import track
 
     order = by_length(rows, data.code_counts(rows))
@@ -34,10 +35,12 @@ def spoken_clips(
         examples = fixed.__getitems__(group)
         for example, latents in zip(examples, decoder_latents(gpt, examples), strict=True):
             clip = data.corpus.clips[example.row]
+            speech = read_audio(clip.audio, SPEECH_RATE)
             made[example.row] = SpokenClip(
                 latents,
-                _whole(read_audio(clip.audio, SPEECH_RATE)),
+                _whole(speech),
                 _whole(read_audio(clip.audio, SAMPLE_RATE)),
+                track_pitch(speech, SPEECH_RATE) if pitch else NO_PITCH,
                 voices.index(clip.speaker),
             )
     return [made[row] for row in rows]
