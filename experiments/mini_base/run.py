@@ -4,8 +4,9 @@
 
 Steps: espeak, codec, read, voices, teacher, decoder, ship. Without names all are run in this order.
 Each is a command of its own (printed), can be interrupted, and goes on where it was. The teacher's
-speech comes from `python -m experiments.mini_base.speech`, which runs beside this; `codec` waits
-until there is half an hour of it. Places: experiments/mini_base/places.py.
+speech and its quick double's come from `python -m experiments.mini_base.speech [--quick]`, which
+runs beside this; `codec` and `voices` say so where there is too little of it.
+Places: experiments/mini_base/places.py.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.mini_base.places import CACHE, DATA, WORDS
+from experiments.mini_base.places import CACHE, DATA, QUICK, TEACHER, WORDS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TEACHER = Path(os.environ.get("XTTSLAB_TEACHER_CORPUS", CACHE / "teacher"))
 FEWEST_SHARDS = 5  # of teacher speech before the codec is trained: about half an hour
+FEWEST_QUICK = 80  # of the quick double's before many voices are learned: eight hours
 # What every run of a base has in common.
 RUN = (
     "model=xtts_mini",
@@ -33,7 +34,8 @@ RUN = (
     "checkpoint.every_minutes=5",
     "resume=true",
 )
-# Prompts are from another clip of the voice, as it is used; the text helps to learn reading.
+# Prompts are from another clip of the voice, as it is used; the text helps to learn reading; what
+# hidden states must tell of the sound, the decoder finds in them.
 GPT = (
     *RUN,
     "trainer.precision=bf16-mixed",
@@ -42,16 +44,16 @@ GPT = (
     "batch.prompt=other",
     "batch.prompt_seconds=[1.0,2.5]",
     "loss.text_weight=0.1",
+    "loss.sound_weight=1.0",
     "scheduler.warmup_steps=100",
 )
 READING = "train_only=[gpt,heads,embeddings]"
-# Clips, voices, words of a clip at most. Many clips, few passes: what comes often is learned by
-# heart.
-ESPEAK = {"one": (4000, 1, 4), "wide": (6000, 90, 5), "more": (24000, 120, 7)}
+# Clips, voices, words of a clip at most.
+ESPEAK = {"one": (4000, 1, 4), "wide": (6000, 90, 5)}
 
 
 def espeak() -> None:
-    """One voice to learn to read from; many that differ for the codec, and more for the GPT."""
+    """One voice to learn to read from; many that differ for the codec."""
     if not WORDS.is_file():
         raise SystemExit(f"{WORDS}: missing; `npm pack dictionary-hu` there and unpack it")
     for name, (clips, voices, longest) in ESPEAK.items():
@@ -63,9 +65,7 @@ def espeak() -> None:
 
 def codec() -> None:
     """The DVAE, on the teacher's voices and ninety of espeak-ng's."""
-    shards = len(list(TEACHER.glob("shard_*")))
-    if shards < FEWEST_SHARDS:
-        raise SystemExit(f"{TEACHER}: {shards} shards of teacher speech, {FEWEST_SHARDS} needed")
+    _require(TEACHER, FEWEST_SHARDS)
     rest = ("trainer.max_epochs=60", "scheduler.warmup_steps=50")
     sources = {"espeak_wide": DATA / "espeak_wide", "teacher": TEACHER}
     _train("codec", sources, "stage=dvae", *RUN, *rest)
@@ -79,9 +79,10 @@ def read() -> None:
 
 
 def voices() -> None:
-    """Then from all voices, and the teacher's sentences."""
-    rest = ("optim.lr=1e-3", "trainer.max_epochs=4", "scheduler.floor=0.15", _from("read"))
-    _train("voices", {"espeak_more": DATA / "espeak_more", "teacher": TEACHER}, *GPT, *rest)
+    """Then from hundreds of voices: many sentences, few passes, or it learns them by heart."""
+    _require(QUICK / "speech", FEWEST_QUICK)
+    rest = ("optim.lr=8e-4", "trainer.max_epochs=4", "scheduler.floor=0.1", _from("read"))
+    _train("voices", {"quick": QUICK / "speech", "teacher": TEACHER}, *GPT, *rest)
 
 
 def teacher() -> None:
@@ -91,10 +92,14 @@ def teacher() -> None:
 
 
 def decoder() -> None:
-    """The decoder, on the latents of that GPT."""
-    rest = ("optim.lr=1e-3", "trainer.max_epochs=24", _from("teacher"))
-    settings = ("stage.speaker_weight=0.1", "stage.batches=200", "trainer.precision=bf16-mixed")
-    _train("decoder", {"teacher": TEACHER}, "stage=decoder", *RUN, *settings, *rest)
+    """The decoder, on the latents of that GPT: hundreds of voices first, then the teacher's sound,
+    which the quick double has not, and a judge of it."""
+    common = ("stage=decoder", *RUN, "stage.speaker_weight=0.1", "trainer.precision=bf16-mixed")
+    many = ("stage.batches=200", "stage.most_clips=3000", "stage.judge_weight=0")
+    rest = ("optim.lr=1e-3", "trainer.max_epochs=10", _from("teacher"))
+    _train("sound", {"quick": QUICK / "speech", "teacher": TEACHER}, *common, *many, *rest)
+    rest = ("optim.lr=6e-4", "trainer.max_epochs=15", _from("sound"))
+    _train("decoder", {"teacher": TEACHER}, *common, *rest)
 
 
 def ship() -> None:
@@ -105,6 +110,12 @@ def ship() -> None:
 STEPS: dict[str, Callable[[], None]] = {
     step.__name__: step for step in (espeak, codec, read, voices, teacher, decoder, ship)
 }
+
+
+def _require(folder: Path, shards: int) -> None:
+    found = len(list(folder.glob("shard_*")))
+    if found < shards:
+        raise SystemExit(f"{folder}: {found} shards of speech, {shards} needed; speak more first")
 
 
 def _train(name: str, sources: dict[str, Path], *overrides: str) -> None:

@@ -25,7 +25,7 @@ from omegaconf import OmegaConf
 from scipy.stats import pearsonr
 
 from experiments.mini_base.codec_alone import MelVoice
-from experiments.mini_base.run import TEACHER
+from experiments.mini_base.places import TEACHER
 from xttslab.data.audio import SAMPLE_RATE, read_audio
 from xttslab.data.batches import Example
 from xttslab.data.manifest import Clip, read_folder

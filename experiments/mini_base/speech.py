@@ -1,6 +1,7 @@
 """Texts and mixed voices in, a corpus of hours of speech out: interruptible, in balanced shards.
 
     nohup setsid nice -n 19 python -m experiments.mini_base.speech --hours 10 &
+    nohup setsid nice -n 19 python -m experiments.mini_base.speech --quick --hours 20 &
 
 Writes `FOLDER/shard_00000/` … with 100 utterances each (`wavs/*.flac`, 24 kHz, 16 bit, and
 `metadata.csv`), `FOLDER/held_out/` with the voices kept for scoring, `FOLDER/metadata.csv` over
@@ -8,7 +9,8 @@ all of them, which makes FOLDER a data set, and `FOLDER/voices.json`. A shard ap
 at all; what is there is not spoken again, so the same command continues. Utterance number i is the
 same in every run, and every 144 utterances each voice speaks once: any prefix of the shards is a
 balanced corpus. `FOLDER/pid` holds the process group: `kill -STOP -- -$(cat FOLDER/pid)` pauses,
-`-CONT` goes on, `-TERM` ends.
+`-CONT` goes on, `-TERM` ends. `--quick` speaks other texts in 400 other voices with the teacher's
+quick double (`experiments.teacher.quick`), into a folder of its own.
 """
 
 from __future__ import annotations
@@ -29,14 +31,15 @@ import numpy as np
 import soundfile as sf
 import soxr
 
+from experiments.mini_base.places import QUICK, TEACHER
 from experiments.mini_base.texts import held_out, texts
-from experiments.mini_base.voices import WAYS, CorpusVoice, draw_voices
+from experiments.mini_base.voices import WAYS, CorpusVoice, draw_many, draw_voices
 from experiments.teacher.phonemes import HungarianPhonemes
 from experiments.teacher.synthesis import SAMPLE_RATE, Kokoro, trim
 from experiments.teacher.voice import STYLES
 
-DEFAULT = Path.home() / ".cache" / "xttslab" / "mini_base" / "teacher"
 SEED = 20
+QUICK_SEED, QUICK_VOICES = 21, 400
 TEXTS = 40_000
 SHARD = 100
 HELD_OUT_EACH = 12  # utterances of every voice kept for scoring
@@ -46,6 +49,9 @@ _COLUMNS = (
     "audio_file", "text", "speaker_name", "category", "language", "split",
     "voice", "speed", "seconds",
 )  # fmt: skip
+
+
+Job = tuple[Path, list["Utterance"], str, bool]  # folder, what is said, split, whether quickly
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,9 @@ class Utterance:
 class Speaker:
     """The engines of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, quick: bool) -> None:
         self._phonemes = HungarianPhonemes()
-        self._kokoro = Kokoro(threads=1)
+        self._kokoro = _quick_kokoro() if quick else Kokoro(threads=1)
 
     def say(self, utterance: Utterance) -> np.ndarray:
         """(n,) float32 at SAMPLE_RATE, silence trimmed, −23 dBFS."""
@@ -80,13 +86,22 @@ class Speaker:
         return sized * min(_LEVEL / np.sqrt(np.mean(sized**2)), _PEAK / np.abs(sized).max())
 
 
-def utterances() -> Iterator[Utterance]:
+def _quick_kokoro() -> Kokoro:
+    from experiments.teacher.quick import QuickKokoro
+
+    return QuickKokoro(QUICK)
+
+
+def utterances(quick: bool = False) -> Iterator[Utterance]:
     """The corpus in its order: rounds of all voices, each round shuffled anew."""
-    voices, _ = draw_voices(SEED)
-    for number, text in enumerate(texts(TEXTS, SEED)):
+    voices, kept = draw_voices(SEED)
+    seed = QUICK_SEED if quick else SEED
+    if quick:
+        voices = draw_many(QUICK_SEED, QUICK_VOICES, kept)
+    for number, text in enumerate(texts(TEXTS, seed)):
         place, round_number = number % len(voices), number // len(voices)
-        order = np.random.default_rng((SEED, round_number)).permutation(len(voices))
-        manner = int(np.random.default_rng((SEED, 1, number)).integers(WAYS))
+        order = np.random.default_rng((seed, round_number)).permutation(len(voices))
+        manner = int(np.random.default_rng((seed, 1, number)).integers(WAYS))
         yield Utterance(number, text, voices[order[place]], manner)
 
 
@@ -102,14 +117,14 @@ def held_out_utterances() -> Iterator[Utterance]:
             number += 1
 
 
-def write_shard(folder: Path, some: list[Utterance], split: str) -> None:
+def write_shard(folder: Path, some: list[Utterance], split: str, quick: bool) -> None:
     """Speak `some` into `folder`, which appears when all is done."""
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "wavs").mkdir(parents=True)
     rows = []
     for utterance in some:
-        audio = _speaker().say(utterance)
+        audio = _speaker(quick).say(utterance)
         name = f"wavs/{utterance.setting}_{utterance.number:05d}.flac"
         sf.write(partial / name, audio, SAMPLE_RATE, subtype="PCM_16")
         speed = utterance.voice.manners[utterance.manner].speed
@@ -124,25 +139,28 @@ def write_shard(folder: Path, some: list[Utterance], split: str) -> None:
 
 
 @lru_cache(maxsize=1)
-def _speaker() -> Speaker:
-    return Speaker()
+def _speaker(quick: bool) -> Speaker:
+    return Speaker(quick)
 
 
-def _work(job: tuple[Path, list[Utterance], str]) -> str:
-    folder, some, split = job
-    write_shard(folder, some, split)
-    return folder.name
+def _work(job: Job) -> str:
+    write_shard(*job)
+    return job[0].name
 
 
-def jobs(out: Path) -> Iterator[tuple[Path, list[Utterance], str]]:
-    """The first shard, the voices kept for scoring, then all other shards in their order."""
-    corpus = list(utterances())
+def jobs(out: Path, quick: bool) -> Iterator[Job]:
+    """The first shard, the voices kept for scoring (of the teacher itself; its quick double keeps
+    back the sentences of its first shard), then all other shards in their order."""
+    corpus = list(utterances(quick))
     shards = [
-        (out / f"shard_{start // SHARD:05d}", corpus[start : start + SHARD], "train")
+        (out / f"shard_{start // SHARD:05d}", corpus[start : start + SHARD], "train", quick)
         for start in range(0, len(corpus), SHARD)
     ]
+    if quick:
+        shards[0] = (*shards[0][:2], "eval", quick)
     yield shards[0]
-    yield out / "held_out", list(held_out_utterances()), "eval"
+    if not quick:
+        yield out / "held_out", list(held_out_utterances()), "eval", quick
     yield from shards[1:]
 
 
@@ -175,20 +193,22 @@ def _write_voices(path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    folder = Path(os.environ.get("XTTSLAB_TEACHER_CORPUS", DEFAULT))
-    parser.add_argument("--out", type=Path, default=folder)
+    parser.add_argument("--out", type=Path, help="default: teacher/ or quick/speech/ of the cache")
     parser.add_argument("--hours", type=float, default=10.0)
+    parser.add_argument("--quick", action="store_true", help="by the teacher's quick double")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "pid").write_text(str(os.getpgrp()))
-    _write_voices(options.out / "voices.json")
+    out = options.out or (QUICK / "speech" if options.quick else TEACHER)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "pid").write_text(str(os.getpgrp()))
+    if not options.quick:
+        _write_voices(out / "voices.json")
 
-    missing = [job for job in jobs(options.out) if not job[0].is_dir()]
-    started, before = time.monotonic(), gather(options.out)
+    missing = [job for job in jobs(out, options.quick) if not job[0].is_dir()]
+    started, before = time.monotonic(), gather(out)
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for name in pool.imap_unordered(_work, missing):
-            hours = gather(options.out)
+            hours = gather(out)
             rate = (hours - before) * 3600 / (time.monotonic() - started)
             print(f"{name}: {hours:.2f} h in all, {rate:.2f} times real time", flush=True)
             if hours >= options.hours:

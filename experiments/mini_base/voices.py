@@ -7,6 +7,7 @@ speaker's mix is kept clear, so that fine-tuning meets a voice the base has neve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,20 @@ _NEAREST_TO_DEMO = 0.22
 _NEAREST_TO_TRAINING = 0.06
 _DEEP = STYLES.index("jm_kumo")
 _UNCLEAR_PROSODY = STYLES.index("jf_alpha")
+
+
+@dataclass(frozen=True)
+class Paces:
+    """How fast voices speak, as factors on the teacher's pace: their own paces, how far a manner
+    lies from its voice's, and what none goes beyond."""
+
+    voices: tuple[float, float]
+    around: float
+    limits: tuple[float, float]
+
+
+USUAL_PACE = Paces((0.84, 1.04), 0.14, (0.75, 1.15))
+VARIOUS_PACE = Paces((0.8, 1.1), 0.2, (0.65, 1.3))
 
 
 @dataclass(frozen=True)
@@ -53,8 +68,18 @@ def draw_voices(seed: int) -> tuple[list[CorpusVoice], list[CorpusVoice]]:
     return training, [_draw(random, f"h{number:02d}", known) for number in range(HELD_OUT)]
 
 
+def draw_many(seed: int, count: int, apart: list[CorpusVoice]) -> list[CorpusVoice]:
+    """`count` voices `w000` … unlike those of `apart`, of more various pace."""
+    random = np.random.default_rng(seed)
+    known = [voice.timbre for voice in apart]
+    return [_draw(random, f"w{n:03d}", known, VARIOUS_PACE) for n in range(count)]
+
+
 def _draw(
-    random: np.random.Generator, name: str, known: list[tuple[float, ...]] | tuple[()]
+    random: np.random.Generator,
+    name: str,
+    known: Sequence[tuple[float, ...]],
+    paces: Paces = USUAL_PACE,
 ) -> CorpusVoice:
     timbre = _mix(random)
     while distance(timbre, DEMO_TIMBRE) < _NEAREST_TO_DEMO or any(
@@ -62,8 +87,8 @@ def _draw(
     ):
         timbre = _mix(random)
     size = round(float(random.uniform(0.92, 1.1)), 3)
-    pace = random.uniform(0.84, 1.04)
-    manners = tuple(_manner(random, timbre, pace) for _ in range(WAYS))
+    pace = random.uniform(*paces.voices)
+    manners = tuple(_manner(random, timbre, pace, paces) for _ in range(WAYS))
     return CorpusVoice(name, timbre, size, manners)
 
 
@@ -81,12 +106,14 @@ def _mix(random: np.random.Generator) -> tuple[float, ...]:
     return _rounded(weights)
 
 
-def _manner(random: np.random.Generator, timbre: tuple[float, ...], pace: float) -> Manner:
+def _manner(
+    random: np.random.Generator, timbre: tuple[float, ...], pace: float, paces: Paces
+) -> Manner:
     """Prosody near the timbre's own mix, so that pitch and voice suit each other."""
     fresh = random.dirichlet(np.full(len(STYLES), 0.8))
     prosody = 0.65 * np.clip(timbre, 0, None) + 0.35 * fresh
     prosody[_UNCLEAR_PROSODY] = min(prosody[_UNCLEAR_PROSODY], 0.4)
-    speed = float(np.clip(pace + random.uniform(-0.14, 0.14), 0.75, 1.15))
+    speed = float(np.clip(pace + random.uniform(-paces.around, paces.around), *paces.limits))
     return Manner(_rounded(prosody), round(speed, 3))
 
 

