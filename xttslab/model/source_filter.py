@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 LOUDEST = math.log(1e2)  # of an envelope, so that early training stays finite
-LOWEST_HZ = 40.0  # pitch below which the source would have more harmonics than bins
+LOWEST_HZ = 40.0  # lower than any voice: what is unvoiced must not divide by zero
 _ON_PULSE = 1e-4  # sine of the half turn, below which the closed form is its limit
 
 

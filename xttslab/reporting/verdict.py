@@ -172,9 +172,7 @@ def _by_marks(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]
     if overall is None:
         return None, evidence.marks_obstacle or "no marks on common sentences: evaluate both runs"
     said = f"overall mark {_change(overall, 2)}"
-    if doubt := _doubt(overall, rules.mark):
-        return None, f"{said}: {doubt}"
-    return (evidence.second if overall.value > 0 else evidence.first), said
+    return _winner(evidence, overall, rules.mark, overall.value, said)
 
 
 def _by_loss(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
@@ -183,9 +181,7 @@ def _by_loss(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
         why = evidence.obstacle or "none was measured on common held-out clips"
         return None, f"no losses to compare: {why}"
     said = f"{loss.name}, in nats: {_change(loss, 3)}"
-    if doubt := _doubt(loss, rules.nats):
-        return None, f"{said}: {doubt}"
-    return (evidence.second if loss.value < 0 else evidence.first), said
+    return _winner(evidence, loss, rules.nats, -loss.value, said)
 
 
 def _by_reading(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
@@ -194,9 +190,16 @@ def _by_reading(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, st
         why = evidence.obstacle or "no common held-out clip has a loss with another text in both"
         return None, f"reading was not measured: {why}"
     said = f"reading (what the right text helps, in nats): {_change(reading, 3)}"
-    if doubt := _doubt(reading, rules.reads):
+    return _winner(evidence, reading, rules.reads, reading.value, said)
+
+
+def _winner(
+    evidence: Evidence, difference: Difference, least: float, gain: float, said: str
+) -> tuple[str | None, str]:
+    """Who wins by a difference that counts: the second run where it is a `gain` above 0."""
+    if doubt := _doubt(difference, least):
         return None, f"{said}: {doubt}"
-    return (evidence.second if reading.value > 0 else evidence.first), said
+    return (evidence.second if gain > 0 else evidence.first), said
 
 
 def _doubt(difference: Difference, least: float) -> str:
