@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -108,22 +109,27 @@ def test_a_session_by_keyboard_alone(browser, tmp_path: Path) -> None:
         wait = WebDriverWait(browser, 60)
 
         def press(*keys: str) -> None:
-            browser.switch_to.active_element.send_keys(*keys)
+            ActionChains(browser).send_keys(*keys).perform()  # to whatever has the focus
+
+        def headed(words: str) -> None:
+            # In one script: between finding a heading and reading it the page may draw another.
+            script = "return document.querySelector('h2').textContent.includes(arguments[0])"
+            wait.until(lambda d: d.execute_script(script, words))
 
         press("1")
         wait.until(lambda d: d.find_element(By.CSS_SELECTOR, "button.play[aria-pressed=true]"))
         press("b")
-        wait.until(lambda d: "Real or synthetic" in d.find_element(By.TAG_NAME, "h2").text)
+        headed("Real or synthetic")
         press("s")
-        wait.until(lambda d: "from 1 to 10" in d.find_element(By.TAG_NAME, "h2").text)
+        headed("from 1 to 10")
         for _ in range(12):  # to the first row of marks; its keys are the browser's own
             press(Keys.TAB)
-            if browser.switch_to.active_element.get_attribute("type") == "radio":
+            if browser.execute_script("return document.activeElement.type") == "radio":
                 break
         press(Keys.SPACE)
         press(Keys.ARROW_RIGHT)
         press(Keys.ENTER)
-        wait.until(lambda d: "Thank you" in d.find_element(By.TAG_NAME, "h2").text)
+        headed("Thank you")
     finally:
         server.shutdown()
         thread.join()
