@@ -40,13 +40,23 @@ class WaveCrops(Dataset[Tensor]):
 
 
 class CropOrder(Sampler[tuple[int, float]]):
-    """Every wave `repeats` times an epoch, in an order and at places that seed and epoch decide.
+    """Every clip `repeats` times an epoch, in an order and at places that seed and epoch decide,
+    dealt out to `world` devices.
 
     With `fixed`, always the same places in the same order: for evaluation.
     """
 
-    def __init__(self, rows: int, repeats: int, seed: int, fixed: bool = False) -> None:
+    def __init__(
+        self,
+        rows: int,
+        repeats: int,
+        seed: int,
+        fixed: bool = False,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
         self.rows, self.repeats, self.seed, self.fixed = rows, repeats, seed, fixed
+        self.rank, self.world = rank, world
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -54,14 +64,15 @@ class CropOrder(Sampler[tuple[int, float]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.rows * self.repeats
+        return self.rows * self.repeats // self.world
 
     def __iter__(self) -> Iterator[tuple[int, float]]:
         random = np.random.default_rng((self.seed, 0 if self.fixed else self.epoch))
         order = np.tile(np.arange(self.rows), self.repeats)
         if not self.fixed:
             random.shuffle(order)
-        yield from zip(order.tolist(), random.random(len(order)).tolist(), strict=True)
+        keys = list(zip(order.tolist(), random.random(len(order)).tolist(), strict=True))
+        yield from keys[self.rank :: self.world][: len(self)]  # as many on every device
 
 
 @dataclass(frozen=True)

@@ -57,4 +57,5 @@ def _loaders(job: Job, trainer: pl.Trainer, trained: list[int], pitch: bool) -> 
         DecoderCrops(spoken, places, settings["crop_codes"], reference, HOP)
         for places in (range(len(trained)), range(len(trained), len(rows)))
     )
-    return crop_loaders(*parts, settings["crops"], settings["batches"], job.config.seed)
+    place = (trainer.global_rank, trainer.world_size)
+    return crop_loaders(*parts, settings["crops"], settings["batches"], job.config.seed, *place)

@@ -27,9 +27,11 @@ class SoundStage(Stage):
             self.noted.setdefault(f"{part}/{name}", []).append(value.detach().float())
 
     def on_train_epoch_end(self) -> None:
-        self.log_dict(self._means("train") | self.gradients.epoch_means(), logger=False)
+        found = self._means("train") | self.gradients.epoch_means()
+        self.log_dict(found, logger=False, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
+        # Every device evaluates all cuts: they are few.
         self.log_dict(self._means("eval"), logger=False)
 
     def _means(self, part: str) -> dict[str, Tensor]:
