@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xttslab.data.batches import AFTER_STOP, CODE, IGNORED, STOP, Example, TokenSpec, collate
-from xttslab.data.examples import sound_of
+from xttslab.data.examples import mishear, sound_of
 
 SPEC = TokenSpec(start_text=9, stop_text=0, start_audio=64, stop_audio=65, prompt_latents=2)
 
@@ -100,3 +100,19 @@ def test_the_mel_of_a_code_belongs_to_the_position_that_has_it_as_input() -> Non
     missing = sound_of(mel[:, :11], 3)[2].reshape(4, 80)
     np.testing.assert_array_equal(missing[3], mel[:, 10])  # the last frame stands for the missing
     assert collate([example(5, 1, 2)], SPEC, "none").sound_at.numel() == 0
+
+
+def test_misheard_codes_are_given_but_not_wanted() -> None:
+    clip = replace(example(0, 2, 3), misheard=np.array([0, 7, 2]))
+    batch = collate([clip], SPEC, "none")
+    assert batch.audio[0, 1:4].tolist() == [0, 7, 2]
+    assert batch.audio_targets[:3].tolist() == [0, 1, 2]
+
+
+def test_a_share_of_the_codes_is_misheard_as_others_of_the_clip() -> None:
+    codes = np.arange(100, 1100, dtype=np.uint16)
+    heard = mishear(codes, 0.2, seed=3)
+    assert 150 < (heard != codes).sum() < 250
+    assert set(heard.tolist()) <= set(codes.tolist())
+    np.testing.assert_array_equal(heard, mishear(codes, 0.2, seed=3))
+    assert (mishear(codes, 0.2, seed=4) != heard).any()

@@ -49,6 +49,12 @@ class Example:
     prompt: np.ndarray  # (80, frames)
     prompt_span: tuple[int, int] | None = None  # [first, last) in codes
     sound: np.ndarray | None = None  # (T_codes, 320) mel of each code's 46 ms, where it is a target
+    misheard: np.ndarray | None = None  # (T_codes,) what the model is given in place of `codes`
+
+    @property
+    def given(self) -> np.ndarray:
+        """The codes (T_codes,) after which the model predicts the next."""
+        return self.codes if self.misheard is None else self.misheard
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def collate(examples: Sequence[Example], spec: TokenSpec, mask: LossMask) -> Bat
     clip only, spans four times too far, stops included). none: nothing is left out (evaluation).
     """
     texts = [_text_inputs(example.text, spec) for example in examples]
-    audios = [_audio_inputs(example.codes, spec) for example in examples]
+    audios = [_audio_inputs(example.given, spec) for example in examples]
     text, audio = _pad(texts, spec.stop_text), _pad(audios, spec.stop_audio)
     order, starts = _pack([len(t) for t in texts], [len(a) for a in audios], text.shape[1], spec)
     length = order.shape[1]

@@ -33,6 +33,7 @@ class BatchSettings:
     prompt: Prompt
     prompt_seconds: tuple[float, float]
     workers: int
+    misheard: float = 0.0
 
 
 class ClipData(pl.LightningDataModule):
@@ -149,6 +150,7 @@ class ClipData(pl.LightningDataModule):
             settings.prompt_seconds,
             self.seed,
             self.sound,
+            settings.misheard,
         )
         sampler = LengthBuckets(
             self.lengths,

@@ -58,6 +58,7 @@ class TrainingExamples(Dataset[list[Example]]):
             "other" slices another clip of the same speaker and category, as the voice is used.
         seconds: shortest and longest prompt. A clip too short for the drawn length gives half.
         sound: whether examples carry the mel of their codes, as a target.
+        misheard: share of the codes that the model is given wrong, as its own speech may be.
     """
 
     def __init__(
@@ -69,9 +70,10 @@ class TrainingExamples(Dataset[list[Example]]):
         seconds: tuple[float, float],
         seed: int,
         sound: bool = False,
+        misheard: float = 0.0,
     ) -> None:
         self.clips, self.store, self.rows = clips, store, rows
-        self.prompt, self.seed, self.sound = prompt, seed, sound
+        self.prompt, self.seed, self.sound, self.misheard = prompt, seed, sound, misheard
         self.frames = tuple(round(second * FRAMES_PER_SECOND) for second in seconds)
 
     def __len__(self) -> int:
@@ -86,8 +88,9 @@ class TrainingExamples(Dataset[list[Example]]):
         mels = [self.store[self.clips[prompter].key].mel for prompter in prompters]
         length = self._length([mel.shape[1] for mel in mels], random)
         where = random.random(len(rows))  # of the prompt in its clip, 0 to 1
+        seeds = random.integers(2**63, size=len(rows))
         return [
-            self._example(rows[i], prompters[i], mels[i], length, where[i])
+            self._example(rows[i], prompters[i], mels[i], length, where[i], seeds[i])
             for i in range(draw.rank, len(rows), draw.world)
         ]
 
@@ -107,7 +110,7 @@ class TrainingExamples(Dataset[list[Example]]):
         return max(FRAMES_PER_CODE, frames // FRAMES_PER_CODE * FRAMES_PER_CODE)
 
     def _example(
-        self, row: int, prompter: int, mel: np.ndarray, length: int, where: float
+        self, row: int, prompter: int, mel: np.ndarray, length: int, where: float, seed: int
     ) -> Example:
         clip = self.clips[row]
         starts = max(0, (mel.shape[1] - length) // FRAMES_PER_CODE) + 1
@@ -121,7 +124,14 @@ class TrainingExamples(Dataset[list[Example]]):
             prompt=mel[:, first : first + length],
             prompt_span=codes if prompter == row else None,
             sound=sound_of(own.mel, len(own.codes)) if self.sound else None,
+            misheard=mishear(own.codes, self.misheard, seed) if self.misheard else None,
         )
+
+
+def mishear(codes: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Codes (T,), about `share` of them replaced by others of the clip, drawn by `seed`."""
+    random = np.random.default_rng(seed)
+    return np.where(random.random(len(codes)) < share, random.choice(codes, len(codes)), codes)
 
 
 def sound_of(mel: np.ndarray, codes: int) -> np.ndarray:
