@@ -9,29 +9,31 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
-from torch.utils.data import DataLoader
 
-from xttslab.data.crops import CropOrder, WaveCrops
+from xttslab.data.whole_clips import WholeClip, clip_loaders, pack
 from xttslab.model.codec import Codec
 from xttslab.training.dvae_stage import DvaeStage
 from xttslab.training.schedules import constant
 
-CUT = 8 * 1024
+LONG = 24 * 1024
+TONES = 24
 
 
 @pytest.fixture(scope="module")
 def waves() -> list[np.ndarray]:
     """Tones of 24 pitches with moving loudness."""
-    time = np.arange(3 * CUT) / 22050
+    time = np.arange(LONG) / 22050
     random = np.random.default_rng(0)
     made = [
         0.2 * np.sin(2 * np.pi * pitch * time) * (1 + np.sin(2 * np.pi * (2 + i % 5) * time))
-        for i, pitch in enumerate(np.linspace(100, 3000, 24))
+        for i, pitch in enumerate(np.linspace(100, 3000, TONES))
     ]
     return [(wave + random.normal(0, 0.002, len(wave))).astype(np.float32) for wave in made]
 
 
-def stage_of(codec: Codec, waves: list[np.ndarray], plain_steps: int) -> DvaeStage:
+def stage_of(
+    codec: Codec, waves: list[np.ndarray], plain_steps: int, text_weight: float = 0.0
+) -> DvaeStage:
     return DvaeStage(
         codec,
         waves,
@@ -40,6 +42,8 @@ def stage_of(codec: Codec, waves: list[np.ndarray], plain_steps: int) -> DvaeSta
         plain_steps=plain_steps,
         commitment=0.25,
         revive_every=10,
+        text_weight=text_weight,
+        tokens=TONES,
     )
 
 
@@ -59,12 +63,8 @@ def fit(stage: DvaeStage, waves: list[np.ndarray], epochs: int) -> list[dict[str
         enable_model_summary=False,
         callbacks=[Watch()],
     )
-    loaders = [
-        DataLoader(
-            WaveCrops(part, CUT), 8, sampler=CropOrder(len(part), times, seed=1, fixed=fixed)
-        )
-        for part, times, fixed in ((waves[4:], 4, False), (waves[:4], 2, True))
-    ]
+    clips = [WholeClip(wave, np.array([i % TONES])) for i, wave in enumerate(waves)]
+    loaders = clip_loaders(clips[4:], clips[:4], batch_codes=256, passes=4, seed=1)
     trainer.fit(stage, *loaders)
     return seen
 
@@ -112,25 +112,19 @@ def test_codes_that_nobody_uses_are_set_to_what_the_encoder_gives(waves) -> None
     assert int(stage.uses.sum()) == 0
 
 
-def test_crops_reach_every_part_of_a_clip_and_a_little_silence() -> None:
-    wave = np.arange(1, 1001, dtype=np.float32)
-    crops = WaveCrops([wave, wave[:50]], 100)
-    assert crops[0, 0.0].tolist() == wave[:100].tolist()
-    last = crops[0, 0.999999]
-    assert last[74].item() == 1000.0
-    assert last[75:].tolist() == [0.0] * 25
-    assert crops[1, 0.3].tolist() == [*wave[:50].tolist(), *[0.0] * 50]
+def test_the_text_teaches_the_encoder(waves) -> None:
+    stage = stage_of(tiny(), waves, plain_steps=0, text_weight=1.0)
+    batch = pack([WholeClip(waves[0], np.array([3]))])
+    quantised, _, _ = stage._quantise(stage.codec.encode_mel(stage.codec.code_mel(batch.wave)))
+    stage.spelling.loss(quantised, batch).backward()
+    assert all(p.grad.abs().max() > 0 for p in stage.codec.dvae.encoder.parameters())
+    stage.zero_grad()
+    first, second = fit(stage, waves, epochs=2)
+    for part in ("train", "eval"):
+        assert second[f"{part}/text_ctc"] < first[f"{part}/text_ctc"]
 
 
-def test_order_is_every_clip_and_repeats_by_seed_and_epoch() -> None:
-    order = CropOrder(5, 3, seed=2)
-    first = list(order)
-    assert sorted(row for row, _ in first) == sorted([0, 1, 2, 3, 4] * 3)
-    assert list(order) == first
-    order.set_epoch(1)
-    assert list(order) != first
-    fixed = CropOrder(5, 1, seed=2, fixed=True)
-    before = list(fixed)
-    fixed.set_epoch(3)
-    assert list(fixed) == before
-    assert [row for row, _ in before] == [0, 1, 2, 3, 4]
+def test_without_a_weight_nothing_reads_the_text(waves) -> None:
+    stage = stage_of(tiny(), waves, plain_steps=0)
+    assert stage.spelling is None
+    assert len(list(stage.learning.parameters())) == len(list(stage.codec.dvae.parameters()))

@@ -15,7 +15,7 @@ from xttslab.model.lineage import codec_of, decoder_of, weight_chain
 from xttslab.speaking.loading import load_run
 from xttslab.training.run import train
 
-DVAE = ["stage=dvae", "stage.batches=4", "stage.crops=8", "stage.crop_codes=8"]
+DVAE = ["stage=dvae", "stage.batches=4", "stage.batch_codes=80"]
 DECODER = ["stage=decoder", "stage.batches=4", "stage.crops=8", "stage.crop_codes=8"]
 BEST = "checkpoints/best.safetensors"
 

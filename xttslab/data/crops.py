@@ -1,4 +1,4 @@
-"""Waveforms in, batches of equally long random cuts out: what the DVAE and the decoder train on."""
+"""Clips in, batches of equally long random cuts out: what the decoder trains on."""
 
 from __future__ import annotations
 
@@ -13,30 +13,6 @@ from torch.utils.data import Dataset, Sampler
 
 from xttslab.data.audio import SAMPLES_PER_CODE
 from xttslab.data.pitch import Pitch
-
-
-class WaveCrops(Dataset[Tensor]):
-    """One cut of `samples` from each wave; an item's key is (row, random number).
-
-    A cut may run up to a quarter of its length past the end of the clip, into silence: the DVAE
-    must know silence, since every clip is encoded with it behind (`Codec.encode`).
-    """
-
-    def __init__(self, waves: Sequence[np.ndarray], samples: int) -> None:
-        self.waves, self.samples = waves, samples
-
-    def __len__(self) -> int:
-        return len(self.waves)
-
-    def __getitem__(self, key: tuple[int, float]) -> Tensor:
-        row, chance = key
-        wave = self.waves[row]
-        room = max(0, len(wave) - self.samples + self.samples // 4)
-        start = int(chance * (room + 1))
-        cut = np.zeros(self.samples, dtype=np.float32)
-        found = wave[start : start + self.samples]
-        cut[: len(found)] = found
-        return torch.from_numpy(cut)
 
 
 class CropOrder(Sampler[tuple[int, float]]):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE, read_audio
-from xttslab.data.crops import WaveCrops
+from xttslab.data.audio import SAMPLE_RATE, read_audio
+from xttslab.data.whole_clips import WholeClip, clip_loaders
 from xttslab.training.announcing import plain
-from xttslab.training.crop_loaders import crop_loaders, spread
+from xttslab.training.crop_loaders import spread
 from xttslab.training.dvae_stage import DvaeStage
 from xttslab.training.job import Job
 from xttslab.training.keeping import RunCheckpoints
@@ -23,9 +21,9 @@ def fit_dvae(job: Job) -> RunCheckpoints:
     """
     config, codec = job.config, job.base.codec
     settings = plain(config.stage)
-    trained = _waves(job, spread(job.corpus.train, settings["most_clips"]))
-    held_out = _waves(job, job.corpus.eval)
-    sample = trained[:: max(1, len(trained) // FITTED_CLIPS)]
+    trained = _clips(job, spread(job.corpus.train, settings["most_clips"]))
+    held_out = _clips(job, job.corpus.eval)
+    sample = [clip.wave for clip in trained[:: max(1, len(trained) // FITTED_CLIPS)]]
     steps = settings["plain_steps"]
     if steps is None:
         steps = 0 if job.base.codec_fitted else _PLAIN_STEPS
@@ -39,19 +37,23 @@ def fit_dvae(job: Job) -> RunCheckpoints:
         plain_steps=steps,
         commitment=settings["commitment"],
         revive_every=settings["revive_every"],
+        text_weight=settings["text_weight"],
+        tokens=job.base.gpt.text_embedding.num_embeddings,
     )
-    cut = settings["crop_codes"] * SAMPLES_PER_CODE
-    parts = (WaveCrops(trained, cut), WaveCrops(held_out, cut))
-    loaders = crop_loaders(*parts, settings["crops"], settings["batches"], config.seed)
-    crops = len(loaders[0].sampler)
     # A GPT that was trained before stays where it is, to learn the new codes from there.
     keeper = job.keeper(job.start.origin)
-    trainer = job.trainer([job.log(crops * cut / SAMPLE_RATE, crops), keeper])
+    wanted = settings["batches"] * settings["batch_codes"]
+    passes = max(1, -(-wanted // sum(clip.codes for clip in trained)))
+    seconds = passes * sum(len(clip.wave) for clip in trained) / SAMPLE_RATE
+    trainer = job.trainer([job.log(seconds, passes * len(trained)), keeper])
+    place = (trainer.global_rank, trainer.world_size)
+    loaders = clip_loaders(trained, held_out, settings["batch_codes"], passes, config.seed, *place)
     if job.resume_from is None:
         trainer.validate(stage, loaders[1], verbose=False)
     trainer.fit(stage, *loaders, ckpt_path=job.resume_from, weights_only=True)
     return keeper
 
 
-def _waves(job: Job, rows: list[int]) -> list[np.ndarray]:
-    return [read_audio(job.corpus.clips[row].audio) for row in rows]
+def _clips(job: Job, rows: list[int]) -> list[WholeClip]:
+    clips, tokens = job.corpus.clips, job.corpus.tokens
+    return [WholeClip(read_audio(clips[row].audio), tokens[row]) for row in rows]

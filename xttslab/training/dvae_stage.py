@@ -1,4 +1,4 @@
-"""Cuts of waveforms in, a trained DVAE out: the Lightning module of `stage=dvae`.
+"""Whole clips in, a trained DVAE out: the Lightning module of `stage=dvae`.
 
 From nothing: a plain autoencoder first, then a codebook by k-means over what its encoder gives,
 then both together, with codes that nobody uses set anew. With a trained DVAE (`plain_steps: 0`)
@@ -16,8 +16,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from xttslab.data.whole_clips import ClipBatch
 from xttslab.model.codec import Codec
 from xttslab.training.sound_stage import SoundStage
+from xttslab.training.spelling import Spelling
+
+FRAMES_PER_CODE = 4
 
 
 class DvaeStage(SoundStage):
@@ -30,6 +34,8 @@ class DvaeStage(SoundStage):
         plain_steps: steps without the codebook at the start.
         commitment: weight of the encoder's distance from its codes (van den Oord, 1711.00937).
         revive_every: steps after which a code that was not used is set to an encoder output.
+        text_weight: of the CTC loss of reading the clips' texts from their codes; 0: none.
+        tokens: how many text tokens there are.
     """
 
     may_be_halved = False  # codes depend on every bit
@@ -43,6 +49,8 @@ class DvaeStage(SoundStage):
         plain_steps: int,
         commitment: float,
         revive_every: int,
+        text_weight: float,
+        tokens: int,
     ) -> None:
         super().__init__(optimizer, scheduler)
         self.codec = codec
@@ -50,33 +58,43 @@ class DvaeStage(SoundStage):
         self.sample = sample
         self.plain_steps, self.commitment = plain_steps, commitment
         self.revive_every = revive_every
-        codes = codec.dvae.codebook.n_embed
+        self.text_weight = text_weight
+        codes, dim = codec.dvae.codebook.n_embed, codec.dvae.codebook.dim
+        self.spelling = Spelling(dim, tokens) if text_weight else None
         self.register_buffer("uses", torch.zeros(codes, dtype=torch.long))
         self.counts: list[Tensor] = []  # of the evaluation's batches, (codes,)
 
-    def training_step(self, wave: Tensor, batch_idx: int) -> Tensor:
-        mel = self.codec.code_mel(wave)
-        mel = mel[..., : mel.shape[-1] // 4 * 4]  # (B, 80, F), whole codes
+    def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
+        mel = self.codec.code_mel(batch.wave)[..., :-1]  # (B, 80, F), whole codes
         if self.global_step < self.plain_steps:
-            error = (self.codec.dvae.decoder(self.codec.dvae.encoder(mel)) - mel).abs().mean()
+            error = _distance(self.codec.dvae.decoder(self.codec.dvae.encoder(mel)), mel, batch)
             self.note("train", {"mel_l1": error})
             return error
         if self.plain_steps and self.global_step == self.plain_steps and batch_idx is not None:
             self._place_codes()
         vectors = self.codec.encode_mel(mel)  # (B, T, C)
-        quantised, codes, distance = self._quantise(vectors)
-        error = (self.codec.dvae.decoder(quantised.transpose(1, 2)) - mel).abs().mean()
+        quantised, codes, commitment = self._quantise(vectors)
+        error = _distance(self.codec.dvae.decoder(quantised.transpose(1, 2)), mel, batch)
         self._revive(vectors.detach(), codes)
-        self.note("train", {"mel_l1": error, "commitment": distance})
-        return error + self.commitment * distance
+        loss = error + self.commitment * commitment
+        parts = {"mel_l1": error, "commitment": commitment}
+        if self.spelling is not None:
+            parts["text_ctc"] = self.spelling.loss(quantised, batch)
+            loss = loss + self.text_weight * parts["text_ctc"]
+        self.note("train", parts)
+        return loss
 
-    def validation_step(self, wave: Tensor, batch_idx: int) -> None:
-        mel = self.codec.code_mel(wave)
-        mel = mel[..., : mel.shape[-1] // 4 * 4]
+    def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
+        mel = self.codec.code_mel(batch.wave)[..., :-1]
         codes = self.codec.quantise(self.codec.encode_mel(mel))
-        error = (self.codec.dvae.decode(codes)[0] - mel).abs().mean()
-        self.counts.append(torch.bincount(codes.flatten(), minlength=len(self.uses)))
-        self.note("eval", {"mel_l1": error})
+        made = self.codec.dvae.decode(codes)[0]
+        scored = codes[_within(codes.shape[1], batch.codes)]
+        self.counts.append(torch.bincount(scored, minlength=len(self.uses)))
+        parts = {"mel_l1": _distance(made, mel, batch)}
+        if self.spelling is not None:
+            vectors = self.codec.dvae.codebook.embed_code(codes)  # (B, T, C)
+            parts["text_ctc"] = self.spelling.loss(vectors, batch)
+        self.note("eval", parts)
 
     def on_validation_epoch_end(self) -> None:
         """Beside the means: how many codes are in use, and how evenly."""
@@ -91,6 +109,11 @@ class DvaeStage(SoundStage):
     @property
     def trained(self) -> nn.Module:
         return self.codec.dvae
+
+    @property
+    def learning(self) -> nn.Module:
+        parts = [part for part in (self.codec.dvae, self.spelling) if part is not None]
+        return nn.ModuleList(parts)
 
     def trained_weights(self) -> dict[str, Tensor]:
         """What this stage trains, under the names that `model.base.load_codec` reads."""
@@ -122,3 +145,14 @@ class DvaeStage(SoundStage):
         book.embed[:, dead] = chosen
         book.embed_avg[:, dead] = chosen
         book.cluster_size[dead] = 1.0
+
+
+def _distance(made: Tensor, mel: Tensor, batch: ClipBatch) -> Tensor:
+    """Mean absolute error of mels (B, 80, F), padding left out."""
+    error = (made - mel).abs().mean(1)  # (B, F)
+    return error[_within(error.shape[1], batch.codes * FRAMES_PER_CODE)].mean()
+
+
+def _within(length: int, lengths: Tensor) -> Tensor:
+    """Where each of B rows is not padding, (B, length)."""
+    return torch.arange(length, device=lengths.device)[None] < lengths[:, None]

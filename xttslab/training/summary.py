@@ -21,6 +21,7 @@ _SHOWN = (
     ),
     "eval/reads",
     *(f"{part}/{loss}" for part in ("train", "eval") for loss in ("mel_l1", "mel", "convergence")),
+    "eval/text_ctc",
     "eval/codes_used",
     "eval/perplexity",
 )
