@@ -4,8 +4,8 @@
 
 Steps: espeak, codec, read, voices, teacher, decoder, ship. Without names all are run in this order.
 Each is a command of its own (printed), can be interrupted, and goes on where it was. The teacher's
-speech and its quick double's come from `python -m experiments.mini_base.speech [--quick]`, which
-runs beside this; `codec` and `voices` say so where there is too little of it.
+speech and its quick double's come from `python -m experiments.mini_base.speech [--quick]`; `codec`
+says so where there is too little of it.
 Places: experiments/mini_base/places.py.
 """
 
@@ -21,8 +21,8 @@ from pathlib import Path
 from experiments.mini_base.places import CACHE, DATA, QUICK, TEACHER, WORDS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FEWEST_SHARDS = 5  # of teacher speech before the codec is trained: about half an hour
-FEWEST_QUICK = 80  # of the quick double's before many voices are learned: eight hours
+FEWEST_SHARDS = 5  # of teacher speech: about half an hour
+FEWEST_QUICK = 80  # of the quick double's: eight hours
 # What every run of a base has in common.
 RUN = (
     "model=xtts_mini",
@@ -35,7 +35,8 @@ RUN = (
     "resume=true",
 )
 # Prompts are from another clip of the voice, as it is used; the text helps to learn reading; what
-# hidden states must tell of the sound, the decoder finds in them.
+# hidden states must tell of the sound, the decoder finds in them; and a tenth of the codes is given
+# wrong, as its own speech will be.
 GPT = (
     *RUN,
     "trainer.precision=bf16-mixed",
@@ -45,9 +46,11 @@ GPT = (
     "batch.prompt_seconds=[1.0,2.5]",
     "loss.text_weight=0.1",
     "loss.sound_weight=1.0",
+    "batch.misheard=0.1",
     "scheduler.warmup_steps=100",
 )
 READING = "train_only=[gpt,heads,embeddings]"
+SPEECH = {"quick": QUICK / "speech", "teacher": TEACHER}
 # Clips, voices, words of a clip at most.
 ESPEAK = {"one": (4000, 1, 4), "wide": (6000, 90, 5)}
 
@@ -64,11 +67,13 @@ def espeak() -> None:
 
 
 def codec() -> None:
-    """The DVAE, on the teacher's voices and ninety of espeak-ng's."""
+    """The DVAE, on the voices of the teacher and its quick double and ninety of espeak-ng's. Its
+    codes must tell the text: from mels alone they keep fewer words."""
     _require(TEACHER, FEWEST_SHARDS)
-    rest = ("trainer.max_epochs=60", "scheduler.warmup_steps=50")
-    sources = {"espeak_wide": DATA / "espeak_wide", "teacher": TEACHER}
-    _train("codec", sources, "stage=dvae", *RUN, *rest)
+    _require(QUICK / "speech", FEWEST_QUICK)
+    rest = ("stage.text_weight=0.2", "stage.most_clips=20000", "trainer.max_epochs=4")
+    sources = {"espeak_wide": DATA / "espeak_wide", **SPEECH}
+    _train("codec", sources, "stage=dvae", *RUN, "scheduler.warmup_steps=50", *rest)
 
 
 def read() -> None:
@@ -80,9 +85,8 @@ def read() -> None:
 
 def voices() -> None:
     """Then from hundreds of voices: many sentences, few passes, or it learns them by heart."""
-    _require(QUICK / "speech", FEWEST_QUICK)
     rest = ("optim.lr=8e-4", "trainer.max_epochs=4", "scheduler.floor=0.1", _from("read"))
-    _train("voices", {"quick": QUICK / "speech", "teacher": TEACHER}, *GPT, *rest)
+    _train("voices", SPEECH, *GPT, *rest)
 
 
 def teacher() -> None:
@@ -97,7 +101,7 @@ def decoder() -> None:
     common = ("stage=decoder", *RUN, "stage.speaker_weight=0.1", "trainer.precision=bf16-mixed")
     many = ("stage.batches=200", "stage.most_clips=3000", "stage.judge_weight=0")
     rest = ("optim.lr=1e-3", "trainer.max_epochs=10", _from("teacher"))
-    _train("sound", {"quick": QUICK / "speech", "teacher": TEACHER}, *common, *many, *rest)
+    _train("sound", SPEECH, *common, *many, *rest)
     rest = ("optim.lr=6e-4", "trainer.max_epochs=15", _from("sound"))
     _train("decoder", {"teacher": TEACHER}, *common, *rest)
 
