@@ -31,8 +31,8 @@ class SoundStage(Stage):
         self.log_dict(found, logger=False, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
-        # Every device evaluates all cuts, as they are few; but a decoder draws noise, and devices that
-        # disagree on which epoch is best would wait for each other for ever.
+        # Every device evaluates all cuts, as they are few; but a decoder draws noise, and devices
+        # that disagree on which epoch is best would wait for each other for ever.
         self.log_dict(self._means("eval"), logger=False, sync_dist=True)
 
     def _means(self, part: str) -> dict[str, Tensor]:
