@@ -76,3 +76,19 @@ def test_a_killed_process_stops_the_other_and_the_run_goes_on(workplace) -> None
     _, said = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, said.decode()[-2000:]
     assert [row["epoch"] for row in rows("cut")] == list(range(done + 2))
+
+
+SOUND = {
+    "dvae": ["stage=dvae", "stage.batches=4", "stage.batch_codes=80"],
+    "decoder": ["stage=decoder", "stage.batches=4", "stage.crops=4", "stage.crop_codes=8"],
+}
+
+
+@pytest.mark.parametrize("stage", SOUND)
+def test_two_processes_train_on_sound_and_agree_which_epoch_is_best(workplace, stage: str) -> None:
+    process = start(stage, *SOUND[stage], *TWO, "trainer.max_epochs=4", "optim.lr=3e-3")
+    _, said = process.communicate(timeout=300)  # would wait for ever if they disagreed
+    assert process.returncode == 0, said.decode()[-2000:]
+    found, name = rows(stage), {"dvae": "mel_l1", "decoder": "mel"}[stage]
+    assert [row["epoch"] for row in found] == [0, 1, 2, 3, 4]
+    assert found[-1][f"train/{name}"] < found[1][f"train/{name}"]
