@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from xttslab.data.examples import FRAMES_PER_CODE
 from xttslab.data.whole_clips import ClipBatch
 from xttslab.model.codec import Codec
 from xttslab.training.sound_stage import SoundStage
 from xttslab.training.spelling import Spelling
-
-FRAMES_PER_CODE = 4
 
 
 class DvaeStage(SoundStage):
@@ -70,7 +69,7 @@ class DvaeStage(SoundStage):
             error = _distance(self.codec.dvae.decoder(self.codec.dvae.encoder(mel)), mel, batch)
             self.note("train", {"mel_l1": error})
             return error
-        if self.plain_steps and self.global_step == self.plain_steps and batch_idx is not None:
+        if self.plain_steps and self.global_step == self.plain_steps:
             self._place_codes()
         vectors = self.codec.encode_mel(mel)  # (B, T, C)
         quantised, codes, commitment = self._quantise(vectors)
