@@ -1,6 +1,6 @@
 """Encoded clips in, the `Example`s of a batch out: which prompt each clip is spoken after.
 
-A batch has prompts of one length (evaluation: few lengths), so that none is padded.
+A batch has prompts of few lengths, so that none is padded and most are heard together.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from xttslab.data.sampler import Draw
 
 FRAMES_PER_SECOND = SAMPLE_RATE / 256
 FRAMES_PER_CODE = 4
+PROMPT_STEP = (
+    11 * FRAMES_PER_CODE
+)  # frames, half a second: prompts shorter than drawn are multiples
 SOUND = 80 * FRAMES_PER_CODE  # numbers of a code's mel
 Prompt = Literal["self", "other"]
 
@@ -56,7 +59,8 @@ class TrainingExamples(Dataset[list[Example]]):
         rows: the clips trained on; a draw's positions count within them.
         prompt: "self" slices the clip itself, as Coqui does (those codes are then masked);
             "other" slices another clip of the same speaker and category, as the voice is used.
-        seconds: shortest and longest prompt. A clip too short for the drawn length gives half.
+        seconds: shortest and longest prompt; one length is drawn for a batch. A clip too short for
+            it gives what it has, half of that when it prompts itself, in whole half seconds.
         sound: whether examples carry the mel of their codes, as a target.
         misheard: share of the codes that the model is given wrong, as its own speech may be.
     """
@@ -86,11 +90,11 @@ class TrainingExamples(Dataset[list[Example]]):
         random = np.random.default_rng((self.seed, draw.epoch, draw.number))
         prompters = [self._prompter(row, random) for row in rows]
         mels = [self.store[self.clips[prompter].key].mel for prompter in prompters]
-        length = self._length([mel.shape[1] for mel in mels], random)
+        drawn = int(random.integers(self.frames[0], self.frames[1] + 1))
         where = random.random(len(rows))  # of the prompt in its clip, 0 to 1
         seeds = random.integers(2**63, size=len(rows))
         return [
-            self._example(rows[i], prompters[i], mels[i], length, where[i], seeds[i])
+            self._example(rows[i], prompters[i], mels[i], drawn, where[i], seeds[i])
             for i in range(draw.rank, len(rows), draw.world)
         ]
 
@@ -102,17 +106,11 @@ class TrainingExamples(Dataset[list[Example]]):
         # `row` itself gives its place to the last one, which was not drawn from.
         return companions[chosen] if companions[chosen] != row else companions[-1]
 
-    def _length(self, available: Sequence[int], random: np.random.Generator) -> int:
-        """Frames of every prompt of the batch, whole codes."""
-        drawn = int(random.integers(self.frames[0], self.frames[1] + 1))
-        shortest = min(available)
-        frames = drawn if drawn <= shortest else shortest // 2
-        return max(FRAMES_PER_CODE, frames // FRAMES_PER_CODE * FRAMES_PER_CODE)
-
     def _example(
-        self, row: int, prompter: int, mel: np.ndarray, length: int, where: float, seed: int
+        self, row: int, prompter: int, mel: np.ndarray, drawn: int, where: float, seed: int
     ) -> Example:
         clip = self.clips[row]
+        length = prompt_frames(drawn, mel.shape[1], prompter == row)
         starts = max(0, (mel.shape[1] - length) // FRAMES_PER_CODE) + 1
         first = int(where * starts) * FRAMES_PER_CODE
         codes = first // FRAMES_PER_CODE, (first + length) // FRAMES_PER_CODE
@@ -126,6 +124,15 @@ class TrainingExamples(Dataset[list[Example]]):
             sound=sound_of(own.mel, len(own.codes)) if self.sound else None,
             misheard=mishear(own.codes, self.misheard, seed) if self.misheard else None,
         )
+
+
+def prompt_frames(drawn: int, available: int, own: bool) -> int:
+    """Frames, whole codes, that a clip of `available` frames gives to a prompt of `drawn`."""
+    frames = drawn
+    if drawn > available:
+        most = available // 2 if own else available
+        frames = most // PROMPT_STEP * PROMPT_STEP or most
+    return max(frames // FRAMES_PER_CODE, 1) * FRAMES_PER_CODE
 
 
 def mishear(codes: np.ndarray, share: float, seed: int) -> np.ndarray:
