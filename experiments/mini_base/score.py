@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,7 @@ from xttslab.model.base import Base, build_base
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.loading import load_run
+from xttslab.speaking.speaker import Speaker
 from xttslab.training.latents import decoder_latents
 
 CONF = Path(__file__).resolve().parents[2] / "conf/model/xtts_mini.yaml"
@@ -69,10 +70,15 @@ def trials(folder: Path) -> list[Trial]:
 
 def speak(base: Base, voice: Voice, some: Sequence[Trial], settings: Speaking) -> list[np.ndarray]:
     """The base's own speech of every target sentence, 24 kHz."""
-    heard = [voice.reference([read_audio(trial.reference.audio)]) for trial in some]
-    texts = [base.tokenizer.encode(trial.target.text, "hu") for trial in some]
-    latents, speakers = zip(*heard, strict=True)
-    return voice.speak(texts, latents, speakers, settings)
+    speaker = Speaker(voice, base.tokenizer, "hu", {})
+    return [
+        speaker.say(
+            trial.target.text,
+            speaker_wav=trial.reference.audio,
+            settings=replace(settings, seed=settings.seed + row),
+        )
+        for row, trial in enumerate(some)
+    ]
 
 
 @torch.no_grad()
@@ -168,6 +174,7 @@ def main() -> None:
     references = embed(prompts)
     spoken = speak(base, voice, some, Speaking(seed=1))
     uncut = speak(base, voice, some, Speaking(seed=1, trim_babble=False))
+    paced = speak(base, voice, some, Speaking(seed=1, pace="reference"))
     plain, recordings = MelVoice(base.codec), [read_audio(trial.target.audio) for trial in some]
     rows = {
         "teacher": [read_16k(trial.target) for trial in some],
@@ -175,6 +182,7 @@ def main() -> None:
         "codes alone": [soxr.resample(plain.of_codes(w), SAMPLE_RATE, RATE) for w in recordings],
         "ceiling": [soxr.resample(w, SPEECH_RATE, RATE) for w in ceiling(base, voice, some)],
         "base": [soxr.resample(w, SPEECH_RATE, RATE) for w in spoken],
+        "base, at its reference's pace": [soxr.resample(w, SPEECH_RATE, RATE) for w in paced],
         "base, babble left": [soxr.resample(w, SPEECH_RATE, RATE) for w in uncut],
     }
     for name, waves in rows.items():
@@ -183,7 +191,7 @@ def main() -> None:
     print(
         json.dumps({"row": "second clip"} | _rounded({"finds_own": second, "own_cosine": cosine}))
     )
-    for name in ("teacher", "base"):
+    for name in ("teacher", "base", "base, at its reference's pace"):
         found = _rounded(follows(rows[name], some, prompts))
         print(json.dumps({"row": f"{name} follows its reference"} | found))
     if options.out:

@@ -154,3 +154,14 @@ def test_dropout_is_configurable() -> None:
     first, _, _, _ = our_forward(model, examples(3))
     second, _, _, _ = our_forward(model, examples(3))
     assert first.item() == second.item()
+
+
+def test_the_frames_of_a_prompt_are_heard_in_no_order(models: tuple[GPT, XttsGpt]) -> None:
+    """Why a voice cannot follow the pace of its prompt (`speaking.pace`)."""
+    theirs, ours = models
+    mel = torch.randn(1, 80, FRAMES, generator=torch.Generator().manual_seed(0))
+    shuffled = mel[..., torch.randperm(FRAMES, generator=torch.Generator().manual_seed(1))]
+    latents = ours.prompt_latents(mel)
+    apart = (ours.prompt_latents(mel + 0.5) - latents).abs().max()
+    assert (ours.prompt_latents(shuffled) - latents).abs().max() < 0.001 * apart
+    assert (theirs.get_style_emb(shuffled) - theirs.get_style_emb(mel)).abs().max() < 0.001 * apart

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.speaking.test_pace import babble
 from xttslab.data.audio import write_audio
 from xttslab.errors import UserError
 from xttslab.model.base import ASSETS
@@ -71,6 +72,45 @@ def test_a_recording_serves_as_reference_and_only_its_beginning_counts(speaker: 
     latents, embedding = speaker.reference(speaker_wav=folder_of(speaker) / "long.wav")
     assert latents.shape == (32, 64)
     assert embedding.shape == (8, 1)
+
+
+def test_a_whole_text_is_stretched_to_the_pace_of_its_reference(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def a_fifth_faster(pace: float, waves, rate: int) -> float:
+        asked.append((pace, len(waves), rate))
+        return 1.25
+
+    write_audio(folder_of(speaker) / "paced.wav", babble(syllables=12, seconds=3, rate=22050))
+    monkeypatch.setattr("xttslab.speaking.speaker.speed_for", a_fifth_faster)
+    text = "Jó estét kívánok mindenkinek! Ma este tizenkét kérdés vár önre."
+
+    def say(**settings) -> np.ndarray:
+        how = Speaking(seed=3, trim_babble=False, **settings)
+        return speaker.say(text, None, folder_of(speaker) / "paced.wav", how, longest=40)
+
+    np.testing.assert_array_equal(say(pace=6.0), say(speed=1.25))
+    assert asked == [(6.0, 2, 24000)]
+    say(pace="reference")
+    assert asked[1][0] == pytest.approx(4.0, rel=0.1)
+
+
+@pytest.mark.parametrize("pace", ["fast", 0.0])
+def test_a_pace_that_is_none_is_refused(speaker: Speaker, pace) -> None:
+    settings = Speaking(pace=pace)
+    with pytest.raises(UserError, match=r"pace=.*: give syllables a second \(4 to 6\)"):
+        speaker.say("Jó estét!", "greeting", settings=settings)
+
+
+def test_the_pace_of_a_reference_that_was_not_kept_is_refused(speaker: Speaker) -> None:
+    settings = Speaking(pace="reference")
+    kept = Speaker(
+        speaker.voice, speaker.tokenizer, "hu", {}, {"greeting": speaker.reference("greeting")}
+    )
+    with pytest.raises(UserError, match="pace=reference needs recordings, and this voice keeps"):
+        kept.say("Jó estét!", "greeting", settings=settings)
 
 
 @pytest.mark.parametrize(

@@ -103,11 +103,11 @@ def _speak(speaker: Speaker, batch: Sequence[_Job], orders: Sequence[Order]) -> 
         for job, (latents, _) in zip(batch, heard, strict=True)
     ]
     found = []
-    for one, (_, embedding) in zip(
-        generate(voice.gpt, sentences, settings.sampling), heard, strict=True
-    ):
+    spoken = generate(voice.gpt, sentences, settings.sampling)
+    for job, one, (_, embedding) in zip(batch, spoken, heard, strict=True):
+        order = orders[job.order]
         end = finished_at(one) if settings.trim_babble else len(one.codes)
-        wave = voice.decode(one, embedding, settings)
+        (wave,) = speaker.decode([one], embedding, settings, order.take.after, order.recording)
         found.append(_Spoken(wave, tuple(one.codes[:end].tolist())))
     return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -29,12 +30,14 @@ SPARE = 2.0  # how many times the likely number of codes a sentence may take
 
 @dataclass(frozen=True)
 class Speaking:
-    """How to speak. `speed` stretches time (1 is as generated); `seed` starts the random numbers
-    of a call's first sentence, the next has seed + 1; `trim_babble` cuts what follows the end of
-    the sentence (`model.ending`)."""
+    """How to speak. `speed` stretches time (1 is as generated); `pace` does so until there are so
+    many syllables a second, or as many as in the reference (`speaking.pace`); `seed` starts the
+    random numbers of a call's first sentence, the next has seed + 1; `trim_babble` cuts what
+    follows the end of the sentence (`model.ending`)."""
 
     sampling: Sampling = field(default_factory=Sampling)
     speed: float = 1.0
+    pace: float | Literal["reference"] | None = None
     seed: int = 0
     trim_babble: bool = True
 
@@ -84,7 +87,6 @@ class Voice:
         embeddings = [self.decoder.embed_speaker(wave[None]) for wave in cut]
         return torch.cat(latents).mean(dim=0), torch.cat(embeddings).mean(dim=0)
 
-    @torch.no_grad()
     def speak(
         self,
         texts: Sequence[Sequence[int]],
@@ -95,17 +97,26 @@ class Voice:
         """Waveforms (n,) float32 at 24 kHz of token sequences, all generated in one batch.
 
         `prompt_latents` (32, D) and `speaker_embeddings` (S, 1) hold one entry a text, as
-        `reference` gives them. A text's speech has at most SPARE times its likely length.
+        `reference` gives them. `settings.pace` is not looked at: a voice keeps no recordings.
         """
-        sentences = [
-            Sentence(text, latents, self.limit(len(text)), settings.seed + i)
-            for i, (text, latents) in enumerate(zip(texts, prompt_latents, strict=True))
-        ]
-        spoken = generate(self.gpt, sentences, settings.sampling)
+        spoken = self.generate(texts, prompt_latents, settings)
         return [
             self.decode(one, speaker, settings)
             for one, speaker in zip(spoken, speaker_embeddings, strict=True)
         ]
+
+    def generate(
+        self,
+        texts: Sequence[Sequence[int]],
+        prompt_latents: Sequence[Tensor],
+        settings: Speaking,
+    ) -> list[Generated]:
+        """The codes of token sequences; each has at most SPARE times its likely number."""
+        sentences = [
+            Sentence(text, latents, self.limit(len(text)), settings.seed + i)
+            for i, (text, latents) in enumerate(zip(texts, prompt_latents, strict=True))
+        ]
+        return generate(self.gpt, sentences, settings.sampling)
 
     def limit(self, tokens: int) -> int:
         """How many codes a text of so many tokens may take."""

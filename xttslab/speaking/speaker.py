@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xttslab.data.audio import read_audio
+from xttslab.data.audio import SAMPLE_RATE, read_audio
 from xttslab.data.hungarian import spell_out_checked
 from xttslab.errors import UserError
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.placing import Precision, place
+from xttslab.model.sampling import Generated
 from xttslab.model.tokenizer import Tokenizer
 from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.joining import join
+from xttslab.speaking.pace import speed_for, syllable_rate
 from xttslab.speaking.splitting import Piece, split_text
 
 if TYPE_CHECKING:
@@ -70,14 +72,29 @@ class Speaker:
         latents, speaker = self.reference(category, speaker_wav)
         pieces = self.pieces(text, longest)
         tokens = [self.tokenizer.encode(piece.text, self.language) for piece in pieces]
-        waves: list[np.ndarray] = []
+        spoken: list[Generated] = []
         for first in _progress(range(0, len(pieces), TOGETHER)):
             some = tokens[first : first + TOGETHER]
-            seeded = Speaking(
-                settings.sampling, settings.speed, settings.seed + first, settings.trim_babble
-            )
-            waves += self.voice.speak(some, [latents] * len(some), [speaker] * len(some), seeded)
+            seeded = replace(settings, seed=settings.seed + first)
+            spoken += self.voice.generate(some, [latents] * len(some), seeded)
+        waves = self.decode(spoken, speaker, settings, category, speaker_wav)
         return join(waves, [piece.pause for piece in pieces], SPEECH_RATE)
+
+    def decode(
+        self,
+        spoken: Sequence[Generated],
+        speaker: Tensor,
+        settings: Speaking,
+        category: str | None = None,
+        speaker_wav: Path | str | None = None,
+    ) -> list[np.ndarray]:
+        """Waveforms of generated sentences, stretched alike until they have `settings.pace`."""
+        waves = [self.voice.decode(one, speaker, settings) for one in spoken]
+        if settings.pace is None:
+            return waves
+        pace = self._pace(settings.pace, category, speaker_wav)
+        stretched = replace(settings, speed=settings.speed * speed_for(pace, waves, SPEECH_RATE))
+        return [self.voice.decode(one, speaker, stretched) for one in spoken]
 
     def to(self, device: str, precision: Precision = "float32") -> Speaker:
         """This speaker where and how it is to compute (`model.placing.place`)."""
@@ -120,7 +137,7 @@ class Speaker:
         """Prompt latents and speaker embedding of a recording, else of a category."""
         if not speaker_wav and self.voices:
             return self.voices[self._known(category, self.voices)]
-        paths = tuple([Path(speaker_wav)] if speaker_wav else self._clips(category))
+        paths = self._paths(category, speaker_wav)
         if paths not in self._heard:
             waves = [read_audio(path) for path in paths]
             for path, wave in zip(paths, waves, strict=True):
@@ -128,6 +145,28 @@ class Speaker:
                     raise UserError(f"{path}: there is no voice in it, only silence")
             self._heard[paths] = self.voice.reference(waves)
         return self._heard[paths]
+
+    def _pace(
+        self, wanted: float | str, category: str | None, speaker_wav: Path | str | None
+    ) -> float:
+        """Syllables a second: a number, or those of the recordings that `reference` hears."""
+        if wanted != "reference":
+            if isinstance(wanted, str) or wanted <= 0:
+                raise UserError(f"pace={wanted}: give syllables a second (4 to 6), or reference")
+            return wanted
+        if not speaker_wav and self.voices:
+            raise UserError(
+                "pace=reference needs recordings, and this voice keeps none; give speaker_wav= or "
+                "a number of syllables a second (4 to 6)"
+            )
+        paths = self._paths(category, speaker_wav)
+        found = syllable_rate([read_audio(path) for path in paths], SAMPLE_RATE)
+        if found is None:
+            raise UserError(f"pace=reference: no syllable was found in {paths[0]}; give a number")
+        return found
+
+    def _paths(self, category: str | None, speaker_wav: Path | str | None) -> tuple[Path, ...]:
+        return tuple([Path(speaker_wav)] if speaker_wav else self._clips(category))
 
     def _clips(self, category: str | None) -> Sequence[Path]:
         if not self.references:
