@@ -19,9 +19,7 @@ from xttslab.data.sampler import Draw
 
 FRAMES_PER_SECOND = SAMPLE_RATE / 256
 FRAMES_PER_CODE = 4
-PROMPT_STEP = (
-    11 * FRAMES_PER_CODE
-)  # frames, half a second: prompts shorter than drawn are multiples
+PROMPT_STEP = 11 * FRAMES_PER_CODE  # half a second; prompts shorter than drawn are multiples of it
 SOUND = 80 * FRAMES_PER_CODE  # numbers of a code's mel
 Prompt = Literal["self", "other"]
 

@@ -107,7 +107,8 @@ def _speak(speaker: Speaker, batch: Sequence[_Job], orders: Sequence[Order]) -> 
     for job, one, (_, embedding) in zip(batch, spoken, heard, strict=True):
         order = orders[job.order]
         end = finished_at(one) if settings.trim_babble else len(one.codes)
-        (wave,) = speaker.decode([one], embedding, settings, order.take.after, order.recording)
+        pace = speaker.pace(settings, order.take.after, order.recording)
+        (wave,) = speaker.decode([one], embedding, settings, pace)
         found.append(_Spoken(wave, tuple(one.codes[:end].tolist())))
     return found
 

@@ -54,6 +54,7 @@ class Speaker:
         self.references, self.voices = references, voices or {}
         self.temperatures = temperatures or {}
         self._heard: dict[tuple[Path, ...], tuple[Tensor, Tensor]] = {}
+        self._paces: dict[tuple[Path, ...], float] = {}
 
     def say(
         self,
@@ -70,6 +71,7 @@ class Speaker:
         """
         settings = settings or Speaking()
         latents, speaker = self.reference(category, speaker_wav)
+        pace = self.pace(settings, category, speaker_wav)
         pieces = self.pieces(text, longest)
         tokens = [self.tokenizer.encode(piece.text, self.language) for piece in pieces]
         spoken: list[Generated] = []
@@ -77,7 +79,7 @@ class Speaker:
             some = tokens[first : first + TOGETHER]
             seeded = replace(settings, seed=settings.seed + first)
             spoken += self.voice.generate(some, [latents] * len(some), seeded)
-        waves = self.decode(spoken, speaker, settings, category, speaker_wav)
+        waves = self.decode(spoken, speaker, settings, pace)
         return join(waves, [piece.pause for piece in pieces], SPEECH_RATE)
 
     def decode(
@@ -85,16 +87,48 @@ class Speaker:
         spoken: Sequence[Generated],
         speaker: Tensor,
         settings: Speaking,
-        category: str | None = None,
-        speaker_wav: Path | str | None = None,
+        pace: float | None,
     ) -> list[np.ndarray]:
-        """Waveforms of generated sentences, stretched alike until they have `settings.pace`."""
+        """Waveforms of generated sentences, stretched alike until they have `pace` syllables a
+        second together; None: as generated."""
         waves = [self.voice.decode(one, speaker, settings) for one in spoken]
-        if settings.pace is None:
+        if pace is None:
             return waves
-        pace = self._pace(settings.pace, category, speaker_wav)
         stretched = replace(settings, speed=settings.speed * speed_for(pace, waves, SPEECH_RATE))
         return [self.voice.decode(one, speaker, stretched) for one in spoken]
+
+    def pace(
+        self,
+        settings: Speaking,
+        category: str | None = None,
+        speaker_wav: Path | str | None = None,
+    ) -> float | None:
+        """What `settings.pace` asks for in syllables a second, those of the recordings that
+        `reference` hears where it asks for them.
+
+        Raises UserError for a pace that is none, and where recordings are missing or hold none.
+        """
+        wanted = settings.pace
+        if wanted is None:
+            return None
+        if wanted != "reference":
+            if isinstance(wanted, str) or wanted <= 0:
+                raise UserError(f"pace={wanted}: give syllables a second (4 to 6), or reference")
+            return wanted
+        if not speaker_wav and self.voices:
+            raise UserError(
+                "pace=reference needs recordings, and this voice keeps none; give speaker_wav= or "
+                "a number of syllables a second (4 to 6)"
+            )
+        paths = self._paths(category, speaker_wav)
+        if paths not in self._paces:
+            found = syllable_rate([read_audio(path) for path in paths], SAMPLE_RATE)
+            if found is None:
+                raise UserError(
+                    f"pace=reference: no syllable was found in {paths[0]}; give a number"
+                )
+            self._paces[paths] = found
+        return self._paces[paths]
 
     def to(self, device: str, precision: Precision = "float32") -> Speaker:
         """This speaker where and how it is to compute (`model.placing.place`)."""
@@ -145,25 +179,6 @@ class Speaker:
                     raise UserError(f"{path}: there is no voice in it, only silence")
             self._heard[paths] = self.voice.reference(waves)
         return self._heard[paths]
-
-    def _pace(
-        self, wanted: float | str, category: str | None, speaker_wav: Path | str | None
-    ) -> float:
-        """Syllables a second: a number, or those of the recordings that `reference` hears."""
-        if wanted != "reference":
-            if isinstance(wanted, str) or wanted <= 0:
-                raise UserError(f"pace={wanted}: give syllables a second (4 to 6), or reference")
-            return wanted
-        if not speaker_wav and self.voices:
-            raise UserError(
-                "pace=reference needs recordings, and this voice keeps none; give speaker_wav= or "
-                "a number of syllables a second (4 to 6)"
-            )
-        paths = self._paths(category, speaker_wav)
-        found = syllable_rate([read_audio(path) for path in paths], SAMPLE_RATE)
-        if found is None:
-            raise UserError(f"pace=reference: no syllable was found in {paths[0]}; give a number")
-        return found
 
     def _paths(self, category: str | None, speaker_wav: Path | str | None) -> tuple[Path, ...]:
         return tuple([Path(speaker_wav)] if speaker_wav else self._clips(category))

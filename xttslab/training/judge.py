@@ -21,7 +21,7 @@ LONG = {"n_fft": 1024, "hop_length": 256, "n_mels": 80}
 SHORT = {"n_fft": 256, "hop_length": 64, "n_mels": 32}
 WIDTHS = (16, 32, 64)
 FLOOR = 1e-4  # of mel magnitudes: quieter is silence
-STEEPER = 12.0  # how much more a step from one band or frame to the next counts than its level
+STEEPER = 12.0  # how much more a step from a band or frame to the next counts than a level
 
 
 class Judge(nn.Module):
@@ -69,7 +69,7 @@ class Picture(nn.Module):
         self.score = nn.Conv2d(WIDTHS[-1], 1, 3, padding=1)
 
     def forward(self, wave: Tensor) -> list[Tensor]:
-        """Waves (B, N) to the features of each layer, the scores (B, 1, bins, time) last."""
+        """Waves (B, N) to the features of each layer, the scores (B, 1, bands, time) last."""
         hidden = steps(self.mel(wave).clamp(min=FLOOR).log() / 3)
         found = []
         for layer in self.layers:
@@ -82,8 +82,8 @@ def steps(mel: Tensor) -> Tensor:
     """Log mels (B, bands, time), about −3 to 0, with their steps in time and over the bands as
     channels (B, 3, bands, time).
 
-    What tells a decoder's mel from a recording's are its steps; beside the levels, five times as
-    large, a judge does not find them within the few thousand steps that it has.
+    They are what tells a decoder's mel from a recording's; from the levels alone a judge does not
+    find them within the few thousand updates that it has.
     """
     in_time = F.pad(mel.diff(dim=2), (0, 1))
     over_bands = F.pad(mel.diff(dim=1), (0, 0, 0, 1))
