@@ -32,8 +32,8 @@ def main(config: DictConfig) -> None:
     """Prepare one data set as configured and say what came of it."""
     from hydra.utils import instantiate
 
+    from xttslab.data.parallel import preload
     from xttslab.data.preparing.output import Folder
-    from xttslab.data.preparing.parallel import preload
     from xttslab.data.preparing.preparation import prepare
     from xttslab.data.preparing.screen import show
     from xttslab.data.preparing.sources import locate

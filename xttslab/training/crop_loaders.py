@@ -15,19 +15,30 @@ def crop_loaders(
     crops: int,
     batches: int,
     seed: int,
-    rank: int = 0,
-    world: int = 1,
+    workers: int,
+    place: tuple[int, int],
+    pinned: bool,
 ) -> tuple[DataLoader, DataLoader]:
     """A training loader of about `batches` batches of `crops` cuts, every clip equally often,
-    dealt out to `world` devices, and an evaluation loader that always gives the same cuts, two of
-    each clip, on every device."""
+    read ahead by `workers` processes and dealt out to all devices (`place`: a device's number and
+    how many there are), and an evaluation loader that always gives the same cuts, two of each clip,
+    on every device. `pinned` memory is what a GPU fetches from while it works."""
     clips = len(trained)
     repeats = max(1, -(-batches * crops // clips))
+    rank, world = place
     order = CropOrder(clips, repeats, seed, rank=rank, world=world)
     fixed = CropOrder(len(held_out), 2, seed, fixed=True)
     return (
-        DataLoader(trained, crops, sampler=order, drop_last=len(order) >= crops),
-        DataLoader(held_out, crops, sampler=fixed),
+        DataLoader(
+            trained,
+            crops,
+            sampler=order,
+            drop_last=len(order) >= crops,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=pinned,
+        ),
+        DataLoader(held_out, crops, sampler=fixed, pin_memory=pinned),
     )
 
 

@@ -48,8 +48,8 @@ def fit_decoder(job: Job) -> RunCheckpoints:
 
 def _loaders(job: Job, trainer: pl.Trainer, trained: list[int], pitch: bool) -> tuple:
     """Loaders over cuts of all clips, whose latents are computed here, on the trainer's device."""
-    settings = plain(job.config.stage)
-    job.base.gpt.to(trainer.strategy.root_device).eval()
+    settings, device = plain(job.config.stage), trainer.strategy.root_device
+    job.base.gpt.to(device).eval()
     rows = trained + job.corpus.eval
     spoken = spoken_clips(job.base.gpt, job.clip_data(), rows, settings["prompt_seconds"], pitch)
     reference = round(settings["reference_seconds"] * SAMPLE_RATE)
@@ -57,5 +57,12 @@ def _loaders(job: Job, trainer: pl.Trainer, trained: list[int], pitch: bool) -> 
         DecoderCrops(spoken, places, settings["crop_codes"], reference, HOP)
         for places in (range(len(trained)), range(len(trained), len(rows)))
     )
-    place = (trainer.global_rank, trainer.world_size)
-    return crop_loaders(*parts, settings["crops"], settings["batches"], job.config.seed, *place)
+    return crop_loaders(
+        *parts,
+        settings["crops"],
+        settings["batches"],
+        job.config.seed,
+        job.config.batch.workers,
+        (trainer.global_rank, trainer.world_size),
+        pinned=device.type == "cuda",
+    )

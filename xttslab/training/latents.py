@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from xttslab.data.audio import SAMPLE_RATE, read_audio
 from xttslab.data.batches import Example, collate
 from xttslab.data.crops import SpokenClip
 from xttslab.data.datamodule import ClipData, by_length
 from xttslab.data.examples import FixedExamples
-from xttslab.data.pitch import NO_PITCH, track_pitch
+from xttslab.data.heard import hear_all
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.gpt import XttsGpt
 
@@ -23,27 +22,24 @@ def spoken_clips(
     gpt: XttsGpt, data: ClipData, rows: Sequence[int], prompt_seconds: float, pitch: bool
 ) -> list[SpokenClip]:
     """Latents and recordings of the clips `rows`, in that order, each heard after another clip of
-    its voice, as in use, and their `pitch` if asked; with a progress bar."""
+    its voice, as in use, and their `pitch` if asked; with progress bars."""
     from rich.progress import track
 
+    clips = data.corpus.clips
+    voices = sorted({clip.speaker for clip in clips})
+    heard = list(hear_all([clips[row].audio for row in rows], SPEECH_RATE, pitch))
     order = by_length(rows, data.code_counts(rows))
     fixed = FixedExamples(data.clips, data.store, order, prompt_seconds, by_reference=True)
-    voices = sorted({clip.speaker for clip in data.corpus.clips})
-    made: dict[int, SpokenClip] = {}
+    latents: dict[int, np.ndarray] = {}
     groups = [range(i, min(i + TOGETHER, len(order))) for i in range(0, len(order), TOGETHER)]
     for group in track(groups, description="latents", transient=True):
         examples = fixed.__getitems__(group)
-        for example, latents in zip(examples, decoder_latents(gpt, examples), strict=True):
-            clip = data.corpus.clips[example.row]
-            speech = read_audio(clip.audio, SPEECH_RATE)
-            made[example.row] = SpokenClip(
-                latents,
-                _whole(speech),
-                _whole(read_audio(clip.audio, SAMPLE_RATE)),
-                track_pitch(speech, SPEECH_RATE) if pitch else NO_PITCH,
-                voices.index(clip.speaker),
-            )
-    return [made[row] for row in rows]
+        for example, states in zip(examples, decoder_latents(gpt, examples), strict=True):
+            latents[example.row] = states
+    return [
+        SpokenClip(latents[row], *sound, voices.index(clips[row].speaker))
+        for row, sound in zip(rows, heard, strict=True)
+    ]
 
 
 @torch.no_grad()
@@ -63,7 +59,3 @@ def decoder_latents(gpt: XttsGpt, examples: Sequence[Example]) -> Iterator[np.nd
         for row, example in enumerate(some):
             own = states[batch.audio_rows == row][: len(example.codes) + 1]
             yield own.float().cpu().numpy().astype(np.float16)
-
-
-def _whole(wave: np.ndarray) -> np.ndarray:
-    return (np.clip(wave, -1, 1) * 32767).astype(np.int16)

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from xttslab.data.audio import SAMPLE_RATE, AudioFault, write_whole
+from xttslab.data.parallel import run_all
 from xttslab.data.preparing.clips import MADE_BY, Unusable
 from xttslab.data.preparing.decoding import inspect
-from xttslab.data.preparing.parallel import run_all
 from xttslab.data.preparing.recordings import (
     CHUNK_SECONDS,
     Cut,

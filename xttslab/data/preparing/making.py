@@ -8,10 +8,10 @@ from pathlib import Path
 
 from xttslab.data.audio import AudioFault
 from xttslab.data.manifest import Rejection
+from xttslab.data.parallel import run_all
 from xttslab.data.preparing.cutting import Recording, cut_recordings
 from xttslab.data.preparing.decoding import inspect
 from xttslab.data.preparing.naming import Names
-from xttslab.data.preparing.parallel import run_all
 from xttslab.data.preparing.records import Record
 from xttslab.data.preparing.sources import Item
 from xttslab.data.preparing.work import ClipTask, Workshop, make_clip

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from xttslab.data.manifest import Rejection
+from xttslab.data.parallel import progress
 from xttslab.data.preparing.making import Made
 from xttslab.data.preparing.output import Folder
-from xttslab.data.preparing.parallel import progress
 from xttslab.data.preparing.records import Record
 from xttslab.data.preparing.transcripts import Listener, share_out
 

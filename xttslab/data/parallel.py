@@ -79,8 +79,8 @@ def _results(
                 yield waiting.popleft().result()
         except BrokenProcessPool as fault:
             raise UserError(
-                "the system ended a worker process (out of memory?); run the same command again "
-                "with workers=1, it goes on where it stopped"
+                "the system ended a worker process (out of memory?); free some memory, or set "
+                "workers=1 where the command has it, and run it again: it goes on where it stopped"
             ) from fault
         finally:
             for future in waiting:

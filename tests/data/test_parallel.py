@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from xttslab.data.preparing.parallel import progress, run_all
+from xttslab.data.parallel import progress, run_all
 from xttslab.errors import UserError
 
 
@@ -36,7 +36,7 @@ def test_an_error_of_a_worker_arrives_whole() -> None:
 
 
 def test_a_killed_worker_is_one_line() -> None:
-    with pytest.raises(UserError, match=r"workers=1, it goes on where it stopped"):
+    with pytest.raises(UserError, match=r"or set workers=1 where the command has it"):
         list(run_all(die, [1, 2], 2, "x"))
 
 
