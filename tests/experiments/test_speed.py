@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 
 import pytest
 
-from experiments.gpu_check.run import checked
+from experiments.gpu_check.speed import speed_table
+from experiments.gpu_check.stages import OTHERS, stage_table
 from experiments.growth.run import fill, measure
 from experiments.speed_vs_coqui import clips as clip_files
 from experiments.speed_vs_coqui.clips import read_rows, write_clips
 from experiments.speed_vs_coqui.run import RECIPE, step_gflop, step_table
-from tests.conftest import make_clips
+from tests.conftest import QUICK, TINY_MODEL, make_clips
 
 
 @pytest.fixture
@@ -25,12 +25,26 @@ def demo(tmp_path, monkeypatch: pytest.MonkeyPatch):
 
 def test_both_trainers_are_timed_on_a_cpu(demo) -> None:
     chosen = ["recipe", "ours, bfloat16, LoRA"]
-    options = argparse.Namespace(device="cpu", size="tiny", steps=1, only=chosen)
-    title, _, _, _, theirs, ours = checked(options).splitlines()
-    assert "size tiny" in title
+    _, _, theirs, ours = speed_table("cpu", "tiny", 1, chosen).splitlines()
     number = r"\| \d+\.\d\d "
     assert re.fullmatch(rf"\| Coqui's recipe, float32 {number}\| 1\.00 {number}\| 1\.00 \|", theirs)
     assert re.fullmatch(rf"\| ours, bfloat16, LoRA, recompute=all {number * 4}\|", ours)
+
+
+def test_every_stage_is_tried_on_a_device(workplace) -> None:
+    sizes = ("++stage.crops=4", "++stage.crop_codes=8", "++stage.batch_codes=80")
+    tiny = ("dataset=milliomos", f"data_dir={workplace / 'data'}", *TINY_MODEL, *QUICK, *sizes)
+    _, _, *lines = stage_table("cpu", ("32-true",), tiny).splitlines()
+    number = r"\d\.\d{4}"
+    for line, name in zip(lines[:5], ("gpt", "dvae", "decoder", *list(OTHERS)[:2]), strict=True):
+        found = rf"\| {number} \| 0\.000% \| {number} \| \d+\.\d \| ok \|"
+        assert re.fullmatch(rf"\| {re.escape(name)} \| 32-true {found}", line)
+    eight_bits, *spoken = lines[5:]
+    assert eight_bits.endswith(
+        "| UserError: optim=adamw_8bit needs a CUDA device; use optim=adamw |"
+    )
+    assert [line.split(" | ")[1] for line in spoken] == ["float32", "bf16"]
+    assert all("times real time" in line for line in spoken)
 
 
 def test_clips_repeat_under_other_bytes(demo, tmp_path) -> None:
