@@ -65,7 +65,8 @@ def stage_table(accelerator: str, precisions: Sequence[str] = PRECISIONS, more: 
         for name, overrides in OTHERS.items():
             run = (name.partition("=")[0].replace(", ", "_"), *overrides, *on_device)
             lines.append(_row(name, STAGES["gpt"], precisions[-1], exact["gpt"], *run))
-        lines += [_spoken(accelerator, precision) for precision in ("float32", "bf16")]
+        run = f"outputs/decoder_{precisions[0]}"
+        lines += [_spoken(run, accelerator, precision) for precision in ("float32", "bf16")]
     return "\n".join(lines)
 
 
@@ -92,11 +93,10 @@ def _losses(metric: str, run: str, *overrides: str) -> tuple[float, float]:
     return first, last
 
 
-def _spoken(accelerator: str, precision: str) -> str:
+def _spoken(run: str, accelerator: str, precision: str) -> str:
     device = "cuda" if accelerator == "gpu" else accelerator
-    run = next(Path("outputs").glob("decoder_[13b]*"))
     try:
-        speaker = xttslab.load(str(run), device, precision)
+        speaker = xttslab.load(run, device, precision)
         category = speaker.categories[0]
         speaker.say(SPOKEN, category)  # hears the reference, which is not timed
         started = time.perf_counter()

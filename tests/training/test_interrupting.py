@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -16,24 +17,28 @@ OPTIONS = ("trainer.max_epochs=4", "batch.clips=2")
 
 
 def press_ctrl_c(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
-    """In the second epoch's second step."""
+    """In the second epoch's second step; a terminal sends it to every process of the command."""
     step = GptStage.training_step
 
     def pressing(self: GptStage, batch, batch_idx):
         if self.current_epoch == 1 and batch_idx == 1:
-            for _ in range(times):
-                os.kill(os.getpid(), signal.SIGINT)
+            reached = [worker.pid for worker in multiprocessing.active_children()]
+            for process in [*reached, *[os.getpid()] * times]:
+                os.kill(process, signal.SIGINT)
         return step(self, batch, batch_idx)
 
     monkeypatch.setattr(GptStage, "training_step", pressing)
 
 
-def test_once_finishes_the_epoch_and_saves_it(workplace, tiny, monkeypatch, capsys) -> None:
+@pytest.mark.parametrize("workers", [0, 1])
+def test_once_finishes_the_epoch_and_saves_it(
+    workplace, tiny, monkeypatch, capsys, workers: int
+) -> None:
     former = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
         press_ctrl_c(patch, 1)
         with pytest.raises(SystemExit) as stopped:
-            train(tiny("run_name=cut", *OPTIONS))
+            train(tiny("run_name=cut", f"batch.workers={workers}", *OPTIONS))
     assert stopped.value.code == 130
     assert signal.getsignal(signal.SIGINT) is former
     said = capsys.readouterr().err

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from xttslab.model.losses import ClipLosses
-from xttslab.training.metrics import LossMeter, reading_metrics
+from xttslab.training.metrics import GradientLog, LossMeter, reading_metrics
 
 
 def sums(code: list[float], stops: list[float]) -> torch.Tensor:
@@ -35,3 +35,13 @@ def test_reading_is_what_another_text_costs_more_a_token() -> None:
 
 def test_reading_is_not_measured_without_another_text() -> None:
     assert reading_metrics(sums([30.0], [2.0]), torch.zeros(1, 8), []) == {}
+
+
+def test_gradients_are_noted_of_updates_that_took_place() -> None:
+    log = GradientLog()
+    for norm in (torch.inf, 0.5, 1.5, 2.5):  # a scaler starts too high, and leaves that update out
+        log.add(torch.tensor(norm), 1.0)
+    assert log.epoch_means() == {"grad_norm": 1.5, "grad_clipped": pytest.approx(2 / 3)}
+    log.add(torch.tensor(torch.inf), 1.0)
+    assert log.epoch_means() == {}
+    assert log.epoch_means() == {}

@@ -17,6 +17,7 @@ from xttslab.data.batches import STOPS, Batch, LossMask, TokenSpec, collate
 from xttslab.data.codes import CodeStore
 from xttslab.data.corpus import Corpus
 from xttslab.data.examples import FixedExamples, Prompt, TrainingExamples, tokenised_clips
+from xttslab.data.parallel import ignore_interrupts
 from xttslab.data.sampler import LengthBuckets
 
 EVAL_LOADERS = ("eval", "train_eval", "eval_ref", "eval_other_text")
@@ -167,6 +168,7 @@ class ClipData(pl.LightningDataModule):
             collate_fn=partial(collate, spec=self.spec, mask=self.mask),
             num_workers=settings.workers,
             persistent_workers=settings.workers > 0,
+            worker_init_fn=ignore_interrupts,
             pin_memory=_on_gpu(self.trainer),
         )
 

@@ -69,7 +69,7 @@ def _results(
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # inherited: each worker keeps to one core
     context = multiprocessing.get_context(_START)
     waiting: deque[Future[Result]] = deque()
-    with ProcessPoolExecutor(workers, context, initializer=_ignore_interrupts) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=ignore_interrupts) as pool:
         try:
             for task in tasks:
                 waiting.append(pool.submit(function, task))
@@ -87,6 +87,7 @@ def _results(
                 future.cancel()
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that waits: it stops handing out work."""
+def ignore_interrupts(worker: int = 0) -> None:
+    """Leave Ctrl-C, which reaches every process of a terminal, to the one that hands out work: for
+    workers to begin with, a DataLoader's too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

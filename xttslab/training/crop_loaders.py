@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch.utils.data import DataLoader, Dataset
 
 from xttslab.data.crops import CropOrder
+from xttslab.data.parallel import ignore_interrupts
 
 
 def crop_loaders(
@@ -36,6 +37,7 @@ def crop_loaders(
             drop_last=len(order) >= crops,
             num_workers=workers,
             persistent_workers=workers > 0,
+            worker_init_fn=ignore_interrupts,
             pin_memory=pinned,
         ),
         DataLoader(held_out, crops, sampler=fixed, pin_memory=pinned),

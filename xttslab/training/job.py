@@ -77,7 +77,7 @@ class Job:
         Never fused where gradients are scaled (16-mixed): a fused step takes the scale away itself,
         after the gradients were clipped.
         """
-        scaled = precision(self.config.trainer.precision) == "16-mixed"
+        scaled = precision(self.config.trainer) == "16-mixed"
         made = instantiate(self.config.optim, _convert_="all")
         return partial(made, fused=None) if scaled else made
 
@@ -143,7 +143,7 @@ class Job:
         return instantiate(
             config.trainer,
             _convert_="all",
-            precision=precision(config.trainer.precision),
+            precision=precision(config.trainer),
             callbacks=chosen,
             plugins=[WholeFiles()],
             logger=False,
@@ -153,10 +153,10 @@ class Job:
         )
 
 
-def precision(configured: str) -> str:
-    """Lightning's name of a precision; `auto` takes what the machine is good at."""
-    if configured != "auto":
-        return configured
-    if not torch.cuda.is_available():
+def precision(trainer: DictConfig) -> str:
+    """Lightning's name of the configured precision; `auto` takes what the device is good at."""
+    if trainer.precision != "auto":
+        return trainer.precision
+    if trainer.accelerator == "cpu" or not torch.cuda.is_available():
         return "32-true"
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"

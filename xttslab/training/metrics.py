@@ -51,12 +51,18 @@ class GradientLog:
         self.clipped.append(norm.detach() > (limit or float("inf")))
 
     def epoch_means(self) -> dict[str, float]:
-        """Mean norm and the share of steps that were clipped; starts anew."""
-        if not self.norms:
+        """Mean norm and the share of steps that were clipped; starts anew.
+
+        Of updates that took place: 16-mixed leaves out those whose scaled gradients overflow.
+        """
+        norms = torch.stack(self.norms) if self.norms else torch.empty(0)
+        made = torch.isfinite(norms)
+        if not made.any():
+            self.__init__()
             return {}
-        norms, clipped = torch.stack(self.norms), torch.stack(self.clipped)
+        clipped = torch.stack(self.clipped)[made].float()
         self.__init__()
-        return {"grad_norm": norms.mean().item(), "grad_clipped": clipped.float().mean().item()}
+        return {"grad_norm": norms[made].mean().item(), "grad_clipped": clipped.mean().item()}
 
 
 def epoch_means(
