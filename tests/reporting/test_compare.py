@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.reporting.cards import card
 from tests.reporting.runs import URI, gates, rules, tracked_run
 from tests.reporting.test_pairing import with_reading
 from xttslab.errors import UserError
@@ -135,6 +137,45 @@ def test_a_run_on_the_texts_of_other_clips_loses_by_reading(tmp_path: Path) -> N
     text = written.markdown.read_text(encoding="utf-8")
     assert f"- {reason}\n" in text
     assert "- sound → shuffled: 1.1000 → 0.1000 (-1.0000, 8 clips)" in text
+
+
+HISTORY = {"eval/mel_ce": {0: 5.0, 3: 4.5, 5: 4.3, 6: 4.5, 7: 4.6, 8: 4.7}}
+
+
+def scored(name: str, folder: Path, epoch: int, mark: float, **more: object) -> RunData:
+    """A run whose best epoch is 5 and whose samples were scored at one epoch alone."""
+    path = folder / f"{name}.json"
+    found = card([f"Mondat {n}." for n in range(8)], mark + 0.1 * np.arange(8))
+    path.write_text(json.dumps(found.to_dict()), encoding="utf-8")
+    files = {f"samples/epoch_{epoch:03d}/scorecard.json": path}
+    return RunData(name, histories=HISTORY, files=files, **more)
+
+
+def test_marks_decide_where_they_are_of_the_weights_that_would_be_deployed(tmp_path: Path) -> None:
+    fair = [scored("first", tmp_path, 5, 6.0), scored("second", tmp_path, 5, 8.0)]
+    found = compare_runs(fair, rules(), VERDICT, gates())
+    assert found.verdict.headline == "Deploy second (checkpoint of epoch 5)"
+    unfair = [scored("untrained", tmp_path, 0, 6.0), fair[1]]
+    found = compare_runs(unfair, rules(), VERDICT, gates())
+    assert found.verdict.winner is None
+    assert any(
+        "the marks of untrained are of epoch 0, its best weights of epoch 5; run python -m "
+        "xttslab.evaluate run=untrained" in reason
+        for reason in found.verdict.reasons
+    )
+
+
+def test_a_run_that_never_beat_its_start_does_not_win_over_it_by_marks(tmp_path: Path) -> None:
+    start = scored("start", tmp_path, 5, 6.0, run_id="a" * 32)
+    further = replace(
+        scored("further", tmp_path, 0, 8.0, tags={"init_from_run": "a" * 32}),
+        histories={"eval/mel_ce": {0: 4.3, 3: 4.4, 5: 4.5, 6: 4.5, 7: 4.6, 8: 4.7}},
+    )
+    found = compare_runs([start, further], rules(), VERDICT, gates())
+    assert found.verdict.winner is None
+    reason = "further never got better than its start, the weights of start"
+    assert reason in found.verdict.reasons
+    assert reason in write_comparison(found, tmp_path).html.read_text(encoding="utf-8")
 
 
 def test_an_imported_run_is_compared_in_what_is_known_of_it() -> None:

@@ -61,6 +61,25 @@ def test_marks_are_logged_and_choose_the_checkpoint(
     assert "epoch_003: not scored (MemoryError)" in caplog.text
 
 
+def test_the_best_epoch_is_marked_in_the_end(
+    workplace: Path, tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = SimpleNamespace(metrics=lambda: {"score/naturalness": 5.0}, to_dict=dict)
+    scorer = SimpleNamespace(score=lambda samples: marks)
+    monkeypatch.setattr(scoring, "SampleScorer", lambda clips, settings: scorer)
+    options = ("samples.every_n_epochs=1", "samples.score_every_n_epochs=9", "optim.lr=5e-2")
+    train(tiny("run_name=best", *options, "trainer.max_epochs=4", "checkpoint.patience=0"))
+    run = Path("outputs/best")
+    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = {row["epoch"]: row for row in map(json.loads, lines)}
+    best = min(range(1, 5), key=lambda epoch: rows[epoch]["eval/mel_ce"])
+    assert best < 4  # the rate is too high, and the last epoch is marked anyway
+    marked = [epoch for epoch, row in sorted(rows.items()) if "score/naturalness" in row]
+    assert marked == [0, best, 4]
+    cards = sorted(path.parent.name for path in run.glob("samples/*/scorecard.json"))
+    assert cards == [f"epoch_{epoch:03d}" for epoch in marked]
+
+
 def test_choosing_by_marks_needs_marks(workplace: Path, tiny) -> None:
     with pytest.raises(UserError, match=r"needs marks.*set samples.every_n_epochs"):
         train(tiny("run_name=odd", *SCORED, "samples.score_every_n_epochs=0"))

@@ -112,17 +112,33 @@ def settings_that_differ(runs: Sequence[RunData]) -> list[tuple[str, list[str]]]
 def _pair(one: Analysis, other: Analysis, votes: Sequence[Vote], rules: VerdictRules) -> Pair:
     epochs = one.findings.choice.epoch, other.findings.choice.epoch
     first, second = one.run.name, other.run.name
+    unfair = _unfair_marks(one, other)
     evidence = Evidence(
         first,
         second,
         loss_difference(one.run, other.run, epochs, rules.draws),
-        mark_differences(one.scores.card, other.scores.card, rules.draws),
+        {} if unfair else mark_differences(one.scores.card, other.scores.card, rules.draws),
         preference(votes, first, second),
         incomparable(one.run, other.run),
-        _marks_obstacle(one, other),
+        unfair or _marks_obstacle(one, other),
         reading_difference(one.run, other.run, epochs, rules.draws),
     )
     return Pair(first, second, evidence, decide(evidence, rules))
+
+
+def _unfair_marks(one: Analysis, other: Analysis) -> str:
+    """Why marks say nothing of the weights that would be deployed; empty where they do."""
+    for analysis, start in ((one, other), (other, one)):
+        name, scored = analysis.run.name, analysis.scores.epoch
+        chosen = analysis.findings.choice.epoch
+        if chosen == 0 and analysis.run.tags.get("init_from_run") == start.run.run_id:
+            return f"{name} never got better than its start, the weights of {start.run.name}"
+        if None not in (scored, chosen) and scored != chosen:
+            return (
+                f"the marks of {name} are of epoch {scored}, its best weights of epoch {chosen}; "
+                f"run python -m xttslab.evaluate run={name}"
+            )
+    return ""
 
 
 def _marks_obstacle(one: Analysis, other: Analysis) -> str:

@@ -49,7 +49,8 @@ class Mark:
 class Scores:
     """Marks by aspect (and `overall`), by category, from listeners, and why some are missing.
 
-    `origin` says which samples were marked."""
+    `origin` says which samples were marked; `epoch` is theirs, None where the evaluation spoke them
+    with the run's best weights."""
 
     marks: Mapping[str, Mark] = field(default_factory=dict)
     by_category: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class Scores:
     missing: Mapping[str, str] = field(default_factory=dict)
     card: Scorecard | None = None
     origin: str = ""
+    epoch: int | None = None
 
     @property
     def best(self) -> list[ClipScore]:
@@ -74,7 +76,7 @@ def read_scores(run: RunData, epoch: int | None) -> Scores:
 
     Of the scores taken in training those nearest to `epoch` count, the last where it is None.
     """
-    name, origin = _card_of(run, epoch)
+    name, origin, scored = _card_of(run, epoch)
     card, fault = read_card(run, name)
     marks = _card_marks(card) if card else {} if fault else _metric_marks(run, epoch)
     listener = {name: mark for name in TITLES if (mark := _listened(run, name))}
@@ -88,6 +90,7 @@ def read_scores(run: RunData, epoch: int | None) -> Scores:
         {name: why for name, why in missing.items() if why},
         card,
         origin if card else "",
+        scored if card else None,
     )
 
 
@@ -99,13 +102,15 @@ def nearest(epochs: Iterable[int], wanted: int | None) -> int | None:
     return min(known, key=lambda epoch: (abs(epoch - wanted), epoch))
 
 
-def _card_of(run: RunData, epoch: int | None) -> tuple[str, str]:
-    """The artifact that holds the marks to show, and which samples they are of."""
+def _card_of(run: RunData, epoch: int | None) -> tuple[str, str, int | None]:
+    """The artifact that holds the marks to show, which samples they are of, and their epoch."""
     if CARD in run.files:
-        return CARD, "the sentences of python -m xttslab.evaluate"
+        return CARD, "the sentences of python -m xttslab.evaluate", None
     found = {int(match[1]): name for name in run.files if (match := _TRAINING_CARD.fullmatch(name))}
     scored = nearest(found, epoch)
-    return ("", "") if scored is None else (found[scored], f"the samples of epoch {scored}")
+    if scored is None:
+        return "", "", None
+    return found[scored], f"the samples of epoch {scored}", scored
 
 
 def read_card(run: RunData, name: str = CARD) -> tuple[Scorecard | None, str]:

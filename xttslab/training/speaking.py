@@ -23,7 +23,8 @@ from xttslab.model.sampling import Sampling
 from xttslab.model.voice import Speaking
 from xttslab.tracking.gallery import SampleSentence, write_gallery
 from xttslab.tracking.protocol import Tracker
-from xttslab.training.scoring import EpochScores
+from xttslab.training.keeping import RunCheckpoints
+from xttslab.training.scoring import CARD, EpochScores
 from xttslab.training.selection import SELECTION
 
 
@@ -75,7 +76,8 @@ class SpokenSamples(Checkpoint):
     """Speaks the plan's sentences in one batch: before training, then every n epochs.
 
     Writes `folder/epoch_012/03_greeting.wav` and `folder/index.html`, and sends both on. Epochs
-    that `scores` (None: no epoch) asks for are spoken too and get marks, which are logged. To be
+    that `scores` (None: no epoch) asks for are spoken too and get marks, which are logged; in the
+    end so does the best epoch, if it was spoken: its weights are what a comparison judges. To be
     placed before the callback that keeps checkpoints: what is chosen by is published here.
     """
 
@@ -106,9 +108,22 @@ class SpokenSamples(Checkpoint):
         if epoch % self.plan.every_n_epochs == 0 or epoch == last or scored:
             self._speak(trainer, pl_module, epoch)
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        best = next((c.best for c in trainer.callbacks if isinstance(c, RunCheckpoints)), None)
+        if self.scores is None or best is None or not trainer.is_global_zero:
+            return
+        spoken = self._folder(best[1])
+        if spoken.is_dir() and not (spoken / CARD).is_file():
+            marks = self.scores.score(spoken, self.plan.sentences)
+            self.tracker.log_metrics(marks, step=best[1])
+            self.tracker.log_artifact(spoken, f"samples/{spoken.name}")
+
+    def _folder(self, epoch: int) -> Path:
+        return self.folder / f"epoch_{epoch:03d}"
+
     def _speak(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> None:
         """Speak unless an interrupted start already has; sending twice does no harm."""
-        spoken = self.folder / f"epoch_{epoch:03d}"
+        spoken = self._folder(epoch)
         if trainer.is_global_zero and not spoken.is_dir():
             self._write(spoken, module)
         if self.scores is not None and self.scores.due(epoch, trainer.max_epochs):
