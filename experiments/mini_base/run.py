@@ -5,7 +5,7 @@
 Steps: espeak, codec, read, voices, teacher, decoder, ship. Without names all are run in this order.
 Each is a command of its own (printed), can be interrupted, and goes on where it was. The teacher's
 speech and its quick double's come from `python -m experiments.mini_base.speech [--quick]`; `codec`
-says so where there is too little of it.
+says so where there is too little of it. All train on a card where there is one.
 Places: experiments/mini_base/places.py.
 """
 
@@ -27,7 +27,6 @@ FEWEST_QUICK = 80  # of the quick double's: eight hours
 RUN = (
     "model=xtts_mini",
     "weights=random",
-    "trainer=cpu",
     "trainer.enable_progress_bar=false",
     "samples.every_n_epochs=0",
     "checkpoint.patience=0",
