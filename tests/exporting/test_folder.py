@@ -45,7 +45,7 @@ MODEL = {
 }
 HIFIGAN = {"kind": "hifigan", "sizes": {"decoder_input_dim": 64, "d_vector_dim": 512}}
 SIZES = {"latent_dim": 64, "width": 32, "blocks": 1, "speaker_dim": 8, "speaker_width": 8}
-SPECTRAL = {"kind": "spectral", "sizes": SIZES}
+SOURCE_FILTER = {"kind": "source_filter", "sizes": SIZES}
 
 
 def made(decoder: dict) -> Export:
@@ -108,7 +108,7 @@ def test_coqui_loads_it_and_says_the_same(coqui_export: Export, tmp_path: Path, 
 
 
 def test_the_minis_export_says_that_only_we_load_it(tmp_path: Path) -> None:
-    export = made(SPECTRAL)
+    export = made(SOURCE_FILTER)
     out = tmp_path / "mini"
     write_export(export, out, half=False)
     assert not loads_in_coqui(export.voice)
@@ -125,7 +125,7 @@ def test_the_minis_export_says_that_only_we_load_it(tmp_path: Path) -> None:
 
 def test_the_categories_keep_their_temperatures(tmp_path: Path) -> None:
     write_export(
-        replace(made(SPECTRAL), temperatures={"greeting": 0.65}), tmp_path / "v", half=True
+        replace(made(SOURCE_FILTER), temperatures={"greeting": 0.65}), tmp_path / "v", half=True
     )
     assert load_export(tmp_path / "v").temperatures == {"greeting": 0.65}
 
@@ -145,7 +145,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch) -> None:
 
     monkeypatch.setattr("xttslab.exporting.folder._save", full)
     with pytest.raises(UserError, match=r"cannot be written \(No space left"):
-        write_export(made(SPECTRAL), tmp_path / "voice", half=True)
+        write_export(made(SOURCE_FILTER), tmp_path / "voice", half=True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 Weights = Literal["pretrained", "random"]
-DECODERS = {"hifigan": XttsDecoder, "spectral": MiniDecoder}
+DECODERS = {"hifigan": XttsDecoder, "source_filter": MiniDecoder}
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,10 @@ def build_base(
 
 
 def build_decoder(
-    kind: Literal["hifigan", "spectral"], sizes: Mapping[str, Any], weights: Path | None, seed: int
+    kind: Literal["hifigan", "source_filter"],
+    sizes: Mapping[str, Any],
+    weights: Path | None,
+    seed: int,
 ) -> Decoder:
     """The decoder of a base, in eval mode; `weights` is the file that holds it (None: random)."""
     with torch.random.fork_rng(devices=[]):
