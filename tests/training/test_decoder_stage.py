@@ -113,14 +113,21 @@ def test_contrast_is_low_when_each_finds_its_voice_and_ignores_doubles() -> None
     assert contrast(doubled, doubled, voices).item() < 0.01
 
 
-def stage_of(speaker_weight: float, judge_weight: float = 0.0) -> DecoderStage:
+def small_decoder() -> MiniDecoder:
+    return MiniDecoder(latent_dim=8, width=32, blocks=2, speaker_dim=8, speaker_width=16)
+
+
+def stage_of(
+    speaker_weight: float, judge_weight: float = 0.0, decoder: MiniDecoder | None = None
+) -> DecoderStage:
     torch.manual_seed(1)
-    decoder = MiniDecoder(latent_dim=8, width=32, blocks=2, speaker_dim=8, speaker_width=16)
+    decoder = decoder or small_decoder()
     optimizer = partial(torch.optim.AdamW, lr=3e-3)
     return DecoderStage(
         decoder,
         optimizer,
         constant,
+        seed=7,
         mel_weight=1.0,
         convergence_weight=1.0,
         bins_weight=0.3,
@@ -158,6 +165,25 @@ def test_training_lowers_the_held_out_distance(clips: list[SpokenClip]) -> None:
     end = fit(stage, clips, epochs=8)
     assert end["eval/mel"] < 0.8 * start["eval/mel"]
     assert end["train/speaker"] < start["train/speaker"]
+
+
+def test_noise_is_drawn_anew_for_every_cut_that_it_learns_from(clips: list[SpokenClip]) -> None:
+    decoder = small_decoder()
+    stage = stage_of(speaker_weight=0.1, decoder=decoder.eval())  # as a base brings it
+    heard = []
+
+    def note(source, inputs, wave) -> None:
+        heard.append((stage.training, source.training, stage.decoder.speaker_encoder.training))
+
+    stage.decoder.source.register_forward_hook(note)
+    fit(stage, clips, epochs=2)
+    assert set(heard) == {(True, True, False), (False, False, False)}
+    cut = DecoderCrops(clips, range(6), CODES, 4096, 256)[0, 0.5]
+    inputs = cut.latents[None], torch.zeros(1, 8, 1)
+    decoder.train()
+    assert not torch.equal(decoder(*inputs), decoder(*inputs))
+    decoder.eval()
+    assert torch.equal(decoder(*inputs), decoder(*inputs))
 
 
 def test_a_frozen_speaker_encoder_stays_as_it_was(clips: list[SpokenClip]) -> None:

@@ -39,6 +39,7 @@ def stage_of(
         waves,
         partial(torch.optim.AdamW, lr=2e-3),
         constant,
+        seed=7,
         plain_steps=plain_steps,
         commitment=0.25,
         revive_every=10,

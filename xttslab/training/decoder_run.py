@@ -27,6 +27,7 @@ def fit_decoder(job: Job) -> RunCheckpoints:
         decoder,
         job.optimizer(),
         job.scheduler(),
+        job.config.seed,
         settings["mel_weight"],
         settings["convergence_weight"],
         settings["bins_weight"],

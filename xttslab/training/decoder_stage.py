@@ -28,6 +28,7 @@ class DecoderStage(SoundStage):
     Args:
         decoder: trained in place; any module with the interface of `model.decoder.Decoder`.
         optimizer, scheduler: constructors that lack only what they work on.
+        seed: of what a step draws, see `Stage`.
         mel_weight, convergence_weight, bins_weight: of the spectral distances.
         pitch_weight: of the pitch, where the decoder has one of its own.
         judge_weight: of an adversary's pull (`training.judge`); 0: none.
@@ -40,6 +41,7 @@ class DecoderStage(SoundStage):
         decoder: nn.Module,
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[..., LRScheduler],
+        seed: int,
         mel_weight: float,
         convergence_weight: float,
         bins_weight: float,
@@ -47,7 +49,7 @@ class DecoderStage(SoundStage):
         judge_weight: float,
         speaker_weight: float,
     ) -> None:
-        super().__init__(optimizer, scheduler)
+        super().__init__(optimizer, scheduler, seed)
         self.decoder = decoder.requires_grad_(True)
         if not speaker_weight:
             decoder.speaker_encoder.requires_grad_(False)
@@ -62,6 +64,14 @@ class DecoderStage(SoundStage):
         }
         self.judge = Judge() if judge_weight else None
         self.speaker_weight = speaker_weight
+        self.train()  # a base's decoder comes in evaluation mode, and Lightning leaves it there
+
+    def train(self, mode: bool = True) -> DecoderStage:
+        """The decoder draws new noise for every cut while it learns; what XTTS-v2's speaker encoder
+        knows of the spread of its features (batch norms) stays as it is."""
+        super().train(mode)
+        self.decoder.speaker_encoder.eval()
+        return self
 
     def training_step(self, cut: DecoderCut, batch_idx: int) -> Tensor:
         speaker = self._embed(cut.reference)

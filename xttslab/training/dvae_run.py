@@ -34,6 +34,7 @@ def fit_dvae(job: Job) -> RunCheckpoints:
         sample,
         job.optimizer(),
         job.scheduler(),
+        job.config.seed,
         plain_steps=steps,
         commitment=settings["commitment"],
         revive_every=settings["revive_every"],

@@ -30,6 +30,7 @@ class DvaeStage(SoundStage):
         codec: trained in place.
         sample: recordings over which k-means places the codes, when `plain_steps` is not 0.
         optimizer, scheduler: constructors that lack only what they work on.
+        seed: of what a step draws, see `Stage`.
         plain_steps: steps without the codebook at the start.
         commitment: weight of the encoder's distance from its codes (van den Oord, 1711.00937).
         revive_every: steps after which a code that was not used is set to an encoder output.
@@ -45,13 +46,14 @@ class DvaeStage(SoundStage):
         sample: Sequence[np.ndarray],
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[..., LRScheduler],
+        seed: int,
         plain_steps: int,
         commitment: float,
         revive_every: int,
         text_weight: float,
         tokens: int,
     ) -> None:
-        super().__init__(optimizer, scheduler)
+        super().__init__(optimizer, scheduler, seed)
         self.codec = codec
         codec.dvae.requires_grad_(True)
         self.sample = sample

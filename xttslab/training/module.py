@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed
 from torch import Tensor, nn
@@ -37,8 +36,7 @@ class GptStage(Stage):
         sound_weight: of the distance between the mel of each code and what a matrix reads of it
             from the hidden states: they then keep for a decoder how the voice sounds. Above 0,
             batches must carry `sound`. The matrix is of no use but for training.
-        seed: makes dropout depend on epoch and step alone, so that a resumed run repeats an
-            uninterrupted one.
+        seed: of what a step draws, see `Stage`.
     """
 
     def __init__(
@@ -55,7 +53,7 @@ class GptStage(Stage):
         sound_weight: float,
         seed: int,
     ) -> None:
-        super().__init__(optimizer, scheduler)
+        super().__init__(optimizer, scheduler, seed)
         self.gpt = gpt
         self.clips, self.eval_rows, self.train_eval_rows = clips, eval_rows, train_eval_rows
         self.other_texts = other_texts
@@ -63,7 +61,6 @@ class GptStage(Stage):
         self.sound_weight = sound_weight
         self.hearing = nn.Linear(gpt.model_dim, SOUND) if sound_weight else None
         self.sounds: list[Tensor] = []  # distances of the epoch's steps
-        self.seed = seed
         self.meters: dict[str, LossMeter] = {}
         # the last evaluation's sums by clip, (clips, columns): with its own text, with another
         self.held_out, self.other_text = torch.empty(0), torch.empty(0)
@@ -80,7 +77,6 @@ class GptStage(Stage):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The weighted loss; a device's share counts by its tokens, not as one of `world` means."""
-        self._seed_dropout(batch_idx)
         logits = self.gpt(batch)
         losses = clip_losses(logits, batch)
         self.meters["train"].add(batch.rows, losses)
@@ -148,10 +144,6 @@ class GptStage(Stage):
         distance = (self.hearing(heard).float() - sound).abs().mean()
         self.sounds.append(distance.detach())
         return distance
-
-    def _seed_dropout(self, batch_idx: int) -> None:
-        place = (self.seed, self.current_epoch, batch_idx, self.global_rank)
-        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
 
     def _meter(self) -> LossMeter:
         return LossMeter(len(self.clips), self.device)

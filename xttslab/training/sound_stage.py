@@ -16,9 +16,12 @@ class SoundStage(Stage):
     """A stage whose metrics are means over an epoch's batches, `train/…` and `eval/…`."""
 
     def __init__(
-        self, optimizer: Callable[..., Optimizer], scheduler: Callable[..., LRScheduler]
+        self,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., LRScheduler],
+        seed: int,
     ) -> None:
-        super().__init__(optimizer, scheduler)
+        super().__init__(optimizer, scheduler, seed)
         self.noted: dict[str, list[Tensor]] = {}
 
     def note(self, part: str, values: Mapping[str, Tensor]) -> None:

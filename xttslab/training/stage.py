@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
@@ -21,15 +22,20 @@ class Stage(pl.LightningModule):
 
     Args:
         optimizer, scheduler: constructors that lack only what they work on.
+        seed: makes what a step draws (dropout, noise) depend on epoch and step alone, so that a
+            resumed run repeats an uninterrupted one.
     """
 
     may_be_halved = True  # whether its weights may be stored in 16 bits
 
     def __init__(
-        self, optimizer: Callable[..., Optimizer], scheduler: Callable[..., LRScheduler]
+        self,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., LRScheduler],
+        seed: int,
     ) -> None:
         super().__init__()
-        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.make_optimizer, self.make_scheduler, self.seed = optimizer, scheduler, seed
         self.gradients = GradientLog()
 
     @property
@@ -46,6 +52,10 @@ class Stage(pl.LightningModule):
     @abstractmethod
     def trained_weights(self) -> dict[str, Tensor]:
         """What this stage trains, under the names of Coqui's `Xtts`."""
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        place = (self.seed, self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
 
     def configure_gradient_clipping(
         self,
