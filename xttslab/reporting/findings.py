@@ -61,7 +61,8 @@ def find(run: RunData, rules: FindingRules) -> Findings:
     """Judge one run's curves; every part is None or says so where a curve is missing."""
     watched = [run.monitor] if run.monitor.startswith("eval") else []  # marks are no losses
     held_out = _first_with_points(run, *watched, "eval/mel_ce", "eval/total")
-    train = _first_with_points(run, "train/mel_ce", "train/total")
+    alike = [name.replace("eval/", "train/", 1) for name in watched]
+    train = _first_with_points(run, *alike, "train/mel_ce", "train/total")
     same_mode = run.curve("train_eval/mel_ce")
     judged = same_mode if same_mode.points else train
     overfitting = _overfitting(held_out, judged, rules.curves)

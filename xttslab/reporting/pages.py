@@ -11,6 +11,7 @@ from xttslab.reporting.pictures import run_charts
 from xttslab.reporting.record import TEXT_WEIGHT, RunData
 from xttslab.reporting.samples import sample_groups
 from xttslab.reporting.scores import TITLES
+from xttslab.reporting.sound_stages import batch_of, measures
 
 _SIGNS = {"below": "<", "at_most": "≤", "at_least": "≥"}
 
@@ -26,6 +27,7 @@ def report_content(analysis: Analysis, rules: Rules) -> dict[str, Any]:
         "short": _in_short(analysis),
         "missing": analysis.missing,
         "rows": analysis.rows,
+        "sound": bool(measures(run)),
         "best_epoch": found.choice.epoch,
         "meanings": analysis.meanings,
         "reading": found.reading,
@@ -66,7 +68,7 @@ def run_facts(run: RunData) -> list[tuple[str, str]]:
         "continued from": run.tags.get("init_from_name"),
         "learning rate": run.params.get("optim.lr"),
         "schedule": run.params.get("scheduler._target_", "").rpartition(".")[2],
-        "batch": run.params.get("batch.clips"),
+        "batch": batch_of(run),
         "accumulation": run.params.get("trainer.accumulate_grad_batches"),
         "clipping": run.params.get("trainer.gradient_clip_val"),
         "seed": run.params.get("seed"),

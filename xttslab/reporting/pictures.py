@@ -6,6 +6,7 @@ from xttslab.reporting.analysis import Analysis
 from xttslab.reporting.charts import Band, Chart, Line, Mark, line_chart
 from xttslab.reporting.curves import Rise
 from xttslab.reporting.record import RunData
+from xttslab.reporting.sound_stages import PARTS, measures
 
 _CHARTS = (
     ("mel", "Audio: mel CE", "mel_ce", ("train", "eval", "train_eval", "eval_ref")),
@@ -39,6 +40,17 @@ def run_charts(analysis: Analysis) -> list[Chart]:
             bands if key in ("mel", "total") else (),
         )
         for key, title, loss, parts in _CHARTS
+    ]
+    charts += [
+        line_chart(
+            name,
+            f"{name}: {meaning}",
+            "mean of an epoch",
+            [_line(run, f"{part}/{name}", note) for part, note in PARTS.items()],
+            marks,
+            bands if run.monitor == f"eval/{name}" else (),
+        )
+        for name, meaning in measures(run).items()
     ]
     names = sorted(name for name in run.histories if name.startswith("eval/mel_ce/"))
     charts.append(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from xttslab.reporting.reading import OTHER_TEXT, READS
 from xttslab.reporting.record import RunData
+from xttslab.reporting.sound_stages import PARTS as SOUND_PARTS
+from xttslab.reporting.sound_stages import measures
 
 _LOSSES = ("text_ce", "mel_ce", "total")
 _PARTS = {
@@ -19,7 +21,7 @@ _DIFFERENCES = ("gap/", READS)
 
 @dataclass(frozen=True)
 class Row:
-    """One metric at its start, at the chosen epoch and at its end, in nats per token."""
+    """One metric at its start, at the chosen epoch and at its end."""
 
     metric: str
     note: str
@@ -47,7 +49,15 @@ class Row:
 
 
 def metric_rows(run: RunData, best_epoch: int | None) -> list[Row]:
-    """Losses of every part, text also as Coqui weights it, then sources and categories."""
+    """Losses of every part, text also as Coqui weights it, then sources and categories; or what a
+    sound stage measures."""
+    if sound := measures(run):
+        found = [
+            row(run, f"{part}/{name}", f"{note}: {meaning}", best_epoch)
+            for name, meaning in sound.items()
+            for part, note in SOUND_PARTS.items()
+        ]
+        return [line for line in found if line.counts]
     rows = []
     for part, note in _PARTS.items():
         for loss in _LOSSES:
