@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import soundfile as sf
 
-from tests.exporting.test_folder import SPECTRAL, TEXT, made
+from tests.exporting.test_folder import SOURCE_FILTER, TEXT, made
 from xttslab.errors import UserError
 from xttslab.exporting.folder import write_export
 from xttslab.exporting.serving import save_served_model
@@ -23,7 +23,7 @@ from xttslab.speaking.exported import load_export
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served")
-    write_export(made(SPECTRAL), folder / "voice", half=False)
+    write_export(made(SOURCE_FILTER), folder / "voice", half=False)
     save_served_model(folder / "voice", folder / "model")
     return folder
 
