@@ -55,14 +55,14 @@ class GradientLog:
 
         Of updates that took place: 16-mixed leaves out those whose scaled gradients overflow.
         """
-        norms = torch.stack(self.norms) if self.norms else torch.empty(0)
+        if not self.norms:
+            return {}
+        norms, clipped = torch.stack(self.norms), torch.stack(self.clipped).float()
+        self.__init__()
         made = torch.isfinite(norms)
         if not made.any():
-            self.__init__()
             return {}
-        clipped = torch.stack(self.clipped)[made].float()
-        self.__init__()
-        return {"grad_norm": norms[made].mean().item(), "grad_clipped": clipped.mean().item()}
+        return {"grad_norm": norms[made].mean().item(), "grad_clipped": clipped[made].mean().item()}
 
 
 def epoch_means(

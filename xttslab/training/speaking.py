@@ -114,9 +114,9 @@ class SpokenSamples(Checkpoint):
             return
         spoken = self._folder(best[1])
         if spoken.is_dir() and not (spoken / CARD).is_file():
-            marks = self.scores.score(spoken, self.plan.sentences)
-            self.tracker.log_metrics(marks, step=best[1])
-            self.tracker.log_artifact(spoken, f"samples/{spoken.name}")
+            if marks := self.scores.score(spoken, self.plan.sentences):
+                self.tracker.log_metrics(marks, step=best[1])
+                self.tracker.log_artifact(spoken / CARD, f"samples/{spoken.name}")
 
     def _folder(self, epoch: int) -> Path:
         return self.folder / f"epoch_{epoch:03d}"
