@@ -15,9 +15,7 @@ from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTArgs, GPTTrainer, GPTTrai
 from TTS.tts.models.xtts import XttsAudioConfig
 
 from experiments.speed_vs_coqui.clips import read_rows
-from experiments.speed_vs_coqui.measuring import SIZES, StepClock, Task, gemm_rates
-
-VOCABULARY = Path(__file__).parents[2] / "xttslab/assets/xtts_mini/vocab.json"
+from experiments.speed_vs_coqui.measuring import SIZES, VOCABULARY, StepClock, Task, gemm_rates
 
 
 def main(task: Task) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
+VOCABULARY = ROOT / "xttslab/assets/xtts_mini/vocab.json"
 # (layers, width, heads, text tokens)
 SIZES = {
     "full": (30, 1024, 16, 6681),
@@ -70,6 +71,17 @@ class StepClock:
         if self._gpu:
             peak = torch.cuda.max_memory_allocated()
         return {**found, "steps": len(warm), "tokens": tokens, "peak_gb": peak / 1e9}
+
+
+def architecture(size: str) -> list[str]:
+    """The choices that make `model=xtts_v2` a model of that size."""
+    layers, width, heads, texts = SIZES[size]
+    return [
+        f"model.architecture.layers={layers}",
+        f"model.architecture.model_dim={width}",
+        f"model.architecture.heads={heads}",
+        f"model.architecture.number_text_tokens={texts}",
+    ]
 
 
 def gemm_rates(device: str, rows: int = 855) -> dict[str, float]:

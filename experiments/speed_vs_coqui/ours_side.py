@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from experiments.speed_vs_coqui.measuring import SIZES, StepClock, Task, gemm_rates
+from experiments.speed_vs_coqui.measuring import ROOT, StepClock, Task, architecture, gemm_rates
 from xttslab.data.corpus import load_corpus
 from xttslab.data.datamodule import BatchSettings, ClipData
 from xttslab.data.encoding import fill_store
@@ -23,7 +23,7 @@ from xttslab.training.module import GptStage
 from xttslab.training.parameters import train_adapters
 from xttslab.training.quiet import quiet_libraries
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = ROOT / "conf"
 
 
 class Timed(pl.Callback):
@@ -70,14 +70,10 @@ def main(task: Task) -> None:
 
 def composed(task: Task) -> object:
     """The shipped configuration at a size, on the task's clips."""
-    layers, width, heads, texts = SIZES[task.size]
     chosen = [
         f"adapter={task.adapter}",
         "weights=random",
-        f"model.architecture.layers={layers}",
-        f"model.architecture.model_dim={width}",
-        f"model.architecture.heads={heads}",
-        f"model.architecture.number_text_tokens={texts}",
+        *architecture(task.size),
         f"model.recompute={task.recompute}",
         f"model.attention_dropout={task.attention_dropout}",
         "dataset.language=en",

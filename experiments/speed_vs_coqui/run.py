@@ -2,7 +2,8 @@
 
 python -m experiments.speed_vs_coqui.run step            # one step at XTTS-v2's size, ~25 min
 python -m experiments.speed_vs_coqui.run step --size tiny --rounds 1    # tries the script
-python -m experiments.speed_vs_coqui.run whole           # a run of 80 clips, 10 epochs, ~10 min
+python -m experiments.speed_vs_coqui.run whole           # runs of 80 clips, 10 epochs, ~20 min
+python -m experiments.speed_vs_coqui.run whole --size full --clips 6 --epochs 2
 
 Coqui's data set module sets torch's threads to 1, so its recipe as shipped runs on one thread of a
 CPU; by default ours gets one thread too. Processor seconds are shown beside the wall clock since
@@ -20,7 +21,7 @@ from typing import Any
 
 from experiments.speed_vs_coqui.clips import write_clips
 from experiments.speed_vs_coqui.measuring import SIZES, Task, run_side
-from experiments.speed_vs_coqui.whole import whole_runs
+from experiments.speed_vs_coqui.whole import WholeRun, whole_runs
 
 RECIPE = "Coqui, float32 (its recipe)"
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -45,17 +46,25 @@ REPEATED = 3  # the first variants are measured in every round, the others in th
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["step", "whole"])
-    parser.add_argument("--size", choices=SIZES, default="full")
+    parser.add_argument("--size", choices=SIZES, help="full for a step, small for a whole run")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--clips", type=int, default=72, help="trained on in a whole run")
+    parser.add_argument("--held-out", type=int, default=8, help="evaluated on in a whole run")
+    parser.add_argument("--epochs", type=int, default=10, help="of a whole run")
+    parser.add_argument("--only", nargs="*", help="whole runs whose names hold one of these")
     parser.add_argument("--out", type=Path, default=Path("outputs/speed_vs_coqui"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.what == "whole":
-        print(whole_runs(options.out, options.threads))
+        size = options.size or "small"
+        task = WholeRun(size, options.clips, options.held_out, options.epochs)
+        with tempfile.TemporaryDirectory() as folder:
+            print(whole_runs(task, options.out, Path(folder), options.only))
         return
+    options.size = options.size or "full"
     record = options.out / f"step_{options.size}_{options.device.split(':')[0]}.jsonl"
     table = steps(options, record)
     record.with_suffix(".md").write_text(table, encoding="utf-8")

@@ -1,4 +1,7 @@
-"""Eighty clips in, what a whole run of each trainer takes out: wall clock and bytes on disk."""
+"""Clips in, what a whole run of each trainer takes out: wall clock, processor time, bytes on disk.
+
+Each runs from a cold start, as it ships: imports, codes, evaluation, checkpoints, our report.
+"""
 
 from __future__ import annotations
 
@@ -7,48 +10,138 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.speed_vs_coqui.clips import write_clips
-from experiments.speed_vs_coqui.measuring import ROOT
+from experiments.speed_vs_coqui.measuring import ROOT, architecture
 
-EPOCHS = 10
+RECIPE = "Coqui, float32 (its recipe)"
+BF16 = "trainer.precision=bf16-mixed"
+# What is chosen beside the defaults, and how many threads it may have (0: all cores). Coqui's data
+# set module sets its own to 1.
+OURS: dict[str, tuple[int, list[str]]] = {
+    "ours, float32, attention dropout, one thread": (1, ["trainer=cpu"]),
+    "ours, float32, attention dropout": (0, ["trainer=cpu"]),
+    "ours, float32": (0, ["trainer=cpu", "model.attention_dropout=0"]),
+    "ours, bfloat16": (0, ["trainer=cpu", "model.attention_dropout=0", BF16]),
+    "ours, hardware=cpu": (0, ["hardware=cpu"]),
+    "ours, hardware=cpu, bfloat16": (0, ["hardware=cpu", BF16]),
+    "ours, hardware=cpu, bfloat16, `last` after every epoch": (
+        0, ["hardware=cpu", BF16, "checkpoint.every_minutes=0"],
+    ),
+}  # fmt: skip
 
 
-def whole_runs(out: Path, threads: int) -> str:
-    """Both trainers from a cold start, each as it ships; returns the table."""
-    place = out.resolve() / "whole"
-    clips = write_clips(place / "data/milliomos", train=72, held_out=8)
-    ours = [
-        "xttslab.train", "dataset=milliomos", "model=xtts_mini", "weights=random", "trainer=cpu",
-        f"trainer.max_epochs={EPOCHS}", "checkpoint.patience=0", "samples.every_n_epochs=0",
-        "model.codec={hidden: 512, codebook_dim: 512, codes: 1024, blocks: 3}",  # as theirs is
-        "model.attention_dropout=0.1", "trainer.enable_progress_bar=false",
-        f"run_name=whole_{int(time.time())}",
-    ]  # fmt: skip
-    theirs = ["experiments.speed_vs_coqui.whole", str(clips), str(place / "coqui")]
+@dataclass(frozen=True)
+class WholeRun:
+    """How much both trainers are given."""
+
+    size: str = "small"
+    clips: int = 72
+    held_out: int = 8
+    epochs: int = 10
+
+
+def whole_runs(task: WholeRun, out: Path, place: Path, only: Sequence[str] = ()) -> str:
+    """Coqui's trainer, then ours in every variant, or those whose names hold a part of `only`;
+    returns the table.
+
+    `out` gets a line of JSON for each; `place` is a folder with room for the checkpoints.
+    """
+    clips = write_clips(place / "data/milliomos", task.clips, task.held_out)
+    given = [sys.executable, "-m", "experiments.speed_vs_coqui.given", str(place / "base")]
+    subprocess.run([*given, task.size], cwd=ROOT, check=True)
+    theirs = ["experiments.speed_vs_coqui.whole", str(clips), task.size, str(task.epochs)]
+    commands = {RECIPE: (1, theirs)}
+    for name, (threads, chosen) in OURS.items():
+        commands[name] = (threads, ["xttslab.train", *_ours(task, place), *chosen])
     rows = []
-    for name, command, left in (
-        ("Coqui", theirs, place / "coqui"),
-        ("ours", ours, place / "outputs"),
-    ):
-        started, worked = time.perf_counter(), _children_s()
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT)}
-        subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", *command],
-            cwd=place, env=environment, check=True, capture_output=True,
-        )  # fmt: skip
-        took = time.perf_counter() - started
-        files = [file for file in left.rglob("*") if file.is_file()]
-        size = sum(file.stat().st_size for file in files) / 1e6
-        spent = _children_s() - worked
-        found = {"wall_s": took, "cpu_s": spent, "disk_mb": size}
-        rows.append({"trainer": name, **{key: round(value, 1) for key, value in found.items()}})
-        with (out / "whole.jsonl").open("a", encoding="utf-8") as file:
+    for number, (name, (threads, command)) in enumerate(commands.items()):
+        if only and not any(part in name for part in only):
+            continue
+        found = _measured(command, place / f"run_{number}", threads)
+        rows.append({"trainer": name, **found})
+        with (out / f"whole_{task.size}.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(rows[-1]) + "\n")
-    head = ["| trainer | wall clock, s | processor, s | left on disk, MB |", "|---|---|---|---|"]
-    return "\n".join([*head, *("| " + " | ".join(map(str, row.values())) + " |" for row in rows)])
+    return whole_table(rows)
+
+
+def whole_table(rows: list[dict]) -> str:
+    """The measured runs; the first is what the others are compared with."""
+    lines = [
+        "| trainer | clock, s | times as fast | processor, s | most on disk, GB | of theirs "
+        "| left on disk, GB | of theirs |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    first = rows[0]
+    for row in rows:
+        ratio = {key: row[key] / first[key] for key in ("peak_gb", "left_gb")}
+        lines.append(
+            f"| {row['trainer']} | {row['wall_s']:.0f} | {first['wall_s'] / row['wall_s']:.2f} "
+            f"| {row['cpu_s']:.0f} | {row['peak_gb']:.3f} | {ratio['peak_gb']:.2f} "
+            f"| {row['left_gb']:.3f} | {ratio['left_gb']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _ours(task: WholeRun, place: Path) -> list[str]:
+    return [
+        "dataset=milliomos", f"data_dir={place / 'data'}", "codes_dir=codes", "dataset.language=en",
+        f"model.folder={place / 'base'}", *architecture(task.size), "batch.clips=3",
+        "batch.max_tokens=0", f"trainer.max_epochs={task.epochs}", "checkpoint.patience=0",
+        "samples.every_n_epochs=0", "run_name=whole",
+    ]  # fmt: skip
+
+
+def _measured(command: list[str], folder: Path, threads: int) -> dict[str, float]:
+    """Run a module in a new folder, which counts as all that it leaves."""
+    folder.mkdir(parents=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    started, worked = time.perf_counter(), _children_s()
+    with (folder.parent / f"{folder.name}.log").open("w") as log:
+        running = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", *command],
+            cwd=folder, env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
+        sizes: list[int] = []
+        watch = threading.Thread(target=_watch, args=(running, folder, sizes))
+        watch.start()
+        code = running.wait()
+        watch.join()
+    wall = time.perf_counter() - started
+    if code:
+        raise SystemExit(f"{' '.join(command)}: failed\n{Path(log.name).read_text()[-3000:]}")
+    return {
+        "wall_s": wall,
+        "cpu_s": _children_s() - worked,
+        "peak_gb": max(sizes) / 1e9,
+        "left_gb": _bytes(folder) / 1e9,
+    }
+
+
+def _watch(running: subprocess.Popen, folder: Path, sizes: list[int]) -> None:
+    while running.poll() is None:
+        sizes.append(_bytes(folder))
+        time.sleep(0.2)
+
+
+def _bytes(folder: Path) -> int:
+    """What the files of a folder hold; a file with two names counts once."""
+    found = {}
+    for path in folder.rglob("*"):
+        try:
+            status = path.stat()
+        except FileNotFoundError:  # written under another name, and renamed meanwhile
+            continue
+        if path.is_file():
+            found[status.st_ino] = status.st_size
+    return sum(found.values())
 
 
 def _children_s() -> float:
@@ -57,8 +150,8 @@ def _children_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def coqui_run(clips: Path, out: Path) -> None:
-    """Coqui's own Trainer over the clips, with its evaluation and checkpoints."""
+def coqui_run(clips: Path, size: str, epochs: int) -> None:
+    """Coqui's own Trainer over the clips, with its evaluation and checkpoints, to this folder."""
     import TTS.tts.layers.xtts.trainer.dataset as coqui_dataset
     from trainer import Trainer, TrainerArgs
     from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTTrainer
@@ -66,9 +159,10 @@ def coqui_run(clips: Path, out: Path) -> None:
     from experiments.speed_vs_coqui.coqui_side import read_wave, recipe, samples
 
     coqui_dataset.load_audio = read_wave
-    given = out.parent / "given"  # its DVAE, which is no part of what it leaves
-    given.mkdir(parents=True, exist_ok=True)
-    config = recipe(given, "small", batch=3, epochs=EPOCHS)
+    out = Path.cwd()
+    given = out.with_name("given")  # its DVAE, which is no part of what it leaves
+    given.mkdir(exist_ok=True)
+    config = recipe(given, size, batch=3, epochs=epochs)
     config.output_path = str(out)
     rows = samples(clips)
     trainer = Trainer(
@@ -83,4 +177,4 @@ def coqui_run(clips: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    coqui_run(Path(sys.argv[1]), Path(sys.argv[2]))
+    coqui_run(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
