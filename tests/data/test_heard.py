@@ -31,7 +31,7 @@ def voices(tmp_path: Path) -> list[Path]:
 @pytest.mark.parametrize("together", [64, 1])  # in this process; in as many as there are cores
 def test_every_recording_in_order_at_both_rates(voices, together, monkeypatch) -> None:
     monkeypatch.setattr(heard, "TOGETHER", together)
-    found = list(hear_all(voices, 24_000, pitch=True))
+    found = list(hear_all(voices, 24_000, pitch=True, cores=2))
     assert [len(one.speech) for one in found] == [round(SECONDS * 24_000)] * 3
     assert [len(one.wave) for one in found] == [round(SECONDS * 22_050)] * 3
     assert {one.speech.dtype for one in found} == {np.dtype(np.int16)}
@@ -44,9 +44,9 @@ def test_every_recording_in_order_at_both_rates(voices, together, monkeypatch) -
 
 
 def test_pitch_is_left_out_where_no_decoder_asks(voices) -> None:
-    assert all(len(one.pitch.hertz) == 0 for one in hear_all(voices, 24_000, pitch=False))
+    assert all(len(one.pitch.hertz) == 0 for one in hear_all(voices, 24_000, pitch=False, cores=2))
 
 
 def test_a_missing_recording_is_named(tmp_path) -> None:
     with pytest.raises(AudioFault, match=r"gone\.wav: no such audio file"):
-        list(hear_all([tmp_path / "gone.wav"], 24_000, pitch=True))
+        list(hear_all([tmp_path / "gone.wav"], 24_000, pitch=True, cores=2))

@@ -86,9 +86,13 @@ SOUND = {
 
 @pytest.mark.parametrize("stage", SOUND)
 def test_two_processes_train_on_sound_and_agree_which_epoch_is_best(workplace, stage: str) -> None:
-    process = start(stage, *SOUND[stage], *TWO, "trainer.max_epochs=4", "optim.lr=3e-3")
-    _, said = process.communicate(timeout=300)  # would wait for ever if they disagreed
-    assert process.returncode == 0, said.decode()[-2000:]
+    more = [*SOUND[stage], "optim.lr=3e-3"]
+    two = start(stage, *more, *TWO, "trainer.max_epochs=4")
+    one = start("one", *more, "trainer.max_epochs=1")
+    for process in (two, one):
+        _, said = process.communicate(timeout=300)  # would wait for ever if they disagreed
+        assert process.returncode == 0, said.decode()[-2000:]
     found, name = rows(stage), {"dvae": "mel_l1", "decoder": "mel"}[stage]
+    assert found[0][f"eval/{name}"] == pytest.approx(rows("one")[0][f"eval/{name}"], abs=1e-5)
     assert [row["epoch"] for row in found] == [0, 1, 2, 3, 4]
     assert found[-1][f"train/{name}"] < found[1][f"train/{name}"]

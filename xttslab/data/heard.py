@@ -1,4 +1,4 @@
-"""Recordings in, samples and pitch for a decoder to learn from out: on all cores."""
+"""Recordings in, samples and pitch for a decoder to learn from out: on many cores."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Heard(NamedTuple):
     pitch: Pitch
 
 
-def hear_all(paths: Sequence[Path], rate: int, pitch: bool) -> Iterator[Heard]:
+def hear_all(paths: Sequence[Path], rate: int, pitch: bool, cores: int) -> Iterator[Heard]:
     """Every recording at `rate` and at 22,050 Hz, in order, with its pitch if asked.
 
-    Pitch takes a hundredth of the recordings' own time on one core, hours of them minutes: so all
+    Pitch takes a hundredth of the recordings' own time on one core, hours of them minutes: so many
     cores work. Raises AudioFault as `read_audio` does.
     """
     groups = [paths[first : first + TOGETHER] for first in range(0, len(paths), TOGETHER)]
-    for some in run_all(partial(_hear, rate=rate, pitch=pitch), groups, 0, "recordings"):
+    for some in run_all(partial(_hear, rate=rate, pitch=pitch), groups, cores, "recordings"):
         yield from some
 
 

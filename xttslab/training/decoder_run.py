@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytorch_lightning as pl
-
 from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE
-from xttslab.data.crops import DecoderCrops
-from xttslab.model.decoder import HOP
 from xttslab.training.announcing import plain
-from xttslab.training.crop_loaders import crop_loaders, spread
+from xttslab.training.crop_loaders import spread
+from xttslab.training.decoder_data import DecoderData
 from xttslab.training.decoder_stage import DecoderStage
 from xttslab.training.job import Job
 from xttslab.training.keeping import RunCheckpoints
-from xttslab.training.latents import spoken_clips
 
 
 def fit_decoder(job: Job) -> RunCheckpoints:
@@ -27,7 +23,7 @@ def fit_decoder(job: Job) -> RunCheckpoints:
         decoder,
         job.optimizer(),
         job.scheduler(),
-        job.config.seed,
+        config.seed,
         settings["mel_weight"],
         settings["convergence_weight"],
         settings["bins_weight"],
@@ -40,30 +36,17 @@ def fit_decoder(job: Job) -> RunCheckpoints:
     crops = max(settings["batches"] * settings["crops"], len(trained))
     keeper = job.keeper(job.start.origin, base.codec.fingerprint)
     trainer = job.trainer([job.log(crops * seconds, crops), *job.samples(base), keeper])
-    loaders = _loaders(job, trainer, trained, decoder.follows_pitch)
+    data = DecoderData(
+        job.base.gpt,
+        job.clip_data(),
+        trained,
+        job.corpus.eval,
+        settings,
+        decoder.follows_pitch,
+        config.seed,
+        config.batch.workers,
+    )
     if job.resume_from is None:
-        trainer.validate(stage, loaders[1], verbose=False)
-    trainer.fit(stage, *loaders, ckpt_path=job.resume_from, weights_only=True)
+        trainer.validate(stage, data, verbose=False)
+    trainer.fit(stage, data, ckpt_path=job.resume_from, weights_only=True)
     return keeper
-
-
-def _loaders(job: Job, trainer: pl.Trainer, trained: list[int], pitch: bool) -> tuple:
-    """Loaders over cuts of all clips, whose latents are computed here, on the trainer's device."""
-    settings, device = plain(job.config.stage), trainer.strategy.root_device
-    job.base.gpt.to(device).eval()
-    rows = trained + job.corpus.eval
-    spoken = spoken_clips(job.base.gpt, job.clip_data(), rows, settings["prompt_seconds"], pitch)
-    reference = round(settings["reference_seconds"] * SAMPLE_RATE)
-    parts = (
-        DecoderCrops(spoken, places, settings["crop_codes"], reference, HOP)
-        for places in (range(len(trained)), range(len(trained), len(rows)))
-    )
-    return crop_loaders(
-        *parts,
-        settings["crops"],
-        settings["batches"],
-        job.config.seed,
-        job.config.batch.workers,
-        (trainer.global_rank, trainer.world_size),
-        pinned=device.type == "cuda",
-    )

@@ -19,15 +19,20 @@ TOGETHER = 16  # clips in one pass; of like length when the caller sorts them
 
 
 def spoken_clips(
-    gpt: XttsGpt, data: ClipData, rows: Sequence[int], prompt_seconds: float, pitch: bool
+    gpt: XttsGpt,
+    data: ClipData,
+    rows: Sequence[int],
+    prompt_seconds: float,
+    pitch: bool,
+    cores: int,
 ) -> list[SpokenClip]:
     """Latents and recordings of the clips `rows`, in that order, each heard after another clip of
-    its voice, as in use, and their `pitch` if asked; with progress bars."""
+    its voice, as in use, and their `pitch` if asked, on so many cores; with progress bars."""
     from rich.progress import track
 
     clips = data.corpus.clips
     voices = sorted({clip.speaker for clip in clips})
-    heard = list(hear_all([clips[row].audio for row in rows], SPEECH_RATE, pitch))
+    heard = list(hear_all([clips[row].audio for row in rows], SPEECH_RATE, pitch, cores))
     order = by_length(rows, data.code_counts(rows))
     fixed = FixedExamples(data.clips, data.store, order, prompt_seconds, by_reference=True)
     latents: dict[int, np.ndarray] = {}
