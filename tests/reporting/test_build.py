@@ -70,3 +70,13 @@ def test_poor_runs_still_give_a_page(tmp_path: Path, histories: dict) -> None:
     page = write_report(run, rules(), gates(), tmp_path).html.read_text(encoding="utf-8")
     assert "its status is KILLED" in page
     assert "No checkpoint can be named" in page
+
+
+def test_a_fall_that_may_be_chance_is_not_called_an_end(tmp_path: Path) -> None:
+    losses = dict(enumerate((2.507, 2.397, 2.393, 2.389)))
+    run = RunData("short", histories={"eval/mel_ce": losses, "train/mel_ce": losses})
+    text = write_report(run, rules(), gates(), tmp_path).markdown.read_text(encoding="utf-8")
+    assert (
+        "\n- Whether eval/mel_ce still falls cannot be told yet: -0.0358 nats an epoch, which may "
+        "be chance.\n"
+    ) in text

@@ -56,11 +56,14 @@ def test_a_rise_that_the_run_got_over_is_still_found() -> None:
 
 def test_the_trend_looks_at_the_last_third() -> None:
     flat = trend(line(*[6 - n * 0.2 for n in range(20)], *[2.0, 2.01, 1.99, 2.0] * 3), RULES)
-    assert not flat.falling
+    assert (flat.falling, flat.unclear) == (False, False)
     falls = trend(line(*[6 * 0.97**n for n in range(30)]), RULES)
     assert falls.falling
     assert falls.worth_until == 58  # twice the 29 epochs that were run
     assert trend(line(5.0, 4.0), RULES) is None
+    short = trend(line(0.507, 0.397, 0.393, 0.389), RULES)  # one step down: enough, but chance?
+    assert (short.falling, short.unclear) == (False, True)
+    assert short.slope == pytest.approx(-0.0358)
 
 
 def test_going_on_ends_where_the_fitted_gain_becomes_too_small() -> None:

@@ -49,11 +49,13 @@ class Rise:
 
 @dataclass(frozen=True)
 class Trend:
-    """Slope of the last third, in nats per epoch, and how far it is worth going on."""
+    """Slope of the last third, in nats per epoch, and how far it is worth going on. `unclear`: it
+    falls by enough to count, but that may be chance."""
 
     slope: float
     falling: bool
     worth_until: int | None
+    unclear: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,10 @@ def trend(line: Curve, rules: CurveRules) -> Trend | None:
     if len(epochs) < part:
         return None
     fit = linregress(epochs[-part:], values[-part:], alternative="less")
-    falling = bool(fit.slope < -rules.least_slope and fit.pvalue < rules.p_value)
-    return Trend(float(fit.slope), falling, _worth_until(line, rules) if falling else None)
+    steep = bool(fit.slope < -rules.least_slope)
+    falling = steep and bool(fit.pvalue < rules.p_value)
+    worth_until = _worth_until(line, rules) if falling else None
+    return Trend(float(fit.slope), falling, worth_until, unclear=steep and not falling)
 
 
 def _worth_until(line: Curve, rules: CurveRules) -> int:

@@ -168,6 +168,11 @@ def _trend(analysis: Analysis) -> str:
             f"{name} still falls by {-trend.slope:.4f} nats an epoch; going on is worth it until "
             f"about epoch {trend.worth_until}."
         )
+    if trend.unclear:
+        return (
+            f"Whether {name} still falls cannot be told yet: {trend.slope:+.4f} nats an epoch, "
+            "which may be chance."
+        )
     return f"{name} no longer falls ({trend.slope:+.4f} nats an epoch): more epochs will not help."
 
 
