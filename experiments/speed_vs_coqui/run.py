@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--size", choices=SIZES, help="full for a step, small for a whole run")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of a step")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--clips", type=int, default=72, help="trained on in a whole run")
     parser.add_argument("--held-out", type=int, default=8, help="evaluated on in a whole run")

@@ -28,7 +28,7 @@ def voices(tmp_path: Path) -> list[Path]:
     return paths
 
 
-@pytest.mark.parametrize("together", [64, 1])  # in this process; in as many as there are cores
+@pytest.mark.parametrize("together", [64, 1])  # in this process; in two others
 def test_every_recording_in_order_at_both_rates(voices, together, monkeypatch) -> None:
     monkeypatch.setattr(heard, "TOGETHER", together)
     found = list(hear_all(voices, 24_000, pitch=True, cores=2))
