@@ -22,8 +22,8 @@ ALLOWED = {
     "judging": {"data", "model", "tracking", "speaking", "evaluation", "judging"},
     "exporting": {"data", "model", "tracking", "speaking", "exporting"},
 }
-SHARED = {"errors", "commands", ""}
-ENTRY_POINTS = {path.stem for path in PACKAGE.glob("*.py")} - {"errors", "commands", "__init__"}
+SHARED = {"errors", "files", "commands", ""}
+ENTRY_POINTS = {path.stem for path in PACKAGE.glob("*.py")} - {*SHARED, "__init__"}
 
 
 def imported(path: Path) -> set[str]:

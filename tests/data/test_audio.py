@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 
@@ -19,9 +18,7 @@ from xttslab.data.audio import (
     read_audio,
     read_seconds,
     write_audio,
-    write_whole,
 )
-from xttslab.errors import UserError
 
 
 def tone(seconds: float, rate: int, hertz: float = 440.0) -> np.ndarray:
@@ -96,20 +93,6 @@ def test_written_audio_is_16_bit_and_clipped_to_full_scale(tmp_path: Path) -> No
     assert sf.info(path).samplerate == SAMPLE_RATE
     assert np.allclose(read_audio(path), [0.0, 0.5, 1.0, -1.0], atol=1 / 32_000)
     assert [entry.name for entry in path.parent.iterdir()] == ["x.wav"]
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is full")
-def test_a_full_disk_is_one_line_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(self: Path, content: bytes) -> int:
-        with open("/dev/full", "wb", buffering=0) as device:
-            return device.write(content)
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(UserError, match=r"No space left on device\); free some space"):
-        write_whole(tmp_path / "x.bin", b"content")
-    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(("samples", "codes"), [(0, 0), (1, 1), (1024, 1), (1025, 2), (22_050, 22)])

@@ -11,6 +11,7 @@ import soundfile as sf
 import soxr
 
 from xttslab.errors import UserError
+from xttslab.files import write_atomically
 
 SAMPLE_RATE = 22_050  # what XTTS's DVAE and conditioning encoder read
 SAMPLES_PER_CODE = 1_024  # mel hop 256 × two stride-2 convolutions
@@ -84,29 +85,13 @@ def not_finite(path: Path, samples: int) -> AudioFault:
 
 
 def write_audio(path: Path, samples: np.ndarray, rate: int = SAMPLE_RATE) -> None:
-    """Write (n,) float samples in [-1, 1] as 16-bit PCM; the file appears whole or not at all.
+    """Write (n,) float samples in [-1, 1] as 16-bit PCM, atomically.
 
     Raises UserError when the disk is full or the folder cannot be written.
     """
     buffer = io.BytesIO()
     sf.write(buffer, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
-    write_whole(path, buffer.getvalue())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all, also when the process is killed.
-
-    Raises UserError when the disk is full or the folder cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as fault:
-        partial.unlink(missing_ok=True)
-        remedy = "free some space or choose another folder"
-        raise UserError(f"{path}: cannot be written ({fault.strerror}); {remedy}") from fault
+    write_atomically(path, buffer.getvalue())
 
 
 def code_count(samples: int) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xttslab.data.audio import content_hash, read_seconds, require_file
+from xttslab.files import replacing
 
 
 class AudioFile(NamedTuple):
@@ -42,13 +43,11 @@ class AudioFiles:
         return found
 
     def remember(self) -> None:
-        """Write what is new, whole or not at all."""
+        """Write what is new, atomically."""
         if not self._fresh:
             return
-        self.memory.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.memory.with_name(f".{self.memory.name}.{os.getpid()}")
-        partial.write_text(json.dumps(self._known), encoding="utf-8")
-        partial.replace(self.memory)
+        with replacing(self.memory, shared=True) as partial:
+            partial.write_text(json.dumps(self._known), encoding="utf-8")
         self._fresh = False
 
 

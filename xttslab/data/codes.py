@@ -1,10 +1,10 @@
 """Clips in, their audio codes and conditioning mels out: computed once, then memory-mapped.
 
 The store is a folder of immutable shards. A shard is two files, `<name>.bin` (raw arrays, end to
-end) and `<name>.idx` (which clip lies where). Both are written under a temporary name and renamed,
-the index last, so a shard exists whole or not at all; processes write shards of their own names
-and may fill a store at the same time. A shard whose size does not fit its index is set aside, an
-entry whose checksum does not fit takes its shard aside, and the clips are computed again.
+end) and `<name>.idx` (which clip lies where). Both are written atomically, the index last: a shard
+is there once its index is. Processes write shards of their own names and may fill a store at the
+same time. The index of a shard whose size does not fit it, or of one with an entry whose checksum
+does not fit, is renamed to `<name>.idx.damaged`, and the clips are computed again.
 
 An entry's key is the SHA-256 of the clip's file with the codec's fingerprint: a changed recording,
 preprocessing or DVAE never finds an old entry.
@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-import os
 import uuid
 import zlib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from xttslab.errors import UserError
+from xttslab.files import replace, replacing
 
 MEL_BINS = 80
 _ENTRY = np.dtype(
@@ -139,9 +140,10 @@ class CodeStore:
             blob += data
         shard = self.folder / f"{uuid.uuid4().hex}.bin"
         try:
-            _write_whole(shard, bytes(blob))
-            size_bytes = len(blob).to_bytes(_SIZE_BYTES, "little")
-            _write_whole(shard.with_suffix(".idx"), size_bytes + index.tobytes())
+            with replacing(shard, durable=True) as partial:
+                partial.write_bytes(blob)
+            with replacing(shard.with_suffix(".idx"), durable=True) as partial:
+                partial.write_bytes(len(blob).to_bytes(_SIZE_BYTES, "little") + index.tobytes())
         except OSError as fault:
             raise UserError(
                 f"{self.folder}: the code store cannot be written ({fault.strerror}); "
@@ -178,19 +180,8 @@ def _mapped(path: Path) -> np.ndarray:
 
 
 def _set_aside(shard: Path) -> None:
-    for path in (shard.with_suffix(".idx"), shard):
-        if path.is_file():
-            path.replace(path.with_name(path.name + ".damaged"))
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write, flush to the disk, then rename: the file is never seen half-written."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Rename a shard's index, without which nobody reads the data file: that one stays, since a
+    process that has mapped it keeps it from being renamed on Windows."""
+    index = shard.with_suffix(".idx")
+    with suppress(FileNotFoundError):  # another process may have been faster
+        replace(index, index.with_name(f"{index.name}.damaged"))

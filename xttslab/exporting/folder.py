@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ import yaml
 from torch import Tensor
 
 from xttslab.errors import UserError
+from xttslab.files import replacing
 from xttslab.model.base import Base
 from xttslab.model.decoder import XttsDecoder
 from xttslab.model.voice import Voice
@@ -44,33 +44,34 @@ class Export:
 
 
 def write_export(export: Export, out: Path, half: bool) -> float:
-    """Write the folder, whole or not at all; returns its size in MB.
+    """Write the folder, atomically; returns its size in MB.
 
     `half` stores weights in 16 bits. Raises UserError when `out` exists or cannot be written.
     """
     if out.exists():
         raise UserError(f"{out}: exists already; name another folder with out=, or remove it")
-    partial = out.with_name(f".{out.name}.{uuid.uuid4().hex[:6]}.partial")
     try:
-        partial.mkdir(parents=True)
-        _save({"model": _state(export, half)}, partial / MODEL)
-        coqui = {
-            category: {"gpt_cond_latent": latents[None], "speaker_embedding": speaker[None]}
-            for category, (latents, speaker) in export.voices.items()
-        }
-        _save(coqui, partial / VOICES)
-        shutil.copyfile(export.base.tokenizer.vocabulary, partial / VOCABULARY)
-        (partial / CONFIG).write_text(_config(export), encoding="utf-8")
-        ours = {"model": dict(export.model), "language": export.language}
-        ours["temperatures"] = dict(export.temperatures)
-        (partial / OURS).write_text(yaml.safe_dump(ours, allow_unicode=True), encoding="utf-8")
-        (partial / "README.md").write_text(export.card, encoding="utf-8")
-        partial.replace(out)
+        with replacing(out, shared=True) as partial:
+            _write(export, partial, half)
     except OSError as fault:
         raise UserError(f"{out}: cannot be written ({fault.strerror}); free some space") from fault
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return sum(path.stat().st_size for path in out.iterdir()) / 1e6
+
+
+def _write(export: Export, folder: Path, half: bool) -> None:
+    folder.mkdir()
+    _save({"model": _state(export, half)}, folder / MODEL)
+    coqui = {
+        category: {"gpt_cond_latent": latents[None], "speaker_embedding": speaker[None]}
+        for category, (latents, speaker) in export.voices.items()
+    }
+    _save(coqui, folder / VOICES)
+    shutil.copyfile(export.base.tokenizer.vocabulary, folder / VOCABULARY)
+    (folder / CONFIG).write_text(_config(export), encoding="utf-8")
+    ours = {"model": dict(export.model), "language": export.language}
+    ours["temperatures"] = dict(export.temperatures)
+    (folder / OURS).write_text(yaml.safe_dump(ours, allow_unicode=True), encoding="utf-8")
+    (folder / "README.md").write_text(export.card, encoding="utf-8")
 
 
 def blend(

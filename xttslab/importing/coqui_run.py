@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from xttslab.errors import UserError
+from xttslab.files import write_atomically
 from xttslab.importing.coqui_log import LOG, CoquiCurves, read_curves
 from xttslab.importing.coqui_units import (
     ARCHITECTURE,
@@ -169,7 +170,7 @@ def _log(
         "imported": {"source": str(source), "trainer": "coqui"},
     }
     text = yaml.safe_dump(written, allow_unicode=True, sort_keys=False)
-    (target.run_dir / "config.yaml").write_text(text, encoding="utf-8")
+    write_atomically(target.run_dir / "config.yaml", text)
     tracker.log_text(text, "config/config.yaml")
     tracker.log_params({"model.name": base["name"], "dataset.name": target.dataset, **params})
     for name in ("config.json", LOG):

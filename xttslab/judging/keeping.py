@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from xttslab.data.audio import write_audio, write_whole
+from xttslab.data.audio import write_audio
 from xttslab.evaluation.scorecard import ClipScore
 from xttslab.evaluation.settings import ASPECTS
 from xttslab.evaluation.tables import write_card, write_clips
+from xttslab.files import replacing, write_atomically
 from xttslab.judging.rows import RUN, Evaluation
 from xttslab.judging.search import Ranked
 from xttslab.speaking.chosen import Chosen, write_chosen
@@ -32,7 +32,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     _write_audio(evaluation, out / AUDIO)
     write_clips(out / CLIPS, evaluation.cards)
     rows = json.dumps(summary(evaluation), ensure_ascii=False, indent=1)
-    write_whole(out / ROWS, rows.encode())
+    write_atomically(out / ROWS, rows.encode())
     write_card(out / CARD, evaluation.cards[RUN])
 
 
@@ -60,7 +60,7 @@ def track_search(
     the whole ranking (`evaluation/references.csv`); returns the winners' file."""
     kept = write_chosen(run_dir, chosen)
     table = run_dir / FOLDER / "references.csv"
-    write_whole(table, _ranking_csv(rankings).encode())
+    write_atomically(table, _ranking_csv(rankings).encode())
     if Journal(run_dir).exists():
         tracker = RunTracker.attach(run_dir)
         for path in (kept, table):
@@ -131,11 +131,8 @@ def _means(clips: list[ClipScore]) -> dict[str, float]:
 
 def _write_audio(evaluation: Evaluation, folder: Path) -> None:
     """All clips, in a folder that appears whole."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
     clips = [clip for row in evaluation.audio.values() for clip in row]
     clips += [evaluation.long_audio] if evaluation.long_audio else []
-    for clip in clips:
-        write_audio(partial / clip.name, clip.audio, clip.rate)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
+    with replacing(folder) as partial:
+        for clip in clips:
+            write_audio(partial / clip.name, clip.audio, clip.rate)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from xttslab.errors import UserError
+from xttslab.files import replacing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,7 +35,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
-        loaded = load_file(path) if path.suffix == ".safetensors" else _read_pickle(path)
+        loaded = _read_safe(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as fault:
         reason = str(fault).splitlines()[0][:200] if str(fault) else type(fault).__name__
         raise UserError(f"{path}: cannot be read as a checkpoint ({reason})") from fault
@@ -102,24 +103,19 @@ def load_part(
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], half: bool = False) -> None:
-    """Write weights as safetensors, whole or not at all; `half` stores floats in 16 bits."""
+    """Write weights as safetensors, atomically; `half` stores floats in 16 bits."""
     stored = {
         name: (value.half() if half and value.is_floating_point() else value).contiguous()
         for name, value in tensors.items()
     }
-    partial = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        partial.touch()
-        mode = partial.stat().st_mode  # safetensors makes files that only their owner can read
-        save_file(stored, partial)
-        partial.chmod(mode)
-        _flush(partial)
-        partial.replace(path)
+        with replacing(path, durable=True) as partial:
+            partial.touch()
+            mode = partial.stat().st_mode  # safetensors makes files that only their owner can read
+            save_file(stored, partial)
+            partial.chmod(mode)
     except (OSError, SafetensorError) as fault:
         raise _unwritable(path, fault) from fault
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _unwritable(path: Path, fault: Exception) -> UserError:
@@ -127,11 +123,11 @@ def _unwritable(path: Path, fault: Exception) -> UserError:
     return UserError(f"{path}: the checkpoint cannot be written ({reason}); free some space")
 
 
-def _flush(path: Path) -> None:
-    import os
-
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def _read_safe(path: Path) -> dict[str, Tensor]:
+    """Copies of all tensors: those of safetensors are mapped, and Windows replaces no file (a run's
+    best weights, by a better epoch) that is."""
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name).clone() for name in file.keys()}
 
 
 def _read_pickle(path: Path) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from xttslab.data.audio import content_hash
 from xttslab.errors import UserError
+from xttslab.files import write_atomically
 
 LICENCE = "Coqui Public Model License 1.0 (non-commercial), https://coqui.ai/cpml"
 RECORD = "xttslab_files.json"  # checksums and the accepted licence, beside the files
@@ -88,4 +89,4 @@ def _record(folder: Path, names: Sequence[str], downloaded: bool) -> None:
             "file again, or delete the record if you changed it on purpose"
         )
     record = {"licence": LICENCE, "sizes": sizes, "sha256": sums}
-    path.write_text(json.dumps(record, indent=2), encoding="utf-8")
+    write_atomically(path, json.dumps(record, indent=2))

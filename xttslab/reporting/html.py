@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from xttslab.files import write_atomically
 from xttslab.reporting.scores import Mark
 
 
@@ -25,11 +25,8 @@ def render(template: str, content: Mapping[str, Any]) -> str:
 
 
 def write(path: Path, text: str) -> Path:
-    """Write a page whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    """Write a page atomically; returns its path."""
+    write_atomically(path, text)
     return path
 
 

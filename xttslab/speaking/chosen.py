@@ -13,8 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from xttslab.data.audio import write_whole
 from xttslab.errors import UserError
+from xttslab.files import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def write_chosen(run_dir: Path, chosen: Mapping[str, Chosen]) -> Path:
         }
         for category, one in chosen.items()
     }
-    write_whole(run_dir / FILE, yaml.safe_dump(content, allow_unicode=True).encode())
+    write_atomically(run_dir / FILE, yaml.safe_dump(content, allow_unicode=True).encode())
     return run_dir / FILE
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import soundfile
 from jinja2 import Environment, PackageLoader, Template
 
-from xttslab.data.audio import write_whole
 from xttslab.data.mp3 import mp3
+from xttslab.files import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ def write_gallery(
         sounds={sound.key: base64.b64encode(sound.mp3).decode() for sound in sounds},
     )
     content = page.encode()
-    write_whole(out, content)
+    write_atomically(out, content)
     return len(content)
 
 
@@ -166,7 +166,7 @@ def _sound(source: Path | None, kept: Path, key: str) -> Sound | None:
 
 
 def _compress(source: Path, kept: Path) -> None:
-    write_whole(kept, mp3(source))
+    write_atomically(kept, mp3(source))
 
 
 def _thinned(rows: Sequence[Row]) -> list[Row]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from xttslab.errors import UserError
+from xttslab.files import replacing
 from xttslab.tracking.records import Record, decode, encode
 
 log = logging.getLogger(__name__)
@@ -125,9 +126,8 @@ class Journal:
             return None  # a lost note costs a second sending, which changes nothing
 
     def set_destination(self, destination: Destination) -> None:
-        partial = self._destination.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(destination)), encoding="utf-8")
-        partial.replace(self._destination)
+        with replacing(self._destination) as partial:
+            partial.write_text(json.dumps(asdict(destination)), encoding="utf-8")
 
     @property
     def _destination(self) -> Path:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from xttslab.errors import UserError
+from xttslab.files import replacing
 from xttslab.tracking.client import DEFAULT_URI, check_writable, tracking_uri
 from xttslab.tracking.delivery import Delivery
 from xttslab.tracking.journal import Journal
@@ -215,16 +216,15 @@ class RunTracker:
         self._sender.wake()
 
     def _write_rows(self) -> None:
-        """metrics.jsonl: one line an epoch, whole or not at all."""
+        """metrics.jsonl: one line an epoch, written atomically."""
         lines = (
             json.dumps({"epoch": step, **plain_numbers(row)})
             for step, row in self._state.rows().items()
         )
         path = self._journal.run_dir / METRICS_FILE
-        partial = path.with_name(f".{path.name}.partial")
         try:
-            partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            partial.replace(path)
+            with replacing(path, shared=True) as partial:
+                partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         except OSError as fault:
             log.warning("%s: cannot be written (%s)", path, fault.strerror)
 

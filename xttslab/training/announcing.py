@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from xttslab.data.corpus import Corpus
 from xttslab.data.datasheet import read_sheet
+from xttslab.files import write_atomically
 from xttslab.tracking.protocol import NullTracker, Tracker
 from xttslab.tracking.store import RunTracker
 from xttslab.training.starting import Start
@@ -42,7 +43,7 @@ def start_tracking(
         resume=config.resume,
     )
     written = OmegaConf.to_yaml(config, resolve=True)
-    (run_dir / "config.yaml").write_text(written, encoding="utf-8")
+    write_atomically(run_dir / "config.yaml", written)
     tracker.log_text(written, "config/config.yaml")
     tracker.log_params(flat(plain(config)))
     _log_data(config, corpus, tracker)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
-from xttslab.data.audio import write_whole
+from xttslab.files import write_atomically
 from xttslab.tracking.protocol import Tracker
 from xttslab.training.metrics import mel_sums
 from xttslab.training.module import GptStage
@@ -40,7 +40,7 @@ class ClipLossTable(Checkpoint):
         table = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
         table.writeheader()
         table.writerows([*kept, *_rows(pl_module, epoch)])
-        write_whole(self.path, buffer.getvalue().encode())
+        write_atomically(self.path, buffer.getvalue().encode())
         self.tracker.log_artifact(self.path, FOLDER)
 
     def _written(self) -> list[dict[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import sys
 import time
@@ -17,6 +16,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from xttslab.errors import UserError
+from xttslab.files import remove, replace, replacing, write_atomically
 from xttslab.model.checkpoints import write_tensors
 from xttslab.model.lineage import BEST, RECORD
 from xttslab.training.selection import SELECTION
@@ -43,26 +43,20 @@ class WholeFiles(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.partial")
         previous = target.with_name(PREVIOUS)
         try:
             if target.is_file():  # there is room for two, not for three
-                previous.unlink(missing_ok=True)
-            with partial.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            if target.is_file():
-                target.replace(previous)
-            partial.replace(target)
+                remove(previous)
+            with replacing(target, durable=True) as partial:
+                with partial.open("wb") as file:
+                    torch.save(checkpoint, file)
+                if target.is_file():
+                    replace(target, previous)
         except (OSError, RuntimeError) as fault:
             raise UserError(
                 f"{target}: the checkpoint cannot be written ({fault}); free some space and start "
                 "again with resume=true"
             ) from fault
-        finally:
-            partial.unlink(missing_ok=True)
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
@@ -85,7 +79,7 @@ class WholeFiles(TorchCheckpointIO):
         )
         loaded = self.load_checkpoint(previous, map_location, weights_only)
         if newest.is_file():  # another process of the run may have been faster
-            newest.replace(newest.with_name(f"{newest.name}.damaged"))
+            replace(newest, newest.with_name(f"{newest.name}.damaged"))
         return loaded
 
 
@@ -160,9 +154,9 @@ class RunCheckpoints(Checkpoint):
     def tidy(self) -> None:
         """Remove what only an interrupted run needs. To be called when all else of the run is
         done: killed before, it would have nothing to go on from."""
-        (self.folder / PREVIOUS).unlink(missing_ok=True)
+        remove(self.folder / PREVIOUS)
         if not self.keep_last:
-            (self.folder / LAST).unlink(missing_ok=True)
+            remove(self.folder / LAST)
 
     def _write_last(self, trainer: pl.Trainer) -> None:
         trainer.save_checkpoint(self.folder / LAST)
@@ -181,12 +175,12 @@ class RunCheckpoints(Checkpoint):
             return
         if (value, epoch) == ranked[0]:
             if former in ranked:
-                self.best_path.replace(self._path(former[1]))
+                replace(self.best_path, self._path(former[1]))
             self._write_weights(self.best_path, module)
         else:
             self._write_weights(self._path(epoch), module)
         for _, old in dropped:
-            self._path(old).unlink(missing_ok=True)
+            remove(self._path(old))
         self._write_record()
 
     def _write_weights(self, path: Path, module: pl.LightningModule) -> None:
@@ -200,9 +194,7 @@ class RunCheckpoints(Checkpoint):
             "codec": self.codec,
             "best_first": entries,
         }
-        partial = self.folder / f".{RECORD}.partial"
-        partial.write_text(json.dumps(record, indent=2), encoding="utf-8")
-        partial.replace(self.folder / RECORD)
+        write_atomically(self.folder / RECORD, json.dumps(record, indent=2))
 
     def _path(self, epoch: int) -> Path:
         return self.folder / f"epoch_{epoch:03d}.safetensors"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from xttslab.data.audio import read_audio, write_audio
 from xttslab.data.corpus import Corpus
 from xttslab.errors import UserError
+from xttslab.files import replacing
 from xttslab.model.base import Base
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.placing import place
@@ -156,11 +156,9 @@ class SpokenSamples(Checkpoint):
         module.eval()
         waves = self._waves(module.device)
         module.train(was_training)
-        partial = spoken.with_name(f".{spoken.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        for sentence, wave in zip(self.plan.sentences, waves, strict=True):
-            write_audio(partial / f"{sentence.name}.wav", wave, SPEECH_RATE)
-        partial.replace(spoken)
+        with replacing(spoken) as partial:
+            for sentence, wave in zip(self.plan.sentences, waves, strict=True):
+                write_audio(partial / f"{sentence.name}.wav", wave, SPEECH_RATE)
 
     def state_dict(self) -> dict[str, Any]:
         return {"losses": self.losses}

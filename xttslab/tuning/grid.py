@@ -16,6 +16,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from xttslab.files import write_atomically
+
 NOTE = "sweep.json"
 
 
@@ -28,9 +30,8 @@ class SweepParent(Callback):
         folder = Path(config.hydra.sweep.dir)
         name = f"{config.sweep.name if config.sweep else 'sweep'}_{folder.name}"
         parent = SweepRun(Path(config.output_dir) / name, *_store(config))
-        folder.mkdir(parents=True, exist_ok=True)
         note = {"key": parent.key, "run_dir": str(parent.run_dir)}
-        (folder / NOTE).write_text(json.dumps(note), encoding="utf-8")
+        write_atomically(folder / NOTE, json.dumps(note))
         parent.tracker.close()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from xttslab.data.audio import content_hash, write_whole
+from xttslab.data.audio import content_hash
 from xttslab.data.manifest import Clip, Rejection, assign_split
 from xttslab.data.preparing.checks import Candidate, Checks, Finding, leaks, repeated
 from xttslab.data.preparing.output import Folder, write_table
@@ -14,6 +14,7 @@ from xttslab.data.preparing.records import Record
 from xttslab.data.preparing.rows import by_name, merge
 from xttslab.data.preparing.texts import Texts
 from xttslab.errors import UserError
+from xttslab.files import write_atomically
 
 _LAST = "~"  # sorts after every content hash
 
@@ -70,7 +71,7 @@ class Assembly:
         known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
         kept = {*known, *(name for name in current if written and name not in written)}
         if kept != set(known):
-            write_whole(path, json.dumps(sorted(kept)).encode())
+            write_atomically(path, json.dumps(sorted(kept)).encode())
         return kept
 
     def _left_out(

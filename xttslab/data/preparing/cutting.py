@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xttslab.data.audio import SAMPLE_RATE, AudioFault, write_whole
+from xttslab.data.audio import SAMPLE_RATE, AudioFault
 from xttslab.data.parallel import run_all
 from xttslab.data.preparing.clips import MADE_BY, Unusable
 from xttslab.data.preparing.decoding import inspect
@@ -35,6 +35,7 @@ from xttslab.data.preparing.recordings import (
 from xttslab.data.preparing.records import Record, key_of
 from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
+from xttslab.files import remove, write_atomically
 
 _BYTES_PER_SECOND = SAMPLE_RATE * (4 + 2)  # decoded to float, then clips of 16 bit
 
@@ -155,9 +156,9 @@ def _known_clips(rec: Recording, workshop: Workshop) -> list[Record] | None:
 
 def _finish(rec: Recording, records: Sequence[Record], workshop: Workshop) -> None:
     names = [record.name for record in records]
-    write_whole(_list_file(rec, workshop), json.dumps(names).encode())
+    write_atomically(_list_file(rec, workshop), json.dumps(names).encode())
     for path in (workshop.folder / ".prepare" / "decoded").glob(f"{rec.blank.origin_digest}.*"):
-        path.unlink()
+        remove(path)
 
 
 def _require_space(recordings: Sequence[Recording], folder: Path) -> None:

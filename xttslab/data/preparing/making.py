@@ -15,6 +15,7 @@ from xttslab.data.preparing.naming import Names
 from xttslab.data.preparing.records import Record
 from xttslab.data.preparing.sources import Item
 from xttslab.data.preparing.work import ClipTask, Workshop, make_clip
+from xttslab.files import remove
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _forget_others(
     bases = {record.base for record in records}
     for record in stored.values():
         if record.base in bases and record.name not in names:
-            workshop.target(record.name).unlink(missing_ok=True)
+            remove(workshop.target(record.name))
             workshop.journal.forget(record.name)
 
 

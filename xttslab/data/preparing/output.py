@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from xttslab.data.audio import write_whole
 from xttslab.data.manifest import Clip, read_folder, slug, write_metadata
 from xttslab.data.preparing.records import Journal
 from xttslab.errors import UserError
+from xttslab.files import write_atomically
 
 TABLES = ("metadata.csv", "clips.csv", "rejected.csv", "review.csv", "changed.csv")
 _RESERVED = ("codes", "conf")  # folders that stand beside the data sets
@@ -77,23 +77,23 @@ class Folder:
     def write_rows(self, rows: Sequence[Clip], deleted: Sequence[Clip]) -> None:
         """Write metadata.csv, and the copy that later shows what a person changed."""
         copy = [asdict(clip) | {"audio": clip.audio.stem} for clip in (*rows, *deleted)]
-        write_whole(self.state / "written.json", json.dumps(copy, ensure_ascii=False).encode())
+        write_atomically(self.state / "written.json", json.dumps(copy, ensure_ascii=False).encode())
         write_metadata(self.path / "metadata.csv", rows)
 
     def write_config(self, conf: Path, language: str) -> None:
         """Write the dataset config that makes `train dataset=NAME` compose, unless it exists."""
         path = conf / "dataset" / f"{self.name}.yaml"
         if not path.exists():
-            write_whole(path, _CONFIG.format(name=self.name, language=language).encode())
+            write_atomically(path, _CONFIG.format(name=self.name, language=language).encode())
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a pipe-separated table with a header, whole or not at all."""
+    """Write a pipe-separated table with a header, atomically."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter="|", lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    write_whole(path, buffer.getvalue().encode())
+    write_atomically(path, buffer.getvalue().encode())
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from pydantic import ConfigDict, Field, NonNegativeInt, SkipValidation
 from pydantic.dataclasses import dataclass
 
-from xttslab.data.audio import content_hash, write_whole
+from xttslab.data.audio import content_hash
 from xttslab.data.datasheet import write_sheet
 from xttslab.data.manifest import Clip, Rejection
 from xttslab.data.preparing.assembly import Assembly
@@ -27,6 +27,7 @@ from xttslab.data.preparing.texts import Texts, find_texts
 from xttslab.data.preparing.transcripts import Listener, Recogniser
 from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
+from xttslab.files import write_atomically
 
 
 @dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
@@ -77,7 +78,7 @@ def _prepare(source: Path, folder: Folder, plan: Plan) -> bool:
     Assembly(folder, plan.checks, plan.language, plan.eval_share).write(clips, texts, faults)
     speakers = [clip.speaker for clip in folder.rows(plan.language)]
     write_sheet(folder.path, plan.language, source, speakers)
-    write_whole(done, _stamp(folder, inputs).encode())
+    write_atomically(done, _stamp(folder, inputs).encode())
     return True
 
 
@@ -111,7 +112,7 @@ def _with_earlier(folder: Folder, source: Path, faults: Sequence[Rejection]) -> 
     path = folder.state / "faults.json"
     stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     stored[str(source.resolve())] = [asdict(fault) for fault in faults]
-    write_whole(path, json.dumps(stored, ensure_ascii=False).encode())
+    write_atomically(path, json.dumps(stored, ensure_ascii=False).encode())
     return [Rejection(**fault) for rows in stored.values() for fault in rows]
 
 

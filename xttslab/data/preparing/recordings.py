@@ -6,6 +6,7 @@ minutes, in parallel and in memory that does not depend on its length.
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from xttslab.data.audio import SAMPLE_RATE, AudioFault, write_whole
+from xttslab.data.audio import SAMPLE_RATE, AudioFault
 from xttslab.data.preparing.clips import Passage, Recipe
 from xttslab.data.preparing.decoding import Facts, Stream
 from xttslab.data.preparing.records import Record
@@ -21,6 +22,7 @@ from xttslab.data.preparing.spectrum import frame_power
 from xttslab.data.preparing.voice_activity import FRAME_SECONDS, speech_probability
 from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
+from xttslab.files import replacing, write_atomically
 
 CHUNK_SECONDS = 600.0
 _WARM_UP = 3.2  # seconds that the detector hears before a chunk counts; whole frames
@@ -67,24 +69,19 @@ def decode(task: DecodeTask) -> Decoded | AudioFault:
     except AudioFault as fault:
         return fault
     done = Decoded(task.target, stream.facts, seconds, tuple(stream.clipped), stream.truncated)
-    write_whole(facts_file, json.dumps(asdict(done) | {"path": ""}).encode())
+    write_atomically(facts_file, json.dumps(asdict(done) | {"path": ""}).encode())
     return done
 
 
 def _write_stream(stream: Stream, target: Path) -> float:
-    partial = target.with_suffix(".partial")
-    samples = 0
+    samples, layout = 0, (SAMPLE_RATE, 1, "FLOAT", None, "RF64")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with sf.SoundFile(partial, "w", SAMPLE_RATE, 1, "FLOAT", format="RF64") as file:
+        with replacing(target) as partial, sf.SoundFile(partial, "w", *layout) as file:
             for block in stream:
                 file.write(block)
                 samples += len(block)
-        partial.replace(target)
     except (OSError, sf.LibsndfileError) as fault:
         raise UserError(f"{target}: cannot be written ({fault}); free some space") from fault
-    finally:
-        partial.unlink(missing_ok=True)
     return samples / SAMPLE_RATE
 
 
@@ -113,9 +110,9 @@ def listen(task: ListenTask) -> np.ndarray:
     power = frame_power(samples, len(probability))
     both = np.stack([probability, power.astype(np.float32)], axis=1)
     found = both[round(before / FRAME_SECONDS) :]
-    partial = task.target.with_suffix(".partial.npy")
-    np.save(partial, found)
-    partial.replace(task.target)
+    buffer = io.BytesIO()
+    np.save(buffer, found)
+    write_atomically(task.target, buffer.getvalue())
     return found
 
 

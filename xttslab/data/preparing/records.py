@@ -1,6 +1,6 @@
 """What is remembered of every clip, kept on disk so that a preparation can be interrupted.
 
-One file a clip under `.prepare/clips/`, written whole or not at all; its `key` names everything
+One file a clip under `.prepare/clips/`, written atomically; its `key` names everything
 that the clip was made from, so a clip is made again exactly when one of these has changed.
 """
 
@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from xttslab.data.audio import write_whole
+from xttslab.files import remove, write_atomically
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Journal:
         arrays = {f"feature_{name}": array for name, array in record.features.items()}
         buffer = io.BytesIO()
         np.savez(buffer, record=np.array(json.dumps(facts)), **arrays)
-        write_whole(self._path(record.name), buffer.getvalue())
+        write_atomically(self._path(record.name), buffer.getvalue())
 
     def load(self, name: str) -> Record | None:
         """The record of a clip; None where there is none, or it was damaged."""
@@ -86,7 +86,7 @@ class Journal:
 
     def forget(self, name: str) -> None:
         """Remove the record of a clip that is not made any more."""
-        self._path(name).unlink(missing_ok=True)
+        remove(self._path(name))
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.npz"

@@ -12,8 +12,9 @@ from typing import Any
 import soundfile as sf
 from jinja2 import Environment, PackageLoader
 
-from xttslab.data.audio import SAMPLE_RATE, AudioFault, read_audio, write_whole
+from xttslab.data.audio import SAMPLE_RATE, AudioFault, read_audio
 from xttslab.data.datasheet import read_sheet
+from xttslab.files import write_atomically
 from xttslab.reporting.audit.advice import Rules, advise, reasons
 from xttslab.reporting.audit.charts import Chart, counts, histogram
 from xttslab.reporting.audit.facts import Facts, read_facts
@@ -49,7 +50,7 @@ def write_audit(folder: Path, rules: Rules) -> Path:
     )
     for file in (HTML, MARKDOWN):
         page = environment.get_template(f"{file}.j2").render(**content)
-        write_whole(folder / file, page.encode())
+        write_atomically(folder / file, page.encode())
     return folder / HTML
 
 

@@ -1,0 +1,96 @@
+"""Writes, replaces and removes files atomically, also while other programs have them open.
+
+On Windows a file that another program has open (an upload, a virus scanner, a browser) can be
+neither replaced nor removed. Such programs let go within moments, so both are tried again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xttslab.errors import UserError
+
+PATIENCE_S = 5.0
+_PAUSE_S = 0.05
+
+
+def write_atomically(path: Path, content: bytes | str, durable: bool = False) -> None:
+    """Write a file (text as UTF-8) that is never seen half-written, even if the process is killed.
+
+    Raises UserError when the disk is full or the folder cannot be written. See `replacing`.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        with replacing(path, durable) as partial:
+            partial.write_bytes(data)
+    except OSError as fault:
+        remedy = "free some space or choose another folder"
+        raise UserError(f"{path}: cannot be written ({fault.strerror}); {remedy}") from fault
+
+
+@contextmanager
+def replacing(path: Path, durable: bool = False, shared: bool = False) -> Iterator[Path]:
+    """Give a path beside `path` to write a file or a folder to, which then takes its place.
+
+    After an exception `path` is as it was, and what was written is removed.
+
+    Args:
+        durable: the file is on the disk, not in a cache, before it takes its place.
+        shared: several processes may write `path` at the same time; the last one wins.
+
+    Raises OSError when the folder cannot be made or `path` cannot be replaced.
+    """
+    ending = f".{os.getpid()}.partial" if shared else ".partial"
+    partial = path.with_name(f".{path.name}{ending}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _discard(partial)  # of a process that was killed
+    try:
+        yield partial
+        if durable:
+            _flush(partial)
+        if partial.is_dir() and path.is_dir():
+            shutil.rmtree(path)
+        replace(partial, path)
+    finally:
+        _discard(partial)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename `source` to `target`, whose file, if any, is gone; tried for `PATIENCE_S` seconds.
+
+    Raises PermissionError when a program keeps one of them open for longer.
+    """
+    _patiently(lambda: os.replace(source, target))
+
+
+def remove(path: Path) -> None:
+    """Delete a file that may not be there; tried for `PATIENCE_S` seconds, as `replace` is."""
+    _patiently(lambda: path.unlink(missing_ok=True))
+
+
+def _patiently(step: Callable[[], None]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return step()
+        except PermissionError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_PAUSE_S)
+
+
+def _discard(partial: Path) -> None:
+    if partial.is_dir():
+        shutil.rmtree(partial, ignore_errors=True)
+    else:
+        remove(partial)
+
+
+def _flush(path: Path) -> None:
+    with path.open("r+b") as file:  # Windows flushes no file that was opened for reading
+        os.fsync(file.fileno())
