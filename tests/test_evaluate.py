@@ -15,8 +15,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from tests.conftest import CONF, TINY_MODEL, make_clips
-from tests.evaluation.conftest import tone
-from tests.evaluation.test_scoring import embed
+from tests.evaluation.conftest import embed, tone
 from xttslab.data.audio import write_audio
 from xttslab.errors import UserError
 from xttslab.evaluate import main

@@ -13,8 +13,10 @@ from tests.conftest import CONF
 from xttslab.data.audio import read_audio
 from xttslab.data.manifest import read_folder
 from xttslab.evaluation.clips import RATE, SpokenClip
+from xttslab.evaluation.recognition import Heard, Recogniser, Word
 from xttslab.evaluation.settings import Scoring
 
+TEXTS = ("Nagyszerű teljesítmény!", "Ez egy nagyon nehéz kérdés.", "Jó estét kívánok!")
 DEMO = CONF.parent / "xttslab" / "assets" / "demo" / "demo_milliomos"
 
 
@@ -28,6 +30,28 @@ def tone(seconds: float, hertz: float = 120.0, level: float = 0.2) -> np.ndarray
 def silence(seconds: float) -> np.ndarray:
     """Zeros, float32 (n,)."""
     return np.zeros(round(seconds * RATE), dtype=np.float32)
+
+
+def embed(audios: list[np.ndarray]) -> np.ndarray:
+    """A direction in the plane by the clip's loudness: louder clips are other speakers."""
+    angles = [np.abs(a).max() if np.any(a) else np.nan for a in audios]
+    table = np.zeros((len(audios), 256), dtype=np.float32)
+    table[:, 0], table[:, 1] = np.cos(angles), np.sin(angles)
+    return table
+
+
+class Repeater(Recogniser):
+    """Hears the n-th text, without its last word in every second clip."""
+
+    def transcribe(self, audios, on_done=None):
+        heard = []
+        for number, audio in enumerate(audios):
+            words = TEXTS[number % len(TEXTS)].split() if np.any(audio) else []
+            words = words[:-1] if number % 2 else words
+            heard.append(
+                Heard(tuple(Word(f" {w}", i / 4, (i + 1) / 4) for i, w in enumerate(words)))
+            )
+        return heard
 
 
 @lru_cache(maxsize=1)

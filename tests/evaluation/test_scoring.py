@@ -8,40 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.evaluation.conftest import silence, tone
+from tests.evaluation.conftest import TEXTS, Repeater, embed, silence, tone
 from xttslab.errors import UserError
 from xttslab.evaluation import measuring
 from xttslab.evaluation import scoring as scoring_module
 from xttslab.evaluation.clips import SpokenClip
 from xttslab.evaluation.predictors import PredictorMissing
-from xttslab.evaluation.recognition import Heard, Recogniser, Word
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.scoring import Scorer, score_clips
 from xttslab.evaluation.settings import ASPECTS, Scoring
-
-TEXTS = ("Nagyszerű teljesítmény!", "Ez egy nagyon nehéz kérdés.", "Jó estét kívánok!")
-
-
-def embed(audios: list[np.ndarray]) -> np.ndarray:
-    """A direction in the plane by the clip's loudness: louder clips are other speakers."""
-    angles = [np.abs(a).max() if np.any(a) else np.nan for a in audios]
-    table = np.zeros((len(audios), 256), dtype=np.float32)
-    table[:, 0], table[:, 1] = np.cos(angles), np.sin(angles)
-    return table
-
-
-class Repeater(Recogniser):
-    """Hears the n-th text, without its last word in every second clip."""
-
-    def transcribe(self, audios, on_done=None):
-        heard = []
-        for number, audio in enumerate(audios):
-            words = TEXTS[number % len(TEXTS)].split() if np.any(audio) else []
-            words = words[:-1] if number % 2 else words
-            heard.append(
-                Heard(tuple(Word(f" {w}", i / 4, (i + 1) / 4) for i, w in enumerate(words)))
-            )
-        return heard
 
 
 @pytest.fixture

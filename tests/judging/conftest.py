@@ -13,8 +13,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from tests.conftest import CONF, TINY_MODEL, make_clips
-from tests.evaluation.conftest import scoring
-from tests.evaluation.test_scoring import Repeater, embed
+from tests.evaluation.conftest import Repeater, embed, scoring
 from xttslab.evaluation import measuring
 from xttslab.evaluation import scoring as scoring_module
 from xttslab.evaluation.settings import Scoring
