@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 # Tiny models are fastest on one thread, and `pytest -n auto` gives every core a worker.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -15,6 +16,9 @@ import pytest
 
 from xttslab.data.audio import SAMPLE_RATE, content_hash, write_audio
 from xttslab.data.manifest import Clip, assign_split, write_metadata
+
+if TYPE_CHECKING:
+    from xttslab.model.sampling import Sampling
 
 CONF = Path(__file__).parents[1] / "conf"
 WORDS = "alma béka cica dió egér fa gólya hal ikra jég kút lámpa makk nyár óra pók rím só".split()
@@ -43,6 +47,15 @@ QUICK = [
     "batch.prompt_seconds=[0.4,0.8]",
     "batch.train_eval_clips=4",
 ]
+
+
+def sampling(**changes: Any) -> Sampling:
+    """The rules of conf/sampling/, with changes."""
+    from omegaconf import OmegaConf
+
+    from xttslab.model.sampling import Sampling
+
+    return Sampling(**{**OmegaConf.load(CONF / "sampling/default.yaml"), **changes})
 
 
 def spoken(seconds: float, pitch: float, seed: int) -> np.ndarray:

@@ -94,3 +94,20 @@ def test_a_search_composes_with_every_setting_of_a_training(compose) -> None:
     assert config.tuning.study == "lr_combined_xtts_v2"
     assert set(config.sweep.space) == {"optim.lr", "scheduler", "optim.weight_decay"}
     assert config.trainer.max_epochs == compose("dataset=combined").trainer.max_epochs
+
+
+def test_one_set_of_sampling_defaults(compose) -> None:
+    from hydra.utils import instantiate
+
+    from tests.conftest import sampling
+    from xttslab.model.voice import Speaking
+    from xttslab.speaking.loading import default_settings
+
+    usual = default_settings(CONF)
+    assert usual == Speaking(sampling(greedy=False), speed=1.0, pace=None, seed=7, trim_babble=True)
+    assert usual.sampling.repetition_penalty == 5.0
+    for name in ("say", "evaluate", "export"):
+        assert instantiate(compose(name=name).settings) == usual
+    samples = compose(name="train").samples
+    rules = ("temperature", "top_k", "top_p", "repetition_penalty")
+    assert all(samples[rule] == getattr(usual.sampling, rule) for rule in rules)

@@ -15,8 +15,9 @@ def load(run: str, device: str = "auto", precision: str = "float32") -> Speaker:
     """The voice of a run or of an exported folder, ready to speak.
 
     `xttslab.load("best:combined").say("Jó napot!", "greeting")` gives float32 samples at 24 kHz.
-    `precision="bf16"` halves the GPT's memory.
+    It sounds as `python -m xttslab.say` does. `precision="bf16"` halves the GPT's memory.
     """
-    from xttslab.speaking.loading import load
+    from xttslab.commands import CONF
+    from xttslab.speaking.loading import default_settings, load
 
-    return load(run).to(device, precision)
+    return load(run, settings=default_settings(CONF)).to(device, precision)

@@ -18,12 +18,15 @@ def main(config: DictConfig) -> None:
     """Export as configured and say what was written."""
     from pathlib import Path
 
+    from hydra.utils import instantiate
+
     from xttslab.exporting.folder import loads_in_coqui, write_export
     from xttslab.exporting.gathering import gather
     from xttslab.exporting.serving import save_served_model
 
     out = Path(config.out)
-    export = gather(config.run, config.tracking.uri, config.blend, out)
+    settings = instantiate(config.settings)
+    export = gather(config.run, config.tracking.uri, config.blend, out, settings)
     size = write_export(export, out, config.half)
     reader = "Coqui's Xtts loads it" if loads_in_coqui(export.voice) else "only xttslab loads it"
     print(f"{out}: {size:.0f} MB; {reader}")

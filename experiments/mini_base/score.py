@@ -27,6 +27,7 @@ from scipy.stats import pearsonr
 
 from experiments.mini_base.codec_alone import MelVoice
 from experiments.mini_base.places import TEACHER
+from xttslab.commands import CONF
 from xttslab.data.audio import SAMPLE_RATE, read_audio
 from xttslab.data.batches import Example
 from xttslab.data.manifest import Clip, read_folder
@@ -39,11 +40,11 @@ from xttslab.evaluation.speaker import cosines, embed
 from xttslab.model.base import Base, build_base
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.voice import Speaking, Voice
-from xttslab.speaking.loading import load_run
+from xttslab.speaking.loading import default_settings, load_run
 from xttslab.speaking.speaker import Speaker
 from xttslab.training.latents import decoder_latents
 
-CONF = Path(__file__).resolve().parents[2] / "conf/model/xtts_mini.yaml"
+MODEL = CONF / "model/xtts_mini.yaml"
 SENTENCES = 40
 SEEDS = (1, 2)
 KEPT = 4  # voices whose speech is kept as files
@@ -169,7 +170,7 @@ def main() -> None:
     if options.run:
         base, _ = load_run(options.run)
     else:
-        base = build_base(**OmegaConf.to_container(OmegaConf.load(CONF), resolve=True))
+        base = build_base(**OmegaConf.to_container(OmegaConf.load(MODEL), resolve=True))
     base.gpt.eval()
     voice, some = base.voice(), trials(TEACHER / "held_out")
     texts = [trial.target.text for trial in some]
@@ -177,8 +178,10 @@ def main() -> None:
     references = embed(prompts)
     plain, recordings = MelVoice(base.codec), [read_audio(trial.target.audio) for trial in some]
 
+    usual = default_settings(CONF)
+
     def takes(**chosen: object) -> list[list[np.ndarray]]:
-        ways = (Speaking(seed=seed, **chosen) for seed in SEEDS)
+        ways = (replace(usual, seed=seed, **chosen) for seed in SEEDS)
         return [_at_16k(speak(base, voice, some, way), SPEECH_RATE) for way in ways]
 
     paced = "base, at its reference's pace"
@@ -200,7 +203,7 @@ def main() -> None:
         _say(f"{name} follows its reference", found)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        kept = speak(base, voice, some[:KEPT], Speaking(seed=SEEDS[0]))
+        kept = speak(base, voice, some[:KEPT], replace(usual, seed=SEEDS[0]))
         for trial, wave in zip(some, kept, strict=False):
             sf.write(options.out / f"{trial.target.speaker}.flac", wave, SPEECH_RATE)
 

@@ -20,16 +20,18 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import soundfile as sf
 
+from xttslab.commands import CONF
 from xttslab.exporting.folder import write_export
 from xttslab.exporting.gathering import gather
 from xttslab.exporting.serving import save_served_model
-from xttslab.model.voice import Speaking
 from xttslab.speaking.exported import load_export
+from xttslab.speaking.loading import default_settings
 from xttslab.tracking.client import DEFAULT_URI
 
 TEXT = "Nagyszerű teljesítmény, 10 000 forint!"
@@ -69,7 +71,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         voice, model, port = Path(place) / "voice", Path(place) / "model", free_port()
-        size = write_export(gather(options.run, options.uri, 1.0, voice), voice, half=True)
+        export = gather(options.run, options.uri, 1.0, voice, default_settings(CONF))
+        size = write_export(export, voice, half=True)
         save_served_model(voice, model)
         command = ["-m", "mlflow", "models", "serve", "-m", model, "-p", port]
         command += ["--env-manager", "local"]
@@ -83,7 +86,9 @@ def main() -> None:
         finally:
             server.terminate()
             server.wait()
-        wanted = np.clip(load_export(voice).say(TEXT, settings=Speaking(seed=3)), -1, 1)
+        speaker = load_export(voice)
+        settings = replace(speaker.settings, seed=3)
+        wanted = np.clip(speaker.say(TEXT, settings=settings), -1, 1)
     equal = len(heard) == len(wanted) and bool(np.abs(heard - wanted).max() < 1e-3)
     seconds = round(len(heard) / rate, 2)
     print(json.dumps({"export_mb": round(size, 1), "seconds": seconds, "as_say": equal}))

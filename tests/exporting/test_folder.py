@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
+import xttslab
+from tests.conftest import CONF, sampling
 from xttslab.errors import UserError
 from xttslab.exporting.folder import Export, blend, loads_in_coqui, write_export
 from xttslab.model.base import Base, build_base
-from xttslab.model.sampling import Sampling, Sentence, generate
+from xttslab.model.sampling import Sentence, generate
 from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.exported import load_export
+from xttslab.speaking.loading import default_settings, load
 
 TEXT = "jó napot kívánok."
 MODEL = {
@@ -58,7 +62,8 @@ def made(decoder: dict) -> Export:
                 torch.nn.init.normal_(parameter, std=3.0 / parameter.shape[-1] ** 0.5)
     voice = base.voice()
     wave = np.random.default_rng(0).normal(0, 0.1, 3 * 22050).astype(np.float32)
-    return Export(base, voice, model, {"greeting": voice.reference([wave])}, "hu", "# card\n")
+    voices = {"greeting": voice.reference([wave])}
+    return Export(base, voice, model, voices, "hu", "# card\n", default_settings(CONF))
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +75,18 @@ def speech(voice: Voice, base: Base, reference: tuple[torch.Tensor, torch.Tensor
     """Greedy codes, and their waveform, of TEXT."""
     tokens = base.tokenizer.encode(TEXT, "hu")
     limit = voice.gpt.max_gen_mel_tokens
-    spoken = generate(voice.gpt, [Sentence(tokens, reference[0], limit)], Sampling(greedy=True))[0]
-    return spoken.codes, voice.decode(spoken, reference[1], Speaking(trim_babble=False))
+    spoken = generate(
+        voice.gpt,
+        [Sentence(tokens, reference[0], limit)],
+        sampling(greedy=True, repetition_penalty=10.0),
+    )[0]
+    return spoken.codes, voice.decode(spoken, reference[1], Speaking(sampling(), trim_babble=False))
+
+
+def export_settings(folder: Path) -> dict[str, float]:
+    """What Coqui speaks an exported folder with unless it is told otherwise."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return {name: config[name] for name in asdict(sampling()) if name in config}
 
 
 @pytest.mark.parametrize("half", [False, True])
@@ -104,6 +119,10 @@ def test_coqui_loads_it_and_says_the_same(coqui_export: Export, tmp_path: Path, 
     np.testing.assert_allclose(wave, made, atol=1e-3)
     assert np.abs(made).max() > 1e-3
     assert megabytes == pytest.approx(46 if half else 92, rel=0.05)
+    usual = export_settings(out)
+    assert usual == {
+        "temperature": 0.75, "top_k": 50, "top_p": 0.85, "repetition_penalty": 5.0,
+    }  # fmt: skip
     assert "dvae" not in "".join(torch.load(out / "model.pth")["model"])
 
 
@@ -128,6 +147,22 @@ def test_the_categories_keep_their_temperatures(tmp_path: Path) -> None:
         replace(made(SOURCE_FILTER), temperatures={"greeting": 0.65}), tmp_path / "v", half=True
     )
     assert load_export(tmp_path / "v").temperatures == {"greeting": 0.65}
+
+
+def test_the_folder_speaks_by_the_settings_it_was_exported_with(tmp_path: Path) -> None:
+    settings = Speaking(sampling(top_k=9), speed=1.1, seed=3)
+    write_export(replace(made(SOURCE_FILTER), settings=settings), tmp_path / "v", half=True)
+    assert load_export(tmp_path / "v").settings == settings
+    assert load(str(tmp_path / "v"), settings=Speaking(sampling())).settings == settings
+
+
+def test_an_older_folder_without_settings_gets_those_of_the_product(tmp_path: Path) -> None:
+    write_export(made(SOURCE_FILTER), tmp_path / "v", half=True)
+    described = yaml.safe_load((tmp_path / "v/xttslab.yaml").read_text("utf-8"))
+    del described["speaking"]
+    (tmp_path / "v/xttslab.yaml").write_text(yaml.safe_dump(described), encoding="utf-8")
+    usual = xttslab.load(str(tmp_path / "v"), device="cpu").settings
+    assert usual == Speaking(sampling(), seed=7)
 
 
 def test_an_existing_folder_is_never_touched(coqui_export: Export, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import soundfile as sf
 
+from tests.conftest import sampling
 from tests.exporting.test_folder import SOURCE_FILTER, TEXT, made
 from xttslab.errors import UserError
 from xttslab.exporting.folder import write_export
@@ -35,15 +36,32 @@ def test_it_holds_code_and_no_pickle(served: Path) -> None:
     assert not {name for name in names if name.endswith(".pkl")}
 
 
-def test_it_says_what_the_export_says(served: Path) -> None:
-    model = mlflow.pyfunc.load_model(str(served / "model"))
-    asked = pd.DataFrame([{"text": TEXT, "category": "greeting", "seed": 5, "speed": 1.25}])
-    (answer,) = model.predict(asked).to_dict(orient="records")
+def heard(answer: dict) -> np.ndarray:
     wave, rate = sf.read(io.BytesIO(base64.b64decode(answer["wav_base64"])))
-    speaker = load_export(served / "voice")
-    wanted = speaker.say(TEXT, "greeting", settings=Speaking(seed=5, speed=1.25))
     assert rate == answer["sample_rate"] == 24_000
-    np.testing.assert_allclose(wave, np.clip(wanted, -1, 1), atol=1e-4)
+    return wave
+
+
+def test_it_says_what_the_export_says_whatever_a_row_leaves_out(served: Path) -> None:
+    model = mlflow.pyfunc.load_model(str(served / "model"))
+    asked = pd.DataFrame(
+        [
+            {"text": TEXT, "category": "greeting", "seed": 5, "speed": 1.25},
+            {"text": TEXT, "temperature": 0.5},  # MLflow hands it over with NaN for the others
+        ]
+    )
+    first, second = map(heard, model.predict(asked).to_dict(orient="records"))
+    speaker = load_export(served / "voice")
+    wanted = speaker.say(TEXT, "greeting", settings=Speaking(sampling(), seed=5, speed=1.25))
+    np.testing.assert_allclose(first, np.clip(wanted, -1, 1), atol=1e-4)
+    cool = Speaking(sampling(temperature=0.5), seed=7)
+    np.testing.assert_allclose(second, np.clip(speaker.say(TEXT, settings=cool), -1, 1), atol=1e-4)
+
+
+def test_a_row_without_text_is_named(served: Path) -> None:
+    model = mlflow.pyfunc.load_model(str(served / "model"))
+    with pytest.raises(UserError, match="row 1: has no text to say"):
+        model.predict(pd.DataFrame([{"text": TEXT}, {"text": " "}]))
 
 
 def test_a_folder_that_exists_is_refused(served: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import sampling
 from xttslab.errors import UserError
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import Scoring
@@ -27,7 +28,7 @@ SENTENCES = Sentences(
     {"short": ["Nem."]},
     "Ez egy hosszabb szöveg, amelyet több részben mondunk el. " * 3,
 )
-PLAN = Plan(SENTENCES, [7], [7], ["zero_shot", "codec"], Speaking())
+PLAN = Plan(SENTENCES, [7], [7], ["zero_shot", "codec"], Speaking(sampling()))
 
 
 @pytest.fixture(scope="module")
@@ -100,4 +101,4 @@ def test_a_folder_without_a_run_is_not_tracked(evaluation: Evaluation, tmp_path:
 
 def test_an_unknown_row_is_refused() -> None:
     with pytest.raises(UserError, match="rows holds 'best'; it may hold zero_shot, codec"):
-        Plan(SENTENCES, [7], [7], ["best"], Speaking())
+        Plan(SENTENCES, [7], [7], ["best"], Speaking(sampling()))

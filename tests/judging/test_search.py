@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import make_clips
+from tests.conftest import make_clips, sampling
 from tests.reporting.cards import card
 from xttslab.errors import UserError
 from xttslab.evaluation.clips import SpokenClip
@@ -59,7 +59,12 @@ def group(category: str) -> list[Candidate]:
 def test_the_best_recording_at_its_best_temperature_wins() -> None:
     voice = Voice()
     rankings = search(
-        [group("greeting"), group("tension")], SENTENCES, PLAN, Speaking(), voice.speak, voice.score
+        [group("greeting"), group("tension")],
+        SENTENCES,
+        PLAN,
+        Speaking(sampling()),
+        voice.speak,
+        voice.score,
     )
     chosen = chosen_of(rankings)
     assert chosen["greeting"].recordings == (Path("good.wav"),)
@@ -73,7 +78,7 @@ def test_the_best_recording_at_its_best_temperature_wins() -> None:
 
 def test_only_the_best_recording_is_spoken_at_other_temperatures() -> None:
     voice = Voice()
-    search([group("greeting")], SENTENCES, PLAN, Speaking(), voice.speak, voice.score)
+    search([group("greeting")], SENTENCES, PLAN, Speaking(sampling()), voice.speak, voice.score)
     spoken = {(o.recording.name, o.settings.sampling.temperature) for o in voice.orders}
     assert spoken == {(name, 0.75) for name in MARKS} | {("good.wav", 0.65), ("good.wav", 0.85)}
     assert len(voice.orders) == 5 * 2 * 2  # two sentences, two seeds

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.conftest import sampling
 from xttslab.errors import UserError
 from xttslab.judging.sentences import Take
 from xttslab.judging.subject import Subject
 from xttslab.judging.takes import Order, orders_for, renamed, speak_takes
-from xttslab.model.sampling import Sampling
 from xttslab.model.voice import Speaking
 from xttslab.speaking.speaker import Speaker
 
 TEXTS = ["Jó estét!", "Igen.", "Most minden ezen az egy kérdésen múlik."]
-SETTINGS = Speaking(Sampling(repetition_penalty=5.0))
+SETTINGS = Speaking(sampling(repetition_penalty=5.0))
 
 
 def takes(*texts: str) -> list[Take]:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.conftest import sampling
 from tests.model.test_voice import recording, voice  # noqa: F401
 from xttslab.errors import UserError
 from xttslab.model.placing import place
-from xttslab.model.sampling import Sampling, Sentence, generate
+from xttslab.model.sampling import Sentence, generate
 from xttslab.model.voice import Speaking, Voice
 
 
@@ -31,14 +32,14 @@ def test_sixteen_bits_change_the_speech_by_rounding_alone(
     latents, speaker = voice.reference([recording])
     assert torch.equal(halved.reference([recording])[0], latents)
     (whole,), (half,) = (
-        generate(some.gpt, [Sentence([5, 6, 7], latents, 1)], Sampling(greedy=True))
+        generate(some.gpt, [Sentence([5, 6, 7], latents, 1)], sampling(greedy=True))
         for some in (voice, halved)
     )
     torch.testing.assert_close(half.latents.float(), whole.latents, atol=0.05, rtol=0.05)
     place(halved, "cpu", "bf16")  # again: what is halved stays as it is
-    (again,) = generate(halved.gpt, [Sentence([5, 6, 7], latents, 1)], Sampling(greedy=True))
+    (again,) = generate(halved.gpt, [Sentence([5, 6, 7], latents, 1)], sampling(greedy=True))
     assert torch.equal(again.latents, half.latents)
-    (wave,) = halved.speak([[5, 6, 7]], [latents], [speaker], Speaking())
+    (wave,) = halved.speak([[5, 6, 7]], [latents], [speaker], Speaking(sampling()))
     assert wave.dtype == np.float32
     assert np.isfinite(wave).all()
 

@@ -14,8 +14,9 @@ from transformers.generation.logits_process import (
 )
 from TTS.tts.layers.xtts.gpt import GPT
 
+from tests.conftest import sampling
 from xttslab.model.gpt import XttsGpt
-from xttslab.model.sampling import Generated, Sampling, Sentence, generate
+from xttslab.model.sampling import Generated, Sentence, generate
 
 TINY = {
     "layers": 2,
@@ -95,7 +96,7 @@ def test_greedy_codes_and_latents_equal_coqui(models, penalty: float) -> None:
     theirs, ours = models
     limit = ours.max_gen_mel_tokens
     given = generate(
-        ours, sentences(ours, limit), Sampling(greedy=True, repetition_penalty=penalty)
+        ours, sentences(ours, limit), sampling(greedy=True, repetition_penalty=penalty)
     )
     for sentence, result in zip(sentences(ours, limit), given, strict=True):
         codes = coqui_codes(theirs, sentence, do_sample=False, repetition_penalty=penalty)
@@ -116,7 +117,7 @@ def test_some_sentences_stop_and_some_reach_the_limit(tiny) -> None:
         for result in generate(
             ours,
             sentences(ours, ours.max_gen_mel_tokens),
-            Sampling(greedy=True, repetition_penalty=penalty),
+            sampling(greedy=True, repetition_penalty=penalty),
         )
     ]
     assert {result.ended for result in results} == {True, False}
@@ -132,7 +133,7 @@ def same(one: Generated, other: Generated) -> None:
 
 def test_a_batch_gives_what_single_sentences_give(models) -> None:
     _, ours = models
-    rules = Sampling(repetition_penalty=2.0)
+    rules = sampling(repetition_penalty=2.0)
     every = sentences(ours)
     together = generate(ours, every, rules)
     for sentence, result in zip(every, together, strict=True):
@@ -147,7 +148,7 @@ def test_seeds_and_limits_are_per_sentence(tiny) -> None:
         Sentence(first.text, first.latents, limit, seed)
         for limit, seed in zip(limits, seeds, strict=True)
     ]
-    short, middle, other = generate(ours, variants, Sampling(top_k=0, top_p=1.0, temperature=2.0))
+    short, middle, other = generate(ours, variants, sampling(top_k=0, top_p=1.0, temperature=2.0))
     assert len(short.codes) == 3
     assert not short.ended
     assert short.latents.shape == (3, 64)
@@ -159,11 +160,11 @@ def test_draws_follow_the_processed_distribution(tiny) -> None:
     """First codes of many seeds against transformers' own processors, in Coqui's order."""
     _, ours = tiny
     first = sentences(ours)[0]
-    rules = Sampling(temperature=1.5, top_k=8, top_p=0.9, repetition_penalty=5.0)
+    rules = sampling(temperature=1.5, top_k=8, top_p=0.9, repetition_penalty=5.0)
     draws = generate(
         ours, [Sentence(first.text, first.latents, 1, seed) for seed in range(2000)], rules
     )
-    greedy = generate(ours, [Sentence(first.text, first.latents, 1)], Sampling(greedy=True))[0]
+    greedy = generate(ours, [Sentence(first.text, first.latents, 1)], sampling(greedy=True))[0]
     logits = ours.mel_head(greedy.latents).detach()
     processors = LogitsProcessorList(
         [
@@ -183,7 +184,7 @@ def test_draws_follow_the_processed_distribution(tiny) -> None:
 
 def test_stop_chance_is_the_raw_probability(tiny) -> None:
     _, ours = tiny
-    result = generate(ours, sentences(ours)[:1], Sampling(greedy=True))[0]
+    result = generate(ours, sentences(ours)[:1], sampling(greedy=True))[0]
     raw = ours.mel_head(result.latents).softmax(-1)[:, ours.stop_audio_token]
     torch.testing.assert_close(result.stop_chance, raw)
 
@@ -192,10 +193,10 @@ def test_refuses_training_mode_and_impossible_limits(tiny) -> None:
     _, ours = tiny
     one = sentences(ours)[0]
     with pytest.raises(ValueError, match=r"limit is 500 codes.*1 to 87"):
-        generate(ours, [Sentence(one.text, one.latents, 500)], Sampling())
+        generate(ours, [Sentence(one.text, one.latents, 500)], sampling())
     with pytest.raises(ValueError, match="text has 60 tokens, this model takes 40"):
-        generate(ours, [Sentence([1] * 60, one.latents, 5)], Sampling())
+        generate(ours, [Sentence([1] * 60, one.latents, 5)], sampling())
     ours.train()
     with pytest.raises(ValueError, match="eval mode"):
-        generate(ours, [one], Sampling())
+        generate(ours, [one], sampling())
     ours.eval()

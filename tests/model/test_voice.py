@@ -7,12 +7,13 @@ import pytest
 import torch
 from TTS.tts.models.xtts import Xtts
 
+from tests.conftest import sampling
 from tests.model.test_sampling import TINY, build
 from xttslab.errors import UserError
 from xttslab.model.codec import Codec
 from xttslab.model.decoder import MiniDecoder
 from xttslab.model.gpt import XttsGpt
-from xttslab.model.sampling import Generated, Sampling
+from xttslab.model.sampling import Generated
 from xttslab.model.voice import Speaking, Voice, likely_codes
 
 
@@ -52,7 +53,7 @@ def test_prompt_latents_equal_coqui(voice: Voice, recording: np.ndarray) -> None
 def test_speaks_each_sentence_at_its_length(voice: Voice, recording: np.ndarray) -> None:
     latents, speaker = voice.reference([recording])
     texts = [[5, 6, 7], [11] * 12]
-    settings = Speaking(Sampling(repetition_penalty=2.0), trim_babble=False)
+    settings = Speaking(sampling(repetition_penalty=2.0), trim_babble=False)
     waves = voice.speak(texts, [latents, latents], [speaker, speaker], settings)
     for text, wave in zip(texts, waves, strict=True):
         assert wave.dtype == np.float32
@@ -64,7 +65,9 @@ def test_speaks_each_sentence_at_its_length(voice: Voice, recording: np.ndarray)
 def test_speed_stretches_time(voice: Voice) -> None:
     spoken = Generated(torch.zeros(40), torch.randn(40, 64), torch.zeros(40), ended=False)
     speaker = torch.nn.functional.normalize(torch.randn(16, 1), dim=0)
-    usual, fast = (len(voice.decode(spoken, speaker, Speaking(speed=s))) for s in (1.0, 1.25))
+    usual, fast = (
+        len(voice.decode(spoken, speaker, Speaking(sampling(), speed=s))) for s in (1.0, 1.25)
+    )
     assert fast / usual == pytest.approx(0.8, abs=0.02)
 
 
@@ -85,5 +88,5 @@ def test_the_model_is_never_used_in_training_mode(voice: Voice, recording: np.nd
     gpt: XttsGpt = voice.gpt
     gpt.train()
     with pytest.raises(ValueError, match="eval mode"):
-        voice.speak([[1, 2]], [latents], [speaker], Speaking())
+        voice.speak([[1, 2]], [latents], [speaker], Speaking(sampling()))
     gpt.eval()

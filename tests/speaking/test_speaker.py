@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.conftest import sampling
 from tests.speaking.test_pace import babble
 from xttslab.data.audio import write_audio
 from xttslab.errors import UserError
@@ -16,7 +17,6 @@ from xttslab.model.base import ASSETS
 from xttslab.model.codec import Codec
 from xttslab.model.decoder import MiniDecoder
 from xttslab.model.gpt import XttsGpt
-from xttslab.model.sampling import Sampling
 from xttslab.model.tokenizer import Tokenizer
 from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.speaker import Speaker
@@ -50,7 +50,8 @@ def speaker(tmp_path_factory) -> Speaker:
     write_audio(folder / "silent.wav", np.zeros(22050, np.float32))
     write_audio(folder / "short.wav", noise[: 22050 // 4])
     write_audio(folder / "long.wav", np.tile(noise, 300))
-    return Speaker(voice, tokenizer, "hu", {"greeting": [folder / "greeting.wav"]})
+    references = {"greeting": [folder / "greeting.wav"]}
+    return Speaker(voice, tokenizer, "hu", references, settings=Speaking(sampling()))
 
 
 def folder_of(speaker: Speaker) -> Path:
@@ -59,7 +60,7 @@ def folder_of(speaker: Speaker) -> Path:
 
 def test_says_a_text_in_pieces_and_the_same_for_the_same_seed(speaker: Speaker) -> None:
     text = "Jó estét kívánok mindenkinek! Ma este 12 kérdés vár önre, és 1 000 000 forint a tét."
-    settings = Speaking(Sampling(repetition_penalty=5.0), seed=3, trim_babble=False)
+    settings = Speaking(sampling(repetition_penalty=5.0), seed=3, trim_babble=False)
     wave = speaker.say(text, "greeting", settings=settings, longest=50)
     assert len(speaker.pieces(text, 50)) == 3
     assert "tizenkét kérdés" in speaker.pieces(text, 50)[1].text
@@ -88,7 +89,7 @@ def test_a_whole_text_is_stretched_to_the_pace_of_its_reference(
     text = "Jó estét kívánok mindenkinek! Ma este tizenkét kérdés vár önre."
 
     def say(**settings) -> np.ndarray:
-        how = Speaking(seed=3, trim_babble=False, **settings)
+        how = Speaking(sampling(), seed=3, trim_babble=False, **settings)
         return speaker.say(text, None, folder_of(speaker) / "paced.wav", how, longest=40)
 
     np.testing.assert_array_equal(say(pace=6.0), say(speed=1.25))
@@ -99,13 +100,13 @@ def test_a_whole_text_is_stretched_to_the_pace_of_its_reference(
 
 @pytest.mark.parametrize("pace", ["fast", 0.0])
 def test_a_pace_that_is_none_is_refused(speaker: Speaker, pace) -> None:
-    settings = Speaking(pace=pace)
+    settings = Speaking(sampling(), pace=pace)
     with pytest.raises(UserError, match=r"pace=.*: give syllables a second \(4 to 6\)"):
         speaker.say("Jó estét!", "greeting", settings=settings)
 
 
 def test_the_pace_of_a_reference_that_was_not_kept_is_refused(speaker: Speaker) -> None:
-    settings = Speaking(pace="reference")
+    settings = Speaking(sampling(), pace="reference")
     kept = Speaker(
         speaker.voice, speaker.tokenizer, "hu", {}, {"greeting": speaker.reference("greeting")}
     )
@@ -178,7 +179,7 @@ def test_a_category_is_spoken_at_its_own_temperature(speaker: Speaker) -> None:
     tuned = Speaker(
         speaker.voice, speaker.tokenizer, "hu", speaker.references, temperatures={"greeting": 0.6}
     )
-    settings = Speaking(Sampling(temperature=0.8))
+    settings = Speaking(sampling(temperature=0.8))
     assert tuned.categories == ["greeting"]
     assert tuned.settings_for("greeting", settings).sampling.temperature == 0.6
     assert tuned.settings_for("tension", settings) == settings

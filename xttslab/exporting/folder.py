@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from xttslab.errors import UserError
 from xttslab.files import replacing
 from xttslab.model.base import Base
 from xttslab.model.decoder import XttsDecoder
-from xttslab.model.voice import Voice
+from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.exported import CONFIG, MODEL, OURS, VOCABULARY, VOICES
 
 Prepared = Mapping[str, tuple[Tensor, Tensor]]  # category → prompt latents, speaker embedding
@@ -32,7 +32,8 @@ Prepared = Mapping[str, tuple[Tensor, Tensor]]  # category → prompt latents, s
 @dataclass(frozen=True)
 class Export:
     """What is written. `model` is the resolved `conf/model` of the run; `card` the model card;
-    `temperatures` the categories' best ones, where they were searched for."""
+    `settings` how it speaks where nothing else is asked for; `temperatures` the categories' best
+    ones, where they were searched for."""
 
     base: Base
     voice: Voice
@@ -40,6 +41,7 @@ class Export:
     voices: Prepared
     language: str
     card: str
+    settings: Speaking
     temperatures: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -69,7 +71,7 @@ def _write(export: Export, folder: Path, half: bool) -> None:
     shutil.copyfile(export.base.tokenizer.vocabulary, folder / VOCABULARY)
     (folder / CONFIG).write_text(_config(export), encoding="utf-8")
     ours = {"model": dict(export.model), "language": export.language}
-    ours["temperatures"] = dict(export.temperatures)
+    ours |= {"temperatures": dict(export.temperatures), "speaking": asdict(export.settings)}
     (folder / OURS).write_text(yaml.safe_dump(ours, allow_unicode=True), encoding="utf-8")
     (folder / "README.md").write_text(export.card, encoding="utf-8")
 
@@ -129,11 +131,14 @@ def _config(export: Export) -> str:
         decoder_input_dim=decoder["decoder_input_dim"],
         d_vector_dim=decoder["d_vector_dim"],
     )
+    sampling = export.settings.sampling
     config = XttsConfig(
         model_args=arguments,
         languages=tokenizer.languages,
-        temperature=0.75,
-        repetition_penalty=5.0,
+        temperature=sampling.temperature,
+        top_k=sampling.top_k,
+        top_p=sampling.top_p,
+        repetition_penalty=sampling.repetition_penalty,
         gpt_cond_len=30,
         gpt_cond_chunk_len=6,
         max_ref_len=30,

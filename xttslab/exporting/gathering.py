@@ -12,6 +12,7 @@ from xttslab.data.datasheet import FILE
 from xttslab.exporting.card import model_card
 from xttslab.exporting.folder import Export, blend, loads_in_coqui
 from xttslab.model.base import Base, build_base
+from xttslab.model.voice import Speaking
 from xttslab.speaking.loading import best_references, load_run, run_config
 from xttslab.tracking.runs import find_run
 
@@ -25,7 +26,7 @@ _SCORES = (
 )
 
 
-def gather(run: str, uri: str, share: float, out: Path) -> Export:
+def gather(run: str, uri: str, share: float, out: Path, settings: Speaking) -> Export:
     """Load a run, blend it with its base, and hear one voice a category.
 
     Raises UserError as `load_run` and `blend` do.
@@ -52,7 +53,8 @@ def gather(run: str, uri: str, share: float, out: Path) -> Export:
         scores=_scores(run, uri),
         coqui=loads_in_coqui(voice),
     )
-    return Export(base, voice, config["model"], voices, dataset["language"], card, temperatures)
+    language, model = dataset["language"], config["model"]
+    return Export(base, voice, model, voices, language, card, settings, temperatures)
 
 
 def _blend(base: Base, config: dict[str, Any], share: float) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 from xttslab.errors import UserError
 
 CODE = Path(__file__).with_name("speaking_model.py")
-OPTIONAL = {"category": "string", "speed": "double", "seed": "long", "temperature": "double"}
+# `seed` too is a double: a column of whole numbers with a hole is one of floats, which MLflow
+# would refuse for a long
+OPTIONAL = {"category": "string", "speed": "double", "seed": "double", "temperature": "double"}
 PACKAGE = Path(__file__).parents[1]
 
 

@@ -1,7 +1,7 @@
 """An exported folder in, an MLflow model that speaks out; MLflow runs this file as it stands.
 
-Input: a column `text`, and if wanted `category`, `speed`, `seed`, `temperature`. Output, one
-row each: `wav_base64` (a 16-bit wav file) and `sample_rate`.
+Input: a column `text`, and if wanted `category`, `speed`, `seed`, `temperature`; a row may leave
+any of these out. Output, one row each: `wav_base64` (a 16-bit wav file) and `sample_rate`.
 """
 
 from __future__ import annotations
@@ -30,18 +30,25 @@ class SpeakingModel(PythonModel):
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         rows = model_input.to_dict(orient="records")
-        return pd.DataFrame([self._row(row) for row in rows])
+        # what a row leaves out arrives as NaN, and makes floats of its column's whole numbers
+        given = [{name: v for name, v in row.items() if not pd.isna(v)} for row in rows]
+        return pd.DataFrame([self._row(number, row) for number, row in enumerate(given)])
 
-    def _row(self, row: dict[str, Any]) -> dict[str, Any]:
+    def _row(self, number: int, row: dict[str, Any]) -> dict[str, Any]:
+        """The speech of one row, which holds only what was given."""
+        from xttslab.errors import UserError
         from xttslab.model.decoder import SPEECH_RATE
-        from xttslab.model.voice import Speaking
 
-        settings = Speaking()
-        given = {name: row[name] for name in ("speed", "seed") if row.get(name) is not None}
+        if not str(row.get("text", "")).strip():
+            raise UserError(f"row {number}: has no text to say")
+        category = row.get("category")
+        settings = self.speaker.usual_settings(category)
+        given = {"speed": float, "seed": int}
+        changes = {name: kind(row[name]) for name, kind in given.items() if name in row}
         settings = self.speaker.settings_for(
-            row.get("category"), replace(settings, **given), row.get("temperature")
+            category, replace(settings, **changes), row.get("temperature")
         )
-        wave = self.speaker.say(row["text"], row.get("category"), settings=settings)
+        wave = self.speaker.say(row["text"], category, settings=settings)
         buffer = io.BytesIO()
         sf.write(buffer, wave, SPEECH_RATE, subtype="PCM_16", format="WAV")
         wav = base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -8,6 +8,7 @@ reads the true codes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -22,17 +23,18 @@ from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.speaker import Speaker
 
 
-def through_codec(speaker: Speaker, clips: Sequence[Clip]) -> list[SpokenClip]:
-    """Encode and decode each clip, after the reference of its category.
+def through_codec(speaker: Speaker, clips: Sequence[Clip], settings: Speaking) -> list[SpokenClip]:
+    """Encode and decode each clip, whole and at its own speed, after the reference of its category.
 
     Returns clips at 24 kHz under the manifest's names. Raises UserError for a recording that cannot
     be read.
     """
-    return [_again(speaker, clip) for clip in clips]
+    whole = replace(settings, speed=1.0, trim_babble=False)
+    return [_again(speaker, clip, whole) for clip in clips]
 
 
 @torch.no_grad()
-def _again(speaker: Speaker, clip: Clip) -> SpokenClip:
+def _again(speaker: Speaker, clip: Clip, settings: Speaking) -> SpokenClip:
     voice = speaker.voice
     known = clip.category in speaker.categories
     latents, embedding = speaker.reference(clip.category if known else None)
@@ -42,7 +44,7 @@ def _again(speaker: Speaker, clip: Clip) -> SpokenClip:
     text = torch.from_numpy(tokens).to(latents.device)
     states = hidden_states(voice, latents, text, told)
     generated = Generated(told, states, torch.zeros(len(states)), ended=True)
-    wave = voice.decode(generated, embedding, Speaking(trim_babble=False))
+    wave = voice.decode(generated, embedding, settings)
     category = "" if clip.category_assumed else clip.category
     name = f"{clip.id.replace('/', '_')}.wav"
     return SpokenClip(name, wave, SPEECH_RATE, clip.text, category, 0, "real", tuple(told.tolist()))

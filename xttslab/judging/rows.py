@@ -77,7 +77,7 @@ def evaluate(
             audio |= _zero_shot(subject, plan)
     if CODEC in plan.rows:
         with watch.stage("codec"):
-            copies = through_codec(subject.speaker, held_out(subject.clips))
+            copies = through_codec(subject.speaker, held_out(subject.clips), plan.settings)
             audio[CODEC] = renamed(copies, CODEC)
     with watch.stage("read"):
         real = real_clips(subject.clips)

@@ -32,12 +32,13 @@ DRAWS = 1024  # random numbers made for each sentence, more than XTTS has positi
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next code is drawn; the defaults are XTTS-v2's. `greedy` takes the likeliest."""
+    """How the next code is drawn; `conf/sampling/` holds the defaults. `greedy` takes the likeliest
+    code; `top_k=0` and `top_p=1` leave none out."""
 
-    temperature: float = 0.75
-    top_k: int = 50
-    top_p: float = 0.85
-    repetition_penalty: float = 10.0
+    temperature: float
+    top_k: int
+    top_p: float
+    repetition_penalty: float
     greedy: bool = False
 
 

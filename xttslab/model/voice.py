@@ -8,7 +8,7 @@ the reference's speaker embedding.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -30,12 +30,12 @@ SPARE = 2.0  # how many times the likely number of codes a sentence may take
 
 @dataclass(frozen=True)
 class Speaking:
-    """How to speak. `speed` stretches time (1 is as generated); `pace` does so until there are so
-    many syllables a second, or as many as in the reference (`speaking.pace`); `seed` starts the
-    random numbers of a call's first sentence, the next has seed + 1; `trim_babble` cuts what
-    follows the end of the sentence (`model.ending`)."""
+    """How to speak; `conf/speaking/` holds what the product uses. `speed` stretches time (1 is as
+    generated); `pace` does so until there are so many syllables a second, or as many as in the
+    reference (`speaking.pace`); `seed` starts the random numbers of a call's first sentence, the
+    next has seed + 1; `trim_babble` cuts what follows the end of the sentence (`model.ending`)."""
 
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Sampling
     speed: float = 1.0
     pace: float | Literal["reference"] | None = None
     seed: int = 0

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
 
 from xttslab.model.base import build_base, build_decoder, load_gpt
 from xttslab.model.checkpoints import read_tensors
+from xttslab.model.sampling import Sampling
+from xttslab.model.voice import Speaking
 from xttslab.speaking.speaker import Speaker
 
 # Coqui's names of an inference folder's files; the last holds what only xttslab reads.
@@ -38,6 +42,12 @@ def load_export(folder: Path) -> Speaker:
         category: (voice["gpt_cond_latent"][0].float(), voice["speaker_embedding"][0].float())
         for category, voice in stored.items()
     }
-    temperatures = described.get("temperatures")  # older exports have none
+    temperatures = described.get("temperatures")  # older exports have neither these …
+    settings = speaking_of(described["speaking"]) if "speaking" in described else None  # … nor this
     language = described["language"]
-    return Speaker(base.voice(), base.tokenizer, language, {}, voices, temperatures)
+    return Speaker(base.voice(), base.tokenizer, language, {}, voices, temperatures, settings)
+
+
+def speaking_of(stored: Mapping[str, Any]) -> Speaking:
+    """The settings that a folder was exported with."""
+    return Speaking(**{**stored, "sampling": Sampling(**stored["sampling"])})

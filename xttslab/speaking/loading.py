@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xttslab.errors import UserError
 from xttslab.model.base import Base, build_base
 from xttslab.model.lineage import load_trained, require_voice
+from xttslab.model.voice import Speaking
 from xttslab.speaking.chosen import read_chosen
 from xttslab.speaking.exported import OURS, load_export
 from xttslab.speaking.speaker import Speaker
@@ -20,16 +21,32 @@ if TYPE_CHECKING:
 CATEGORY_CLIPS = 1  # recordings that stand for a category; samples in training use one too
 
 
-def load(run: str, uri: str = DEFAULT_URI) -> Speaker:
+def load(run: str, uri: str = DEFAULT_URI, settings: Speaking | None = None) -> Speaker:
     """The voice of a run: an MLflow id, a name, `best:DATASET`, a run folder or a checkpoint.
 
     Its categories are those of the data that it was trained on, where that is on this disk.
+    `settings` are its own from then on; an exported folder brings those that it was exported with.
     """
     if (Path(run) / OURS).is_file():
-        return load_export(Path(run))
+        speaker = load_export(Path(run))
+        speaker.settings = speaker.settings or settings
+        return speaker
     base, folder = load_run(run, uri)
     dataset = run_config(folder)["dataset"]
-    return speaker_of(base, dataset["language"], dataset["sources"], folder)
+    speaker = speaker_of(base, dataset["language"], dataset["sources"], folder)
+    speaker.settings = settings
+    return speaker
+
+
+def default_settings(conf: Path) -> Speaking:
+    """How `say` speaks when nothing else is asked for: what the folder `conf` says."""
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    speaking = OmegaConf.load(conf / "speaking" / "default.yaml")
+    rules = OmegaConf.load(conf / "sampling" / "default.yaml")
+    del speaking["defaults"]
+    return instantiate(OmegaConf.merge(speaking, {"sampling": rules}))
 
 
 def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, Path]:

@@ -39,6 +39,7 @@ class Speaker:
         references: category → recordings that stand for it.
         voices: category → what `Voice.reference` made of them earlier; these need no recording.
         temperatures: category → the sampling temperature that was found best for it.
+        settings: how it speaks where `say` is told nothing else.
     """
 
     def __init__(
@@ -49,10 +50,12 @@ class Speaker:
         references: Mapping[str, Sequence[Path]],
         voices: Mapping[str, tuple[Tensor, Tensor]] | None = None,
         temperatures: Mapping[str, float] | None = None,
+        settings: Speaking | None = None,
     ) -> None:
         self.voice, self.tokenizer, self.language = voice, tokenizer, language
         self.references, self.voices = references, voices or {}
         self.temperatures = temperatures or {}
+        self.settings = settings
         self._heard: dict[tuple[Path, ...], tuple[Tensor, Tensor]] = {}
         self._paces: dict[tuple[Path, ...], float] = {}
 
@@ -66,11 +69,12 @@ class Speaker:
     ) -> np.ndarray:
         """Speak `text` after a category's reference or after a recording of any voice.
 
+        Without `settings` it speaks by the speaker's own, at the category's best temperature.
         Returns float32 samples at SPEECH_RATE. Raises UserError for a text with nothing to read or
         something unreadable, and for a reference that is missing, silent or too short.
         """
-        settings = settings or Speaking()
         latents, speaker = self.reference(category, speaker_wav)
+        settings = settings or self.usual_settings(None if speaker_wav else category)
         pace = self.pace(settings, category, speaker_wav)
         pieces = self.pieces(text, longest)
         tokens = [self.tokenizer.encode(piece.text, self.language) for piece in pieces]
@@ -145,6 +149,12 @@ class Speaker:
     def categories(self) -> list[str]:
         """The categories that have a reference, sorted."""
         return sorted(self.voices or self.references)
+
+    def usual_settings(self, category: str | None) -> Speaking:
+        """The speaker's own settings for a category. Raises ValueError where it was given none."""
+        if self.settings is None:
+            raise ValueError("this speaker has no settings of its own; give say() some")
+        return self.settings_for(category, self.settings)
 
     def settings_for(
         self, category: str | None, settings: Speaking, temperature: float | None = None
