@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 
@@ -20,15 +21,18 @@ def stored_path(path: Path, base: Path, project: Path) -> str:
     return path.as_posix()
 
 
-def found_path(
-    stored: str, base: Path, accepts: Callable[[Path], bool] = Path.exists
-) -> Path | None:
-    """What `stored` names for the folder `base`: it itself, else the same end of it in the nearest
-    folder above `base`, as where a whole project was moved; None where nothing is accepted.
-
-    `/old/project/data/a.wav` is found as `data/a.wav` of the new project.
-    """
-    return next((place for place in _places(stored, base) if accepts(place)), None)
+def found_path(stored: str, base: Path, accepts: Callable[[Path], bool]) -> Path | None:
+    """The place that `stored`, of a file in the folder `base`, names and `accepts` agrees to; where
+    there is none, the same end of it in the nearest folder above `base`, as where a whole project
+    was moved: `/old/project/data/quiz/a.wav` is `data/quiz/a.wav` of the new one."""
+    places: Iterator[Path]
+    if is_absolute(stored):
+        places = chain([Path(stored)], moved_places(stored, base, least=2))
+    else:
+        relative = Path(*PureWindowsPath(stored).parts)
+        folders = (base.absolute(), *base.absolute().parents, Path())
+        places = (Path(os.path.normpath(folder / relative)) for folder in folders)
+    return next((place for place in places if accepts(place)), None)
 
 
 def is_absolute(stored: str) -> bool:
@@ -36,21 +40,10 @@ def is_absolute(stored: str) -> bool:
     return PurePosixPath(stored).is_absolute() or PureWindowsPath(stored).is_absolute()
 
 
-def moved_places(stored: str, base: Path) -> Iterator[Path]:
-    """Where an absolute path may be today: its ends in `base` and in every folder above, the
-    nearest folder first, and of its ends the longest first."""
+def moved_places(stored: str, base: Path, least: int) -> Iterator[Path]:
+    """Where an absolute path may be today: its ends of `least` or more parts in `base` and every
+    folder above, the nearest folder first and the longest end first."""
     parts = PureWindowsPath(stored).parts[1:]  # reads both kinds of slashes
-    for folder in (base, *base.parents):
-        for first in range(len(parts)):
+    for folder in (base.absolute(), *base.absolute().parents):
+        for first in range(len(parts) - least + 1):
             yield folder.joinpath(*parts[first:])
-
-
-def _places(stored: str, base: Path) -> Iterator[Path]:
-    base = base.absolute()
-    if not is_absolute(stored):
-        relative = Path(*PureWindowsPath(stored).parts)
-        yield Path(os.path.normpath(base / relative))
-        yield relative  # to the current folder, as stored before
-        return
-    yield Path(stored)
-    yield from moved_places(stored, base)

@@ -79,13 +79,15 @@ def test_numbers_reach_the_run_and_the_newest_evaluation_counts(
     tracker.finish()
     out = run_dir / "evaluation"
     write_evaluation(evaluation, out)
-    assert track_evaluation(evaluation, out, run_dir)
+    assert track_evaluation(evaluation, out, run_dir, 3)
     better = replace(evaluation.cards["run"], overall=replace(evaluation.cards["run"].overall))
     assert track_evaluation(
-        replace(evaluation, cards={**evaluation.cards, "run": better}), out, run_dir
+        replace(evaluation, cards={**evaluation.cards, "run": better}), out, run_dir, None
     )
     lines = (run_dir / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [3, 4, 5]
+    assert json.loads(lines[1])["evaluation/epoch"] == 3  # of the weights that spoke
+    assert "evaluation/epoch" not in json.loads(lines[2])
     assert json.loads(lines[1])["score/overall"] == evaluation.cards["run"].overall.value
     from xttslab.tracking.artifacts import run_files
     from xttslab.tracking.runs import find_run
@@ -95,8 +97,8 @@ def test_numbers_reach_the_run_and_the_newest_evaluation_counts(
 
 
 def test_a_folder_without_a_run_is_not_tracked(evaluation: Evaluation, tmp_path: Path) -> None:
-    assert not track_evaluation(evaluation, tmp_path, None)
-    assert not track_evaluation(evaluation, tmp_path, tmp_path)
+    assert not track_evaluation(evaluation, tmp_path, None, 3)
+    assert not track_evaluation(evaluation, tmp_path, tmp_path, 3)
 
 
 def test_an_unknown_row_is_refused() -> None:

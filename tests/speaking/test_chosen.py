@@ -49,3 +49,15 @@ def test_a_damaged_file_is_said(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE).write_text(content)
     with pytest.raises(UserError, match=r"references\.yaml: is damaged .*search=references"):
         read_chosen(tmp_path)
+
+
+def test_a_choice_goes_with_its_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = make_clips(tmp_path / "before/data/quiz", "quiz", ["greeting"])[0].audio
+    run_dir = tmp_path / "before/outputs/run"
+    run_dir.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "before")
+    write_chosen(run_dir, {"greeting": Chosen((clip,), 0.65, 7.0)})
+    assert f"../../data/quiz/{clip.parent.name}/{clip.name}" in (run_dir / FILE).read_text("utf-8")
+    (tmp_path / "before").rename(tmp_path / "after")
+    found = read_chosen(tmp_path / "after/outputs/run")["greeting"].recordings
+    assert found == (tmp_path / "after" / clip.relative_to(tmp_path / "before"),)

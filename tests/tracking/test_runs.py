@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from xttslab.errors import UserError
@@ -95,12 +97,66 @@ def test_best_is_the_lowest_of_those_that_watched_the_same(tmp_path, uri, caplog
     track(tmp_path, uri, "worse", monitor="eval/mel_ce", best_value=4.0, **on)
     track(tmp_path, uri, "no_value", monitor="eval/mel_ce", **on)
     gone.unlink()
-    assert find_run("best:milliomos", uri, model="xtts_mini").name == "good"
+    assert find_run("best:milliomos", uri).name == "good"  # of the newest's model
     assert "run gone is better than good, but its checkpoint is not on this disk" in caplog.text
-    assert find_run("best:milliomos", uri).name == "other_model"
+    assert find_run("best:milliomos", uri, {"model.name": "x"}).name == "other_model"
     assert find_run("best:blikk", uri).name == "other_data"
     with pytest.raises(UserError, match=r"on data set 'combined' .*there are runs on: blikk, mill"):
         find_run("best:combined", uri)
+
+
+def test_best_is_of_the_sizes_that_are_trained(tmp_path, uri):
+    for name, layers, value in (("small", 6, 1.0), ("whole", 30, 3.0), ("newest", 6, 2.0)):
+        _, run_dir, _ = track(tmp_path, uri, name, dataset="d", monitor="m", best_value=value)
+        tracker = RunTracker.attach(run_dir, uri)
+        tracker.log_params({"model.architecture.layers": layers})
+        assert tracker.close()
+    whole = {"model.name": "xtts_mini", "model.architecture.layers": "30"}
+    assert find_run("best:d", uri, whole).name == "whole"
+    assert find_run("best:d", uri).name == "small"
+    with pytest.raises(UserError) as fault:
+        find_run("best:d", uri, whole | {"model.name": "v2", "model.architecture.model_dim": "9"})
+    assert str(fault.value).startswith(
+        "no finished run of v2 (30 layers × 9) on data set 'd' in sqlite:///"
+    )
+    assert "its runs are of: xtts_mini (30 layers × None), xtts_mini (6 l" in str(fault.value)
+
+
+def test_a_run_is_found_in_its_project_wherever_that_is(tmp_path, uri):
+    before, after = tmp_path / "before", tmp_path / "after"
+    (before / "mlruns").mkdir(parents=True)
+    shutil.copy(tmp_path / "mlruns/mlflow.db", before / "mlruns/mlflow.db")
+    track(before, f"sqlite:///{before}/mlruns/mlflow.db", "run")  # notes absolute paths
+    shutil.copytree(before, after)
+    copied = find_run("run", f"sqlite:///{after}/mlruns/mlflow.db")
+    assert copied.run_dir == after / "outputs/run"
+    assert copied.checkpoint == after / "outputs/run/checkpoints/best.safetensors"
+    shutil.rmtree(before)
+    assert find_run("run", f"sqlite:///{after}/mlruns/mlflow.db").run_dir == after / "outputs/run"
+
+
+def test_another_run_in_the_folder_is_not_taken_for_it(tmp_path, uri):
+    _, run_dir, _ = track(tmp_path, uri, "run")
+    older = find_run("run", uri)
+    shutil.rmtree(run_dir)
+    track(tmp_path, uri, "run")
+    assert find_run("run", uri).run_dir == run_dir
+    found = find_run(older.run_id, uri)
+    assert (found.run_dir, found.checkpoint) == (None, None)
+
+
+def test_paths_written_by_windows_are_read(tmp_path, uri):
+    _, run_dir, checkpoint = track(tmp_path, uri, "run")
+    tracker = RunTracker.attach(run_dir, uri)
+    tracker.set_tags(
+        {
+            "run_dir": r"C:\project\outputs\run",
+            "checkpoint": r"C:\project\outputs\run\checkpoints\best.safetensors",
+        }
+    )
+    assert tracker.close()
+    found = find_run("run", uri)
+    assert (found.run_dir, found.checkpoint) == (run_dir, checkpoint)
 
 
 def test_unknown_run_lists_those_there_are(tmp_path, uri):

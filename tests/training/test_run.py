@@ -9,6 +9,7 @@ import pytest
 
 from xttslab.errors import UserError
 from xttslab.model.checkpoints import read_tensors
+from xttslab.tracking.runs import find_run
 from xttslab.training.module import GptStage
 from xttslab.training.run import train
 
@@ -123,6 +124,11 @@ def test_the_second_cycle_starts_from_the_first(workplace, tiny) -> None:
         first[best]["eval/milliomos/mel_ce"], abs=1e-5
     )
     assert {"eval/milliomos/mel_ce", "eval/blikk/mel_ce"} <= set(second[1])
+    tags = find_run("second").tags
+    assert (tags["epochs_before"], tags["epochs_total"]) == ("2", "4")
+    assert (tags["init_from_name"], tags["init_from_run"]) == ("first", find_run("first").run_id)
+    assert tags["run_dir"] == "outputs/second"
+    assert tags["checkpoint"] == "outputs/second/checkpoints/best.safetensors"
 
 
 def test_a_fresh_start_never_overwrites_a_run(workplace, tiny) -> None:

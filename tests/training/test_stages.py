@@ -53,10 +53,10 @@ def test_the_dvae_learns_and_reports_its_codes(chain) -> None:
 
 
 def test_a_gpt_learns_the_codes_of_the_dvae_that_it_starts_from(chain) -> None:
-    base, folder = load_run("outputs/reader")
+    base, run = load_run("outputs/reader")
     trained = read_tensors(best("codes"))
     assert torch.equal(base.codec.dvae.codebook.embed, trained["dvae.codebook.embed"])
-    assert codec_of(best("reader")) == folder.resolve() / "codec.safetensors"
+    assert codec_of(best("reader")) == run.run_dir.resolve() / "codec.safetensors"
     record = json.loads(Path("outputs/reader/checkpoints/checkpoints.json").read_text())
     assert record["codec"] == base.codec.fingerprint
     assert record["origin"] == ""

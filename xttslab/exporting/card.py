@@ -58,16 +58,18 @@ def model_card(
     voices: Sequence[str],
     blend: float,
     data_sheets: Mapping[str, str],
+    epoch: int | None,
     scores: Mapping[str, float],
     coqui: bool,
 ) -> str:
     """The card. `data_sheets` are the sets' `dataset.yaml` as text, with licence and consent;
-    `scores` the run's last evaluation."""
+    `scores` what was measured of these very weights, those of `epoch` (None: not known)."""
     sheets = [
         f"### {title}\n\n```yaml\n{sheet.strip()}\n```" for title, sheet in data_sheets.items()
     ]
     rows = [f"| {metric} | {value:.4g} |" for metric, value in sorted(scores.items())]
-    table = "\n".join(["| metric | value |", "|---|---|", *rows]) if rows else "Not measured."
+    measured = [f"Of these weights, those of epoch {epoch}.", "", "| metric | value |", "|---|---|"]
+    table = "\n".join([*measured, *rows]) if rows else _unmeasured(epoch, blend)
     place = {"out": out, "voice": voices[0] if voices else "NAME", "language": language}
     return _CARD.format(
         name=name,
@@ -81,3 +83,11 @@ def model_card(
         scores=table,
         use=(_COQUI if coqui else _OURS).format(**place),
     )
+
+
+def _unmeasured(epoch: int | None, blend: float) -> str:
+    """Why a card has no numbers."""
+    if blend != 1.0:
+        return f"Not measured: nobody evaluated this blend of base and fine-tune ({blend:g})."
+    whose = "These weights are" if epoch is None else f"The weights of epoch {epoch} are"
+    return f"{whose} not measured; evaluate the run and export it again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,16 @@ from xttslab.data.datasheet import FILE
 from xttslab.exporting.card import model_card
 from xttslab.exporting.folder import Export, blend, loads_in_coqui
 from xttslab.model.base import Base, build_base
+from xttslab.model.lineage import epoch_of
 from xttslab.model.voice import Speaking
 from xttslab.speaking.loading import best_references, load_run, run_config
-from xttslab.tracking.runs import find_run
+from xttslab.tracking.records import EVALUATED
+from xttslab.tracking.runs import RunRecord
 
-_SCORES = (
-    "eval/total",
-    "eval/mel_ce",
-    "eval/text_ce",
-    "eval/reads",
-    "eval_ref/mel_ce",
-    "evaluation/",
-)
+_LOSSES = (
+    "eval/total", "eval/mel_ce", "eval/text_ce", "eval/stop_ce", "eval/reads", "eval_ref/mel_ce",
+    "eval/mel_l1",
+)  # fmt: skip
 
 
 def gather(run: str, uri: str, share: float, out: Path, settings: Speaking) -> Export:
@@ -31,7 +30,8 @@ def gather(run: str, uri: str, share: float, out: Path, settings: Speaking) -> E
 
     Raises UserError as `load_run` and `blend` do.
     """
-    base, folder = load_run(run, uri)
+    base, record = load_run(run, uri)
+    folder = record.run_dir
     config = run_config(folder)
     if share != 1.0:
         _blend(base, config, share)
@@ -50,7 +50,8 @@ def gather(run: str, uri: str, share: float, out: Path, settings: Speaking) -> E
         voices=list(voices),
         blend=share,
         data_sheets=_sheets(dataset["sources"]),
-        scores=_scores(run, uri),
+        epoch=epoch_of(record.checkpoint),
+        scores=_measured(record, share),
         coqui=loads_in_coqui(voice),
     )
     language, model = dataset["language"], config["model"]
@@ -69,6 +70,17 @@ def _sheets(sources: dict[str, Any]) -> dict[str, str]:
     return {name: path.read_text("utf-8") for name, path in paths.items() if path.is_file()}
 
 
-def _scores(run: str, uri: str) -> dict[str, float]:
-    metrics = find_run(run, uri).metrics
-    return {name: value for name, value in metrics.items() if name.startswith(_SCORES)}
+def _measured(record: RunRecord, share: float) -> dict[str, float]:
+    """Losses and scores of the very weights of a run's checkpoint; none where they are blended with
+    the base's, or where it is not known which epoch they are of."""
+    epoch = epoch_of(record.checkpoint)
+    if share != 1.0 or epoch is None:
+        return {}
+    losses = {name: record.history(name).get(epoch) for name in _LOSSES}
+    spoke = record.history(EVALUATED)  # step of an evaluation → epoch of the weights that spoke
+    aspects = [name for name in record.metrics if re.fullmatch("score/[^/]+", name)]
+    scores = {}
+    for name in aspects:
+        marks = {s: mark for s, mark in record.history(name).items() if spoke.get(s, s) == epoch}
+        scores[name] = marks[max(marks)] if marks else None
+    return {name: value for name, value in (losses | scores).items() if value is not None}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from xttslab.errors import UserError
@@ -22,6 +24,12 @@ from xttslab.importing.coqui_units import (
     params_of,
     weights_of,
 )
+from xttslab.model.base import load_codec
+from xttslab.model.checkpoints import part, read_tensors, write_tensors
+from xttslab.model.codec import MEL_BINS, Codec
+from xttslab.model.lineage import BEST, CODEC, RECORD, VOCABULARY
+from xttslab.model.tokenizer import Tokenizer
+from xttslab.paths import found_path
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.store import RunTracker
 
@@ -29,6 +37,7 @@ log = logging.getLogger(__name__)
 
 MONITOR = "eval/total"  # by which Coqui keeps its best model
 _BEST = "best_model.pth"
+_DECODER = {"decoder_input_dim": 1024, "d_vector_dim": 512}  # Coqui's defaults
 _CODEC = {"hidden": 512, "codebook_dim": 512, "codes": 1024, "blocks": 3}  # fixed in its trainer
 
 
@@ -41,17 +50,21 @@ class Imported:
     accumulated: int
     best: tuple[int, float] | None
     checkpoint: Path | None
+    whole: bool  # whether the run has all parts of its voice and needs no file of its base
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where the run goes: its folder and name, the tracking store, and the data set it used."""
+    """Where the run goes: its folder and name, the tracking store, the data set it used, and the
+    settings (`samples`) and language that it speaks with."""
 
     run_dir: Path
     uri: str
     experiment: str
     dataset: str
     sources: Mapping[str, str]
+    language: str
+    samples: Mapping[str, Any]
 
 
 def import_coqui(source: Path, target: Target, model: Mapping[str, Any]) -> Imported:
@@ -70,18 +83,24 @@ def import_coqui(source: Path, target: Target, model: Mapping[str, Any]) -> Impo
     accumulated = accumulation(curves)
     base = _base(model, config)
     checkpoint = source / _BEST if (source / _BEST).is_file() else None
+    vocabulary = _vocabulary(source, config, base)
     tracker = _start(source, target, base["name"])
     best = _best(curves, rows, source)
     try:
-        kept = _keep_weights(checkpoint, target.run_dir, base)
+        parts = _keep_weights(checkpoint, target.run_dir, base, best)
+        if parts.decoder:
+            base["decoder"] = _decoder(config)
+        whole = bool(parts.decoder and parts.codec and vocabulary)
+        if whole:
+            shutil.copyfile(vocabulary, target.run_dir / VOCABULARY)
         _log(tracker, rows, params_of(config, accumulated), source, target, base)
-        tracker.set_tags(_tags(rows, best, kept, accumulated))
+        tracker.set_tags(_tags(rows, best, parts, accumulated))
     except BaseException:
         tracker.finish("FAILED")
         raise
     tracker.finish()
     (target.run_dir / "finished").touch()
-    return Imported(target.run_dir, max(rows), accumulated, best, kept)
+    return Imported(target.run_dir, max(rows), accumulated, best, parts.checkpoint, whole)
 
 
 def _read_config(source: Path) -> dict[str, Any]:
@@ -106,6 +125,35 @@ def _base(model: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]
     return {**model, "architecture": {**model["architecture"], **sizes}, "codec": _CODEC}
 
 
+def _decoder(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Coqui's decoder in the sizes of a configuration."""
+    arguments = config["model_args"]
+    sizes = {name: arguments.get(name) or usual for name, usual in _DECODER.items()}
+    return {"kind": "hifigan", "sizes": sizes}
+
+
+def _vocabulary(source: Path, config: Mapping[str, Any], base: Mapping[str, Any]) -> Path | None:
+    """The vocabulary that the training read texts with: where its configuration says or the same
+    place near `source`, else the base's; None where this disk has none.
+
+    Raises UserError for one that has more tokens than the model.
+    """
+    noted = config["model_args"].get("tokenizer_file")
+    found = found_path(noted, source, Path.is_file) if noted else None
+    beside = (source / VOCABULARY, Path(base["folder"]) / base["files"]["vocabulary"])
+    places = [found] if found else [place for place in beside if place.is_file()]
+    if not places:
+        log.warning("no %s: speaking needs the base's files in %s", VOCABULARY, base["folder"])
+        return None
+    size, most = Tokenizer(places[0]).size, base["architecture"]["number_text_tokens"]
+    if size > most:
+        raise UserError(
+            f"{places[0]}: has {size} tokens and the model {most}; put the vocabulary that it was "
+            f"trained with into {source}"
+        )
+    return places[0]
+
+
 def _start(source: Path, target: Target, model: str) -> RunTracker:
     if Journal(target.run_dir).exists():
         raise UserError(f"{target.run_dir}: holds a run already; give another run_name")
@@ -114,7 +162,7 @@ def _start(source: Path, target: Target, model: str) -> RunTracker:
         "model": model,
         "stage": "gpt",
         "monitor": MONITOR,
-        "run_dir": str(target.run_dir),
+        "run_dir": target.run_dir,
         "imported.from": f"coqui {source.name}",
     }
     name = target.run_dir.name
@@ -135,23 +183,46 @@ def _best(
     return row, losses[row]
 
 
-def _keep_weights(checkpoint: Path | None, run_dir: Path, base: Mapping[str, Any]) -> Path | None:
-    """GPT and codec of `best_model.pth` as safetensors, without optimiser and repeated parts."""
+@dataclass(frozen=True)
+class _Parts:
+    """What the checkpoint gave: the GPT's file, its codec's fingerprint, and whether a decoder."""
+
+    checkpoint: Path | None = None
+    codec: str = ""
+    decoder: bool = False
+
+
+def _keep_weights(
+    checkpoint: Path | None,
+    run_dir: Path,
+    base: Mapping[str, Any],
+    best: tuple[int, float] | None,
+) -> _Parts:
+    """GPT, decoder and codec of `best_model.pth` as safetensors, without optimiser and repeated
+    parts, with the record that a run of ours has."""
     if checkpoint is None:
         log.warning("no %s: the run is imported without weights", _BEST)
-        return None
-    from xttslab.model.checkpoints import part, read_tensors, write_tensors
-
+        return _Parts()
     tensors = read_tensors(checkpoint)
-    gpt = part(tensors, "gpt.")
+    gpt, decoder = part(tensors, "gpt."), part(tensors, "hifigan_decoder.")
     if not gpt:
         raise UserError(f"{checkpoint}: holds no GPT; expected the best model of an XTTS training")
-    kept = run_dir / "checkpoints" / "best.safetensors"
-    write_tensors(kept, {f"gpt.{name}": value for name, value in gpt.items()})
+    kept = run_dir / "checkpoints" / BEST
+    voice = {f"gpt.{name}": value for name, value in gpt.items()}
+    voice |= {f"hifigan_decoder.{name}": value for name, value in decoder.items()}
+    write_tensors(kept, voice)
     codec = {f"dvae.{name}": value for name, value in part(tensors, "dvae.").items()}
+    fingerprint = ""
     if codec and "mel_stats" in tensors:
-        write_tensors(run_dir / "codec.safetensors", {**codec, "mel_stats": tensors["mel_stats"]})
-    return kept
+        path = run_dir / CODEC
+        write_tensors(path, {**codec, "mel_stats": tensors["mel_stats"]})
+        built = Codec(torch.ones(MEL_BINS), **base["codec"])
+        load_codec(built, path, path)
+        fingerprint = built.fingerprint
+    entries = [{"epoch": best[0], MONITOR: best[1]}] if best else []
+    record = {"monitor": MONITOR, "origin": "", "codec": fingerprint, "best_first": entries}
+    (kept.parent / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+    return _Parts(kept, fingerprint, bool(decoder))
 
 
 def _log(
@@ -166,8 +237,15 @@ def _log(
         tracker.log_metrics(row, epoch)
     written = {
         "model": dict(base),
-        "dataset": {"name": target.dataset, "sources": dict(target.sources)},
-        "imported": {"source": str(source), "trainer": "coqui"},
+        "weights": "pretrained",  # of the base that the training began with
+        "seed": int(params.get("seed") or 0),
+        "dataset": {
+            "name": target.dataset,
+            "language": target.language,
+            "sources": dict(target.sources),
+        },
+        "samples": dict(target.samples),
+        "imported": {"source": source.as_posix(), "trainer": "coqui"},
     }
     text = yaml.safe_dump(written, allow_unicode=True, sort_keys=False)
     write_atomically(target.run_dir / "config.yaml", text)
@@ -185,7 +263,7 @@ def _log(
 def _tags(
     rows: Mapping[int, Mapping[str, float]],
     best: tuple[int, float] | None,
-    checkpoint: Path | None,
+    parts: _Parts,
     accumulated: int,
 ) -> dict[str, object]:
     undone = ["text loss divided by its weight", "epoch k is row k + 1"]
@@ -201,6 +279,8 @@ def _tags(
     }
     if best:
         tags |= {"best_epoch": best[0], "best_value": best[1]}
-    if checkpoint:
-        tags["checkpoint"] = str(checkpoint)
+    if parts.checkpoint:
+        tags["checkpoint"] = parts.checkpoint
+    if parts.codec:
+        tags["codec"] = parts.codec[:12]
     return tags

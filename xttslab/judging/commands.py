@@ -20,6 +20,7 @@ from xttslab.judging.rows import evaluate
 from xttslab.judging.screen import evaluation_lines, winner_lines
 from xttslab.judging.search import candidate_groups, chosen_of, search
 from xttslab.judging.takes import Order, speak_takes
+from xttslab.model.lineage import epoch_of
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -38,7 +39,8 @@ def judge_run(config: DictConfig) -> None:
     out = path_of(config.out) if config.out else folder
     with watch.stage("write"):
         write_evaluation(evaluation, out)
-        tracked = track_evaluation(evaluation, out, subject.run_dir)
+        epoch = epoch_of(subject.checkpoint) if subject.checkpoint else None
+        tracked = track_evaluation(evaluation, out, subject.run_dir, epoch)
     _say([*evaluation_lines(evaluation), *end_lines(watch, out, tracked)])
 
 

@@ -17,6 +17,7 @@ from xttslab.judging.rows import RUN, Evaluation
 from xttslab.judging.search import Ranked
 from xttslab.speaking.chosen import Chosen, write_chosen
 from xttslab.tracking.journal import Journal
+from xttslab.tracking.records import EVALUATED
 from xttslab.tracking.store import RunTracker
 
 CARD, CLIPS, ROWS, AUDIO = "scorecard.json", "scores.csv", "rows.json", "audio"
@@ -36,16 +37,20 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     write_card(out / CARD, evaluation.cards[RUN])
 
 
-def track_evaluation(evaluation: Evaluation, out: Path, run_dir: Path | None) -> bool:
+def track_evaluation(
+    evaluation: Evaluation, out: Path, run_dir: Path | None, epoch: int | None
+) -> bool:
     """Log numbers and files to the run of `run_dir`; False where no tracked run is there.
 
-    The numbers get the step after the run's last one: an evaluation speaks other sentences than
-    training did, and the newest values are what reports and gates read.
+    `epoch` is that of the weights that spoke, None where it is not known. The numbers get the step
+    after the run's last one: an evaluation speaks other sentences than training did, and the newest
+    values are what reports and gates read.
     """
     if run_dir is None or not Journal(run_dir).exists():
         return False
     tracker = RunTracker.attach(run_dir)
-    tracker.log_metrics(metrics(evaluation), step=(tracker.last_step or 0) + 1)
+    spoke = {} if epoch is None else {EVALUATED: epoch}
+    tracker.log_metrics(metrics(evaluation) | spoke, step=(tracker.last_step or 0) + 1)
     for name in (CARD, CLIPS, ROWS):
         tracker.log_artifact(out / name, FOLDER)
     tracker.log_artifact(out / AUDIO, f"{FOLDER}/{AUDIO}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from xttslab.model.lineage import codec_of
 from xttslab.speaking.exported import OURS, load_export
 from xttslab.speaking.loading import category_clips, load_run, run_config, speaker_of
 from xttslab.speaking.speaker import Speaker
-from xttslab.tracking.runs import find_run
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,18 @@ class Subject:
 
     def zero_shot(self) -> Speaker | None:
         """The base that the run started from, untouched, with the run's codec and references;
-        None for a subject that is no run."""
+        None for a subject that is no run, and for an imported one whose base is not on this disk
+        (which is said)."""
         if self.config is None or self.checkpoint is None:
             return None
         config = self.config
-        base = build_base(**config["model"], weights=config["weights"], seed=config["seed"])
+        try:
+            base = build_base(**config["model"], weights=config["weights"], seed=config["seed"])
+        except UserError as fault:
+            if "imported" not in config:
+                raise
+            log.warning("zero_shot left out, %s was imported without a base: %s", self.name, fault)
+            return None
         if codec := codec_of(self.checkpoint):
             load_codec(base.codec, codec, codec)
         speaker = speaker_of(base, self.speaker.language, self.sources, self.run_dir)
@@ -60,14 +69,14 @@ def subject_of_run(run: str, uri: str, dataset: Mapping[str, Any] | None) -> Sub
             raise UserError(f"{run}: an exported voice names no data; give dataset=NAME")
         speaker = load_export(Path(run))
         return Subject(Path(run).name, speaker, *_data(dataset, speaker.language))
-    base, folder = load_run(run, uri)
+    base, record = load_run(run, uri)
+    folder = record.run_dir
     config = run_config(folder)
     data = dataset or config["dataset"]
     language = data.get("language", "hu")
     clips, sources = _data(data, language)
     speaker = speaker_of(base, language, sources, folder)
-    checkpoint = find_run(run, uri).checkpoint
-    return Subject(folder.name, speaker, clips, sources, folder, checkpoint, config)
+    return Subject(folder.name, speaker, clips, sources, folder, record.checkpoint, config)
 
 
 def subject_of_base(

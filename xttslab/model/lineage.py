@@ -8,6 +8,7 @@ that holds the rest.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,10 +17,13 @@ from typing import Any
 from xttslab.errors import UserError
 from xttslab.model.base import Base, load_codec, load_gpt
 from xttslab.model.checkpoints import holds, write_tensors
+from xttslab.paths import found_path
 
 CODEC = "codec.safetensors"  # in a run's folder, where its codec is not the base model's
 BEST = "best.safetensors"
 RECORD = "checkpoints.json"
+VOCABULARY = "vocab.json"  # in the folder of an imported run, which brings all parts of its voice
+_EPOCH = re.compile(r"epoch_(\d+)\.safetensors")
 
 
 def load_trained(base: Base, checkpoint: Path) -> Base:
@@ -47,10 +51,23 @@ def weight_chain(checkpoint: Path) -> list[Path]:
     """A checkpoint and those it was trained from, newest first, as far as it needs them."""
     chain = [checkpoint]
     while origin := _record(chain[-1]).get("origin"):
-        if not Path(origin).is_file():
-            raise UserError(f"{chain[-1]}: was trained from {origin}, which is gone")
-        chain.append(Path(origin))
+        chain.append(_origin(chain[-1], origin))
     return chain
+
+
+def _origin(checkpoint: Path, stored: str) -> Path:
+    """The checkpoint that `checkpoint` was trained from, by what its record says."""
+    folder = checkpoint.parent.absolute()
+
+    def other(place: Path) -> bool:
+        return place.is_file() and place.absolute().parent != folder
+
+    if found := found_path(stored, folder, other):
+        return found
+    raise UserError(
+        f"{checkpoint}: was trained from {stored}, which is gone; put it there again, or write its "
+        f"new place into {checkpoint.parent / RECORD}"
+    )
 
 
 def codec_of(checkpoint: Path) -> Path | None:
@@ -65,6 +82,14 @@ def decoder_of(checkpoint: Path) -> Path | None:
     """The newest checkpoint of the chain that holds a decoder; None for the base model's."""
     held = (path for path in weight_chain(checkpoint) if _ours(path))
     return next((path for path in held if holds(path, "hifigan_decoder.")), None)
+
+
+def epoch_of(checkpoint: Path) -> int | None:
+    """The epoch whose weights a run's checkpoint holds; None where that is not known."""
+    if named := _EPOCH.fullmatch(checkpoint.name):
+        return int(named[1])
+    ranked = _record(checkpoint).get("best_first") if checkpoint.name == BEST else None
+    return int(ranked[0]["epoch"]) if ranked else None
 
 
 def require_voice(checkpoint: Path) -> None:

@@ -15,6 +15,7 @@ import yaml
 
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
+from xttslab.paths import found_path, stored_path
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def write_chosen(run_dir: Path, chosen: Mapping[str, Chosen]) -> Path:
     """Keep the choice of every category in the run's folder; returns the file."""
     content = {
         category: {
-            "recordings": [str(path) for path in one.recordings],
+            "recordings": [stored_path(path, run_dir, Path()) for path in one.recordings],
             "temperature": one.temperature,
             "mark": round(one.mark, 2),
         }
@@ -57,7 +58,7 @@ def read_chosen(run_dir: Path) -> dict[str, Chosen]:
     try:
         chosen = {
             category: Chosen(
-                tuple(Path(name) for name in one["recordings"]),
+                tuple(_found(str(name), run_dir) for name in one["recordings"]),
                 float(one["temperature"]),
                 float(one["mark"]),
             )
@@ -74,3 +75,8 @@ def read_chosen(run_dir: Path) -> dict[str, Chosen]:
             log.warning("%s: %s speaks after another clip, %s is gone", path, category, gone[0])
             del chosen[category]
     return chosen
+
+
+def _found(stored: str, run_dir: Path) -> Path:
+    """A recording, wherever its project is today; as it was stored where it is gone."""
+    return found_path(stored, run_dir, Path.is_file) or Path(stored)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xttslab.errors import UserError
 from xttslab.model.base import Base, build_base
-from xttslab.model.lineage import load_trained, require_voice
+from xttslab.model.lineage import VOCABULARY, load_trained, require_voice
 from xttslab.model.voice import Speaking
 from xttslab.speaking.chosen import read_chosen
 from xttslab.speaking.exported import OURS, load_export
@@ -17,6 +17,8 @@ from xttslab.tracking.client import DEFAULT_URI
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+    from xttslab.tracking.runs import RunRecord
 
 CATEGORY_CLIPS = 1  # recordings that stand for a category; samples in training use one too
 
@@ -31,9 +33,9 @@ def load(run: str, uri: str = DEFAULT_URI, settings: Speaking | None = None) -> 
         speaker = load_export(Path(run))
         speaker.settings = speaker.settings or settings
         return speaker
-    base, folder = load_run(run, uri)
-    dataset = run_config(folder)["dataset"]
-    speaker = speaker_of(base, dataset["language"], dataset["sources"], folder)
+    base, record = load_run(run, uri)
+    dataset = run_config(record.run_dir)["dataset"]
+    speaker = speaker_of(base, dataset["language"], dataset["sources"], record.run_dir)
     speaker.settings = settings
     return speaker
 
@@ -49,8 +51,9 @@ def default_settings(conf: Path) -> Speaking:
     return instantiate(OmegaConf.merge(speaking, {"sampling": rules}))
 
 
-def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, Path]:
-    """A run's model, with the weights of its best epoch, and the run's folder."""
+def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, RunRecord]:
+    """A run's model, with the weights of its best epoch or of the checkpoint that `run` names, and
+    its record, whose `run_dir` and `checkpoint` are known."""
     from xttslab.tracking.runs import find_run
 
     record = find_run(run, uri)
@@ -63,11 +66,15 @@ def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, Path]:
             "`python -m xttslab.import_run`"
         )
     config = run_config(record.run_dir)
-    base = build_base(**config["model"], weights=config["weights"], seed=config["seed"])
+    if whole := (record.run_dir / VOCABULARY).is_file():  # an imported run has all parts
+        files = {**config["model"]["files"], "vocabulary": VOCABULARY}
+        config["model"] |= {"files": files, "folder": str(record.run_dir.resolve())}
+    weights = "random" if whole else config["weights"]
+    base = build_base(**config["model"], weights=weights, seed=config["seed"])
     require_voice(record.checkpoint)
     base = load_trained(base, record.checkpoint)
     base.gpt.eval()
-    return base, record.run_dir
+    return base, record
 
 
 def run_config(folder: Path) -> dict[str, Any]:

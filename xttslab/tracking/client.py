@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -17,13 +19,18 @@ from urllib.parse import urlsplit, urlunsplit
 from filelock import FileLock
 
 from xttslab.errors import UserError
+from xttslab.tracking.moving import bring_files_home
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
-_SQLITE = "sqlite:///"
+SQLITE = "sqlite:///"
+_GONE = (
+    "this folder of the tracking store is gone; mount or restore it, or name the store's new place "
+    "with tracking.uri or MLFLOW_TRACKING_URI (python -m xttslab.sync uri=… sends runs there)"
+)
 _BUSY_TIMEOUT_S = 60  # sqlite gives up after 5 s by default; eight runs may share one file
 _LONGEST_FAULT = 200
 QUIET = {
@@ -51,7 +58,7 @@ def tracking_uri(configured: str = DEFAULT_URI) -> str:
         )
     uri = from_environment or configured
     database = database_file(uri)
-    return f"{_SQLITE}{database}" if database else uri
+    return sqlite_uri(database) if database else uri
 
 
 def without_credentials(uri: str) -> str:
@@ -66,16 +73,37 @@ def without_credentials(uri: str) -> str:
 
 def database_file(uri: str) -> Path | None:
     """The absolute path of an sqlite store, None for any other."""
-    return Path(uri.removeprefix(_SQLITE)).absolute() if uri.startswith(_SQLITE) else None
+    return Path(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
+
+
+def sqlite_uri(database: Path) -> str:
+    """The URI of an sqlite store, with forward slashes on every system."""
+    return f"{SQLITE}{database.as_posix()}"
+
+
+def store_holds(database: Path, run_id: str) -> bool:
+    """Whether an sqlite file is an MLflow store that holds the run."""
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as store:
+            found = store.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (run_id,)).fetchone()
+    except sqlite3.Error:
+        return False
+    return found is not None
 
 
 def check_writable(uri: str) -> None:
-    """Raises UserError naming the folder and the remedy if a local store cannot be written."""
+    """Make the folder of a local store where only that is missing, and try to write there.
+
+    Raises UserError that names the folder and the remedy. A folder above that is gone is never
+    made again: the store was moved, or its disk is not there.
+    """
     database = database_file(uri)
     if not database:
         return
+    if not database.parent.parent.is_dir():
+        raise UserError(f"{database.parent}: {_GONE}")
     try:
-        database.parent.mkdir(parents=True, exist_ok=True)
+        database.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryFile(dir=database.parent):
             pass
         if database.exists():
@@ -102,8 +130,11 @@ def open_client(uri: str) -> MlflowClient:
     database = database_file(uri)
     if not database:
         return MlflowClient(uri)
+    if not database.parent.is_dir():
+        raise FileNotFoundError(f"{database.parent}: {_GONE}")
     with FileLock(database.with_name(f".{database.name}.lock")):
-        return MlflowClient(f"{_SQLITE}{database}?timeout={_BUSY_TIMEOUT_S}")
+        bring_files_home(database)
+        return MlflowClient(f"{sqlite_uri(database)}?timeout={_BUSY_TIMEOUT_S}")
 
 
 def first_line(fault: Exception) -> str:

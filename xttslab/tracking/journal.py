@@ -11,14 +11,16 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
 
 from xttslab.errors import UserError
 from xttslab.files import replacing
-from xttslab.tracking.records import Record, decode, encode
+from xttslab.paths import is_absolute, moved_places, stored_path
+from xttslab.tracking.client import SQLITE, database_file, sqlite_uri, store_holds
+from xttslab.tracking.records import Record, Started, decode, encode
 
 log = logging.getLogger(__name__)
 
@@ -118,14 +120,24 @@ class Journal:
                     continue
                 yield record, offset
 
+    def started(self) -> Started | None:
+        """The run's first record, which holds its key; None where there is no journal."""
+        first = next((record for record, _ in self.read()), None)
+        return first if isinstance(first, Started) else None
+
     def destination(self) -> Destination | None:
-        """Where the records were sent so far; None before the first delivery."""
+        """Where the records were sent so far; None before the first delivery.
+
+        A store of this project is found where the project is now.
+        """
         try:
-            return Destination(**json.loads(self._destination.read_text(encoding="utf-8")))
+            noted = Destination(**json.loads(self._destination.read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
             return None  # a lost note costs a second sending, which changes nothing
+        return _today(noted, self.run_dir)
 
     def set_destination(self, destination: Destination) -> None:
+        destination = replace(destination, uri=_as_stored(destination.uri, self.run_dir))
         with replacing(self._destination) as partial:
             partial.write_text(json.dumps(asdict(destination)), encoding="utf-8")
 
@@ -136,6 +148,36 @@ class Journal:
     def pending(self, offset: int) -> int:
         """Number of records behind `offset`."""
         return sum(1 for _ in self.read(offset)) + len(self._held)
+
+
+def _as_stored(uri: str, run_dir: Path) -> str:
+    """The address of a store for a file of the run: an sqlite one of the same project relative to
+    the run's folder."""
+    database = database_file(uri)
+    if database is None:
+        return uri
+    return f"{SQLITE}{stored_path(database, run_dir, database.parent.parent)}"
+
+
+def _today(noted: Destination, run_dir: Path) -> Destination:
+    """A noted destination where it is now.
+
+    Runs made by earlier versions noted an absolute path. Where that project was moved, what was
+    sent since went to a store at the old place: all is sent again, and the store leaves out what
+    it holds.
+    """
+    if not noted.uri.startswith(SQLITE):
+        return noted
+    stored = noted.uri.removeprefix(SQLITE)
+    if not is_absolute(stored):
+        database = Path(os.path.normpath(run_dir.absolute() / stored))
+        return replace(noted, uri=sqlite_uri(database))
+    lost = not noted.run_id and not Path(stored).exists()
+    for place in moved_places(stored, run_dir, least=1):
+        if place.is_file() and place != Path(stored):
+            if lost or (noted.run_id and store_holds(place, noted.run_id)):
+                return Destination(sqlite_uri(place), noted.run_id)
+    return noted
 
 
 def _append_durably(path: Path, lines: bytes) -> None:

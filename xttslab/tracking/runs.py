@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, TypeVar
 
 from xttslab.errors import UserError
+from xttslab.paths import found_path, is_absolute, moved_places
 from xttslab.tracking.client import (
     DEFAULT_URI,
     database_file,
@@ -22,6 +24,7 @@ from xttslab.tracking.client import (
 )
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.records import FINISHED, replay
+from xttslab.tracking.writer import KEY_TAG
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -32,6 +35,7 @@ log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 BEST = "best:"
 PAGE = 1000  # runs that a store is asked for at once
+_SIZES = "model.architecture."
 _WEIGHTS = "best.safetensors"  # of the best epoch so far, as `model.lineage` calls it
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _NAMED_IN_ERRORS = 8
@@ -58,13 +62,17 @@ class RunRecord:
         return dict(sorted(self._read(metric).items())) if metric in self.metrics else {}
 
 
-def find_run(reference: str, uri: str = DEFAULT_URI, model: str | None = None) -> RunRecord:
+def find_run(
+    reference: str, uri: str = DEFAULT_URI, model: Mapping[str, str] | None = None
+) -> RunRecord:
     """The run that `reference` names: a checkpoint or run folder on this disk, an MLflow run id,
     a run name (the newest of that name), or `best:DATASET`.
 
-    `best:DATASET` is the finished run on that data set (and of that `model`, if given) with the
-    lowest `best_value` among those that watched what the newest of them watched. Raises UserError
-    that lists what there is when nothing matches, or says that the store cannot be reached.
+    `best:DATASET` is the finished run on that data set with the lowest `best_value` among those
+    that watched what the newest of them watched and are of its model: losses compare within one
+    model alone. `model` asks for another: `model.name` and sizes as a run's parameters name them.
+    Raises UserError that lists what there is when nothing matches, or says that the store cannot
+    be reached.
     """
     path = Path(reference).expanduser()
     run_dir = _run_folder(path)
@@ -91,6 +99,7 @@ class _Store:
     def __init__(self, uri: str) -> None:
         self.shown = without_credentials(uri)
         database = database_file(uri)
+        self._project = database.parent.parent if database else Path()
         if database and not database.is_file():
             raise UserError(
                 f"no run yet: {database} does not exist; train first, or name the store with "
@@ -115,8 +124,7 @@ class _Store:
 
     def record(self, run: Run) -> RunRecord:
         tags = run.data.tags
-        run_dir = Path(tags["run_dir"]) if tags.get("run_dir") else None
-        run_dir = run_dir if run_dir and run_dir.is_dir() else None
+        run_dir = self._run_dir(tags)
 
         def read(metric: str) -> dict[int, float]:
             history = self._ask(lambda: self._client.get_metric_history(run.info.run_id, metric))
@@ -134,6 +142,17 @@ class _Store:
             read,
         )
 
+    def _run_dir(self, tags: Mapping[str, str]) -> Path | None:
+        """The run's folder: in the project of the store, wherever that is now, or as noted."""
+        stored = tags.get("run_dir")
+        if not stored:
+            return None
+        places: Iterable[Path] = (Path(stored), self._project / stored)
+        if is_absolute(stored):  # only a journal tells that a folder of that name is the run's
+            moved = moved_places(stored, self._project, least=1)
+            places = chain((p for p in moved if Journal(p).exists()), [Path(stored)])
+        return next((p for p in places if p.is_dir() and not _of_another(p, tags)), None)
+
     def _ask(self, question: Callable[[], _Answer]) -> _Answer:
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
@@ -147,36 +166,73 @@ class _Store:
             ) from fault
 
 
-def _best(store: _Store, dataset: str, model: str | None) -> RunRecord:
+def _best(store: _Store, dataset: str, model: Mapping[str, str] | None) -> RunRecord:
     finished = f"attributes.status = '{FINISHED}'"
     runs = [
         run
         for run in store.search(f"{finished} and tags.dataset = {_quoted(dataset)}")
-        if model in (None, run.data.tags.get("model")) and math.isfinite(_best_value(run))
+        if math.isfinite(_best_value(run))
     ]
-    if not runs:
-        of_model = f" with model {model}" if model else ""
-        tags = [run.data.tags for run in store.search(finished)]
-        known = [of_run["dataset"] for of_run in tags if "dataset" in of_run]
-        raise UserError(
-            f"no finished run on data set {dataset!r}{of_model} in {store.shown}; "
-            f"{_listing('there are runs on', known)}"
-        )
-    monitor = runs[0].data.tags.get("monitor")
-    alike = [run for run in runs if run.data.tags.get("monitor") == monitor]
-    records = [store.record(run) for run in sorted(alike, key=_best_value)]
-    usable = next((record for record in records if record.checkpoint), records[0])
-    if usable is not records[0]:
+    alike = [run for run in runs if model is None or _is_of(run, model)]
+    if not alike:
+        raise UserError(_no_best(store, dataset, runs, model, finished))
+    newest = alike[0]
+    alike = [
+        run
+        for run in alike
+        if run.data.tags.get("monitor") == newest.data.tags.get("monitor")
+        and _is_of(run, _model_of(newest))
+    ]
+    ranked = sorted(alike, key=_best_value)
+    records = map(store.record, ranked)  # a folder is looked for only as far as one is needed
+    usable = next((record for record in records if record.checkpoint), store.record(ranked[0]))
+    if usable.run_id != ranked[0].info.run_id:
+        better = ranked[0].info.run_name
         log.warning(
-            "run %s is better than %s, but its checkpoint is not on this disk",
-            records[0].name,
-            usable.name,
+            "run %s is better than %s, but its checkpoint is not on this disk", better, usable.name
         )
     return usable
 
 
+def _no_best(
+    store: _Store,
+    dataset: str,
+    runs: Sequence[Run],
+    model: Mapping[str, str] | None,
+    finished: str,
+) -> str:
+    if runs and model:
+        others = _listing("its runs are of", [_described(_model_of(run)) for run in runs])
+        missing = f"no finished run of {_described(model)} on data set {dataset!r}"
+        return f"{missing} in {store.shown}; {others}; choose that model=, or name a run"
+    tags = [run.data.tags for run in store.search(finished)]
+    known = [of_run["dataset"] for of_run in tags if "dataset" in of_run]
+    found = _listing("there are runs on", known)
+    return f"no finished run on data set {dataset!r} in {store.shown}; {found}"
+
+
+def _model_of(run: Run) -> dict[str, str]:
+    """The model's name and sizes, as far as the run noted them."""
+    params = run.data.params
+    sizes = {name: value for name, value in params.items() if name.startswith(_SIZES)}
+    name = run.data.tags.get("model") or params.get("model.name")
+    return sizes | ({"model.name": name} if name else {})
+
+
+def _is_of(run: Run, model: Mapping[str, str]) -> bool:
+    """Whether nothing that the run noted of its model contradicts `model`."""
+    own = _model_of(run)
+    return all(own.get(name, value) == value for name, value in model.items())
+
+
+def _described(model: Mapping[str, str]) -> str:
+    """`xtts_v2 (30 layers × 1024)`."""
+    layers, width = (model.get(f"{_SIZES}{name}") for name in ("layers", "model_dim"))
+    return f"{model.get('model.name')}" + (f" ({layers} layers × {width})" if layers else "")
+
+
 def _quoted(value: str) -> str:
-    """As MLflow's filters want it; they know no escapes."""
+    """For MLflow's filters, which know no escapes."""
     quote = '"' if "'" in value else "'"
     return f"{quote}{value}{quote}"
 
@@ -217,13 +273,23 @@ def _on_disk(path: Path, run_dir: Path | None) -> RunRecord:
     )
 
 
+def _of_another(run_dir: Path, tags: Mapping[str, str]) -> bool:
+    """Whether a folder holds a run that has another key than these tags."""
+    start, key = Journal(run_dir).started(), tags.get(KEY_TAG)
+    return start is not None and key not in (start.key, None)
+
+
 def _checkpoint(tags: Mapping[str, str], run_dir: Path | None) -> Path | None:
-    """The best checkpoint where the run noted it, or in the run's folder: that may have been moved,
-    and a run that has not ended has noted nothing yet."""
-    noted = [Path(tags["checkpoint"])] if tags.get("checkpoint") else []
-    names = [path.name for path in noted] or [_WEIGHTS]
-    kept = [run_dir / "checkpoints" / name for name in names] if run_dir else []
-    return next((place for place in (*noted, *kept) if place.is_file()), None)
+    """The best checkpoint: in the run's folder, or where the run noted it when it had ended."""
+    noted = tags.get("checkpoint")
+    name = PureWindowsPath(noted).name if noted else _WEIGHTS  # reads both kinds of slashes
+    kept = run_dir / "checkpoints" / name if run_dir else None
+    if kept and kept.is_file():
+        return kept
+    if not noted:
+        return None
+    found = found_path(noted, run_dir or Path(), Path.is_file)
+    return found if found and not _of_another(found.parent.parent, tags) else None
 
 
 def _listing(label: str, names: Sequence[str]) -> str:

@@ -25,6 +25,7 @@ def serve(port: int, host: str) -> None:
     uri = os.environ.get(BACKEND) or f"sqlite:///{(_OWN / 'mlflow.db').absolute()}"
     artifacts = os.environ.get(ARTIFACTS) or str((_OWN / "artifacts").absolute())
     _require_driver(uri)
+    _OWN.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     print(f"Starting MLflow over {without_credentials(uri)}, files in {artifacts} …", flush=True)
     with serving(uri, port, host, artifacts) as address:

@@ -94,13 +94,13 @@ class RunTracker:
     @classmethod
     def attach(cls, run_dir: Path, uri: str | None = None) -> RunTracker:
         """Add to the run of `run_dir` without starting it again; `uri` defaults to the store
-        that the run is in. Raises UserError if the folder holds no run."""
+        that the run is in. A store that is gone is said, and the records wait in the run's folder.
+        Raises UserError if the folder holds no run."""
         journal = Journal(run_dir)
         if not journal.exists():
             raise UserError(f"{run_dir}: holds no tracked run (no {journal.path.name} in it)")
         known = journal.destination()
         uri = tracking_uri(uri or (known.uri if known else DEFAULT_URI))
-        check_writable(uri)
         journal.create()
         return cls(journal, uri)
 

@@ -11,7 +11,6 @@ from xttslab.errors import UserError
 from xttslab.tracking.client import URI_VARIABLE, check_writable, tracking_uri, without_credentials
 from xttslab.tracking.delivery import Delivery
 from xttslab.tracking.journal import Journal
-from xttslab.tracking.records import Started
 from xttslab.tracking.writer import PARENT_TAG, Unreachable
 
 
@@ -45,8 +44,8 @@ def send_held_back(outputs: Path, uri: str | None = None) -> Iterator[Sent]:
 
 
 def _is_child(journal: Journal) -> bool:
-    first = next((record for record, _ in journal.read()), None)
-    return isinstance(first, Started) and PARENT_TAG in first.tags
+    start = journal.started()
+    return start is not None and PARENT_TAG in start.tags
 
 
 def _recorded(journal: Journal) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xttslab.tracking.client import database_file
+from xttslab.tracking.moving import ARTIFACTS
 from xttslab.tracking.records import (
     RUNNING,
     Artifact,
@@ -70,7 +71,7 @@ def _experiment(client: MlflowClient, uri: str, name: str) -> Experiment:
     found = client.get_experiment_by_name(name)
     if found is None:
         database = database_file(uri)
-        location = (database.parent / "artifacts").as_uri() if database else None
+        location = (database.parent / ARTIFACTS).as_uri() if database else None
         try:
             client.create_experiment(name, location, EXPERIMENT_TAGS)
         except MlflowException as fault:

@@ -67,9 +67,8 @@ def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _log_data(config: DictConfig, corpus: Corpus, tracker: Tracker) -> None:
     profile = {"clips": len(corpus.clips), "minutes": round(sum(corpus.seconds) / 60, 2)}
     folders = [Path(folder) for folder in config.dataset.sources.values()]
-    tracker.log_dataset(
-        corpus.name, corpus.fingerprint, ", ".join(map(str, folders)), profile=profile
-    )
+    places = ", ".join(folder.as_posix() for folder in folders)
+    tracker.log_dataset(corpus.name, corpus.fingerprint, places, profile=profile)
     for folder in folders:
         for name in DATA_FILES:
             if (folder / name).is_file():
@@ -94,15 +93,19 @@ def _warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def _tags(config: DictConfig, corpus: Corpus, start: Start, run_dir: Path) -> dict[str, str]:
-    tags = {
+def _tags(config: DictConfig, corpus: Corpus, start: Start, run_dir: Path) -> dict[str, object]:
+    tags: dict[str, object] = {
         "dataset": corpus.name,
         "model": config.model.name,
         "stage": config.stage.name,
         "dataset_fingerprint": corpus.fingerprint,
         "monitor": config.checkpoint.monitor,
-        "run_dir": str(run_dir),
+        "run_dir": run_dir,
     }
+    if start.run_name:
+        tags["init_from_name"] = start.run_name
     if start.run_id:
-        tags |= {"init_from_run": start.run_id, "init_from_name": start.run_name}
+        tags["init_from_run"] = start.run_id
+    if start.epochs:
+        tags["epochs_before"] = start.epochs
     return tags

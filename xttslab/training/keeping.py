@@ -19,6 +19,7 @@ from xttslab.errors import UserError
 from xttslab.files import remove, replace, replacing, write_atomically
 from xttslab.model.checkpoints import write_tensors
 from xttslab.model.lineage import BEST, RECORD
+from xttslab.paths import stored_path
 from xttslab.training.selection import SELECTION
 
 LAST = "last.ckpt"
@@ -190,7 +191,7 @@ class RunCheckpoints(Checkpoint):
         entries = [{"epoch": epoch, self.monitor: value} for value, epoch in self.kept]
         record = {
             "monitor": self.monitor,
-            "origin": self.origin,
+            "origin": stored_path(Path(self.origin), self.folder, Path()) if self.origin else "",
             "codec": self.codec,
             "best_first": entries,
         }

@@ -18,7 +18,8 @@ from xttslab.data.corpus import Corpus, load_corpus
 from xttslab.errors import UserError
 from xttslab.model.base import Base, build_base, load_codec
 from xttslab.model.lineage import CODEC, codec_of, load_trained, require_voice, save_codec
-from xttslab.training.announcing import leads, plain, start_tracking
+from xttslab.tracking.naming import check_run_name
+from xttslab.training.announcing import flat, leads, plain, start_tracking
 from xttslab.training.decoder_run import fit_decoder
 from xttslab.training.dvae_run import FITTED_CLIPS, fit_dvae
 from xttslab.training.explaining import explained
@@ -62,7 +63,7 @@ def train(
         base.gpt.max_text_tokens - 2,
         Path(config.codes_dir) / "audio_files.json",
     )
-    start = resolve_start(config.init_from, config.tracking.uri)
+    start = resolve_start(config.init_from, config.tracking.uri, _model(config))
     if start.checkpoint:
         base = load_trained(base, start.checkpoint)
         if config.stage.name == "decoder":
@@ -90,11 +91,16 @@ def train(
     return best
 
 
+def _model(config: DictConfig) -> dict[str, str]:
+    """The model's name and sizes as a run's parameters name them."""
+    described = flat({"architecture": plain(config.model.architecture)}, "model.")
+    return {"model.name": config.model.name, **{n: str(value) for n, value in described.items()}}
+
+
 def run_name(config: DictConfig) -> str:
     """The configured name, else data set, model and a short id."""
     if config.run_name:
-        if "=" in config.run_name or "/" in config.run_name:
-            raise UserError(f"run_name={config.run_name!r} may hold neither = nor /")
+        check_run_name(config.run_name)
         return config.run_name
     if "LOCAL_RANK" in os.environ:  # a process of a run that another process named
         if RUN_NAME not in os.environ:
@@ -141,7 +147,7 @@ def _conclude(keeper: RunCheckpoints, job: Job) -> float | None:
         tags |= {
             "best_value": value,
             "best_epoch": epoch,
-            "checkpoint": str(keeper.best_path),
+            "checkpoint": keeper.best_path,
         }
     job.tracker.set_tags(tags)
     return keeper.best[0] if keeper.best else None

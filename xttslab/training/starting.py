@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xttslab.errors import UserError
 from xttslab.model.lineage import BEST
+
+if TYPE_CHECKING:
+    from xttslab.tracking.runs import RunRecord
 
 
 @dataclass(frozen=True)
@@ -28,21 +33,28 @@ class Start:
         return self.checkpoint.parent.parent if self.checkpoint else None
 
 
-def resolve_start(init_from: str | None, uri: str) -> Start:
-    """Find what `init_from` names: a file, a run folder, or a run in the tracking store."""
+def resolve_start(init_from: str | None, uri: str, model: Mapping[str, str] | None = None) -> Start:
+    """Find what `init_from` names: a file, a run folder, or a run in the tracking store; a file in
+    a run's folder is that run's. `model` (name and sizes) is what `best:DATASET` must be of."""
     if not init_from:
         return Start()
     path = Path(init_from).expanduser()
-    if path.is_dir() and (path / "checkpoints" / BEST).is_file():
-        path = path / "checkpoints" / BEST
-    if path.is_file():
-        return Start(checkpoint=path.resolve())
-    if path.suffix in (".pth", ".pt", ".ckpt", ".safetensors"):
+    if path.suffix in (".pth", ".pt", ".ckpt", ".safetensors") and not path.is_file():
         raise UserError(f"init_from={init_from}: no such checkpoint")
     from xttslab.tracking.runs import find_run
 
-    run = find_run(init_from, uri)
+    kept = path / "checkpoints" / BEST
+    run = find_run(str(kept) if kept.is_file() else init_from, uri, model)
     if run.checkpoint is None or not run.checkpoint.is_file():
         raise UserError(f"init_from={init_from}: run {run.name} has no checkpoint on this disk")
-    epochs = int(run.tags.get("epochs_total", 0))
-    return Start(run.checkpoint, run.run_id, run.name, epochs)
+    name = run.name if run.tags else ""  # a file that lies in no run's folder is no run
+    return Start(run.checkpoint.resolve(), run.run_id, name, _epochs(run))
+
+
+def _epochs(run: RunRecord) -> int:
+    """Epochs that a run's weights have been trained, with those of the runs before it; a run that
+    was stopped has noted only those before."""
+    if "epochs_total" in run.tags:
+        return int(run.tags["epochs_total"])
+    own = max(run.history("lr"), default=0)
+    return int(run.tags.get("epochs_before", 0)) + own

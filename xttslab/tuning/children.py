@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xttslab.tracking.journal import Journal
-from xttslab.tracking.records import RunState, Started, replay
+from xttslab.tracking.records import RunState, replay
 from xttslab.tracking.syncing import journals
 from xttslab.tracking.writer import PARENT_TAG
 
@@ -54,8 +54,8 @@ def varied(found: Iterable[Child]) -> list[str]:
 
 
 def _parent(journal: Journal) -> str:
-    first = next((record for record, _ in journal.read()), None)
-    return first.tags.get(PARENT_TAG, "") if isinstance(first, Started) else ""
+    start = journal.started()
+    return start.tags.get(PARENT_TAG, "") if start else ""
 
 
 def _child(state: RunState) -> Child:

@@ -24,7 +24,7 @@ class SweepRun:
 
     def __init__(self, run_dir: Path, experiment: str, uri: str, goal: str) -> None:
         resume = Journal(run_dir).exists()
-        tags = {"kind": "sweep", "monitor": goal, "run_dir": str(run_dir)}
+        tags = {"kind": "sweep", "monitor": goal, "run_dir": run_dir}
         self.run_dir = run_dir
         self.tracker = RunTracker.start(
             run_dir, run_dir.name, experiment, uri, tags=tags, resume=resume
