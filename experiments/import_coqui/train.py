@@ -1,9 +1,10 @@
-"""LJ Speech clips in, a genuine Coqui training folder out, for trying `xttslab.import_run` on.
+"""Makes a genuine Coqui training folder of a few clips, for trying `xttslab.import_run` on.
 
 nice -n 19 python experiments/import_coqui/train.py ../shared/data/ljspeech32 outputs/coqui_source
 
-Coqui's own GPTTrainer at 2 layers × 64 with random weights: 28 clips, batches of 2, accumulated
-over 2, three epochs with an evaluation before the first. About two minutes on one core.
+Coqui's own GPTTrainer at 2 layers × 64 with random weights: batches of 2, accumulated over 2, three
+epochs with an evaluation before the first. About two minutes on one core for 28 clips. The clips
+are a folder of LJ Speech's layout (`transcripts.psv`) or one that `xttslab.prepare` made.
 """
 
 from __future__ import annotations
@@ -19,16 +20,20 @@ from TTS.tts.layers.xtts.dvae import DiscreteVAE
 from TTS.tts.layers.xtts.trainer.gpt_trainer import GPTArgs, GPTTrainer, GPTTrainerConfig
 from TTS.tts.models.xtts import XttsAudioConfig
 
+from xttslab.data.manifest import read_folder
+from xttslab.model.tokenizer import Tokenizer
+
 EVAL_CLIPS = 4
 VOCABULARY = Path(__file__).parents[2] / "xttslab/assets/xtts_mini/vocab.json"
 
 
-def main(clips: Path, out: Path) -> None:
+def main(clips: Path, out: Path, vocabulary: Path = VOCABULARY, most: int = 32) -> None:
+    """Train on the first `most` clips, reading texts with `vocabulary`."""
     torch.manual_seed(7)
     coqui_dataset.load_audio = read_wave  # Coqui's own needs FFmpeg's libraries
     out.mkdir(parents=True, exist_ok=True)
-    samples = read_samples(clips, out / "wavs")
-    config = tiny_config(out)
+    samples = read_samples(clips, out / "wavs")[:most]
+    config = tiny_config(out, vocabulary)
     trainer = Trainer(
         TrainerArgs(grad_accum_steps=2, start_with_eval=True),
         config,
@@ -48,7 +53,10 @@ def read_wave(path: str, rate: int) -> torch.Tensor:
 
 
 def read_samples(folder: Path, wavs: Path) -> list[dict[str, str]]:
-    """Coqui's list of samples; the FLAC files are written as WAV, which it asks for."""
+    """Coqui's list of samples; other files are written as WAV, which it asks for."""
+    if (folder / "metadata.csv").is_file():
+        clips = read_folder(folder, folder.name)[0]
+        return [_sample(clip.audio, clip.text, clip.language, clip.speaker) for clip in clips]
     wavs.mkdir(exist_ok=True)
     lines = (folder / "transcripts.psv").read_text(encoding="utf-8").splitlines()[1:]
     samples = []
@@ -56,13 +64,16 @@ def read_samples(folder: Path, wavs: Path) -> list[dict[str, str]]:
         wave, rate = soundfile.read(folder / audio_file)
         target = wavs / f"{Path(audio_file).stem}.wav"
         soundfile.write(target, wave, rate)
-        samples.append(
-            {"audio_file": str(target), "text": text, "language": "en", "speaker_name": "ljspeech"}
-        )
+        samples.append(_sample(target, text, "en", "ljspeech"))
     return samples
 
 
-def tiny_config(out: Path) -> GPTTrainerConfig:
+def _sample(audio: Path, text: str, language: str, speaker: str) -> dict[str, str]:
+    names = ("audio_file", "text", "language", "speaker_name")
+    return dict(zip(names, (str(audio), text, language, speaker), strict=True))
+
+
+def tiny_config(out: Path, vocabulary: Path) -> GPTTrainerConfig:
     """What Coqui's demo configures, with a small model and files made here."""
     torch.save(torch.ones(80), out / "mel_norms.pth")
     codec = DiscreteVAE(
@@ -73,9 +84,10 @@ def tiny_config(out: Path) -> GPTTrainerConfig:
     torch.save(codec.state_dict(), out / "dvae.pth")
     arguments = GPTArgs(
         gpt_layers=2, gpt_n_model_channels=64, gpt_n_heads=2, decoder_input_dim=64,
-        gpt_number_text_tokens=75, gpt_num_audio_tokens=1026, gpt_start_audio_token=1024,
-        gpt_stop_audio_token=1025, gpt_use_masking_gt_prompt_approach=True,
-        gpt_use_perceiver_resampler=True, tokenizer_file=str(VOCABULARY),
+        gpt_number_text_tokens=Tokenizer(vocabulary).size,
+        gpt_num_audio_tokens=1026, gpt_start_audio_token=1024, gpt_stop_audio_token=1025,
+        gpt_use_masking_gt_prompt_approach=True,
+        gpt_use_perceiver_resampler=True, tokenizer_file=str(vocabulary),
         mel_norm_file=str(out / "mel_norms.pth"), dvae_checkpoint=str(out / "dvae.pth"),
     )  # fmt: skip
     return GPTTrainerConfig(

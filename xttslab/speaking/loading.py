@@ -78,10 +78,20 @@ def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, RunRecord]:
 
 
 def run_config(folder: Path) -> dict[str, Any]:
-    """The configuration with which a run was started."""
+    """The configuration with which a run was started.
+
+    Raises UserError for one that an earlier version imported, without what speaking needs.
+    """
     from omegaconf import OmegaConf
 
-    return OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"), resolve=True)
+    config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"), resolve=True)
+    if "imported" in config and "weights" not in config:
+        source = config["imported"]["source"]
+        raise UserError(
+            f"{folder}: was imported by an earlier version and cannot speak; import it again: "
+            f"python -m xttslab.import_run source={source} run_name={folder.name}_2"
+        )
+    return config
 
 
 def load_base(
