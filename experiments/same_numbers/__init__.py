@@ -1,0 +1,1 @@
+"""Proof that two revisions of this repository compute the same numbers."""
