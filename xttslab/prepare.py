@@ -32,6 +32,7 @@ def main(config: DictConfig) -> None:
     """Prepare one data set as configured and say what came of it."""
     from hydra.utils import instantiate
 
+    from xttslab.data.languages import require_language
     from xttslab.data.parallel import preload
     from xttslab.data.preparing.output import Folder
     from xttslab.data.preparing.preparation import prepare
@@ -39,6 +40,7 @@ def main(config: DictConfig) -> None:
     from xttslab.data.preparing.sources import locate
     from xttslab.reporting.audit.page import HTML, write_audit
 
+    config.language = require_language(str(config.language))
     folder = Folder.named(Path(config.data_dir), config.name)
     with one_line_faults():
         plan, rules = _plan(config), instantiate(config.audit)

@@ -40,7 +40,7 @@ def test_reads_the_designs_columns(folder: Path) -> None:
         folder,
         "audio_file|text|speaker_name|category|language|split",
         "a.wav|Jó  estét!|vago|greeting|hu|eval",
-        "wavs/b.wav|Kérem.|vago||",
+        "wavs/b.wav|Kérem.|vago|||",
     )
     clips, rejected = read_folder(folder, source="milliomos")
     assert rejected == []

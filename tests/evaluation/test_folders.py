@@ -58,8 +58,17 @@ def test_a_name_that_two_recordings_share_names_neither(folder: Path) -> None:
     write_audio(folder / "more/a.wav", tone(0.5))
     clips = read_clips(folder, table(folder, "audio_file,text\na.wav,első\nmore/a.wav,második\n"))
     assert {clip.name: clip.text for clip in clips}["a.wav"] == "első"
-    with pytest.raises(UserError, match="none of its 1 rows names a recording"):
-        read_clips(folder, table(folder, "audio_file,text\na,valami\n"))
+    write_audio(folder / "other/c.wav", tone(0.5))
+    wanted = r"none of its 1 rows .* names 'c': the name fits several files"
+    with pytest.raises(UserError, match=wanted):
+        read_clips(folder, table(folder, "audio_file,text\nc,valami\n"))
+
+
+def test_a_row_that_cannot_be_read_is_said(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    texts = table(folder, "audio_file|text|seed\na.wav|Jó | estét!|8\nb.wav|Igen.|8\n")
+    assert [clip.text for clip in read_clips(folder, texts)] == ["", "Igen.", ""]
+    assert "1 of 2 rows name no recording" in caplog.text
+    assert "line 2 first: 'a.wav', 4 cells in place of 3" in caplog.text
 
 
 @pytest.mark.parametrize(

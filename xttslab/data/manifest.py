@@ -1,6 +1,6 @@
-"""Metadata files in, `Clip` records and reasons for every rejected row out.
+"""Reads the clips that a folder's metadata lists, with a reason for every row that gives none.
 
-Reads the three layouts people have (`metadata.csv` with a header, LJSpeech's header-less
+Knows the three layouts people have (`metadata.csv` with a header, LJSpeech's header-less
 `id|text|normalised text`, Coqui's `metadata_train.csv` + `metadata_eval.csv`) and writes the first.
 """
 
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from xttslab.data.audio_names import Located, locate_audio
+from xttslab.data.languages import LANGUAGES, language_code
 from xttslab.data.metadata import COLUMNS, Row, read_rows
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
@@ -96,21 +97,22 @@ def read_folder(
     clips: dict[Path, Clip] = {}
     names: dict[str, Path] = {}
     rejected: list[Rejection] = []
-    for path in find_metadata(folder):
-        for row in read_rows(path):
-            audio = _locate(folder, row.values.get("audio_file", ""))
-            fault = _row_fault(row, audio, folder, clips)
-            if not fault and not raw:
-                fault = _unready(row, audio, names)
-            if fault:
-                rejected.append(fault)
-                continue
-            clip = _clip(row, audio, path, source, language)
-            clips[clip.audio] = clip
-            names[clip.audio.stem] = clip.audio
+    rows = [(path, row) for path in find_metadata(folder) for row in read_rows(path).rows]
+    places = locate_audio(folder, [row.values.get("audio_file", "") for _, row in rows])
+    for (path, row), place in zip(rows, places, strict=True):
+        fault = _row_fault(row, place, clips)
+        if not fault and not raw:
+            fault = _unready(row, place.path, names)
+        if fault:
+            rejected.append(fault)
+            continue
+        clip = _clip(row, place.path, path, source, language)
+        clips[clip.audio] = clip
+        names[clip.audio.stem] = clip.audio
     if not clips:
         why = f"; the first rejected row: {rejected[0].reason}" if rejected else ""
-        raise UserError(f"{folder}: no usable clip in its metadata{why}")
+        value = f" ({rejected[0].value})" if rejected and rejected[0].value else ""
+        raise UserError(f"{folder}: no usable clip in its metadata{why}{value}")
     return list(clips.values()), rejected
 
 
@@ -151,16 +153,20 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-") or ASSUMED
 
 
-def _row_fault(row: Row, audio: Path, folder: Path, seen: dict[Path, Clip]) -> Rejection | None:
-    name = row.values.get("audio_file", "")
+def _row_fault(row: Row, place: Located, seen: dict[Path, Clip]) -> Rejection | None:
+    name, language = row.values.get("audio_file", ""), row.values.get("language", "")
+    if row.fault:
+        return Rejection(name or f"line {row.line}", f"line {row.line}: {row.fault}", row.value)
     if not name:
         return Rejection(f"line {row.line}", "the row names no audio file", "")
-    if not audio.is_relative_to(os.path.normpath(folder)):
-        return Rejection(name, f"line {row.line}: the path leaves the folder", str(audio))
-    if not os.path.isfile(audio):
-        return Rejection(name, f"line {row.line}: no such audio file", str(audio))
-    if audio in seen:
-        return Rejection(name, f"line {row.line}: the clip stands twice", seen[audio].text[:40])
+    if place.fault:
+        return Rejection(name, f"line {row.line}: {place.fault}", place.value)
+    if place.path in seen:
+        stands_twice = f"line {row.line}: the clip stands twice"
+        return Rejection(name, stands_twice, seen[place.path].text[:40])
+    if language and language_code(language) is None:
+        known = f"XTTS-v2 speaks {', '.join(LANGUAGES)}"
+        return Rejection(name, f"line {row.line}: an unknown language; {known}", language)
     return None
 
 
@@ -173,15 +179,6 @@ def _unready(row: Row, audio: Path, names: dict[str, Path]) -> Rejection | None:
         reason = f"line {row.line}: another clip has this name; run xttslab.prepare on the folder"
         return Rejection(name, reason, str(names[audio.stem]))
     return None
-
-
-def _locate(folder: Path, name: str) -> Path:
-    """Where a row's audio lies: as written, under `wavs/`, with an ending added (LJSpeech)."""
-    root = os.path.normpath(folder)
-    written = os.path.normpath(os.path.join(root, name))
-    below = os.path.normpath(os.path.join(root, "wavs", name))
-    candidates = (path + ending for ending in ("", ".wav", ".flac") for path in (written, below))
-    return Path(next((path for path in candidates if os.path.isfile(path)), written))
 
 
 def _clip(row: Row, audio: Path, path: Path, source: str, language: str) -> Clip:
@@ -198,11 +195,11 @@ def _clip(row: Row, audio: Path, path: Path, source: str, language: str) -> Clip
         raise UserError(f"{path} line {row.line}: split {split!r} must be train, eval or empty")
     return Clip(
         audio=audio,
-        text=" ".join(values.get("text", "").split()),
+        text=" ".join(unicodedata.normalize("NFC", values.get("text", "")).split()),
         speaker=values.get("speaker_name") or UNNAMED,
         category=category or ASSUMED,
         category_assumed=not category or cell.endswith(PROPOSED),
-        language=values.get("language") or language,
+        language=language_code(values.get("language", "")) or language,
         split=split,
         source=values.get("source") or source,
     )

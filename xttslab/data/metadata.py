@@ -1,86 +1,203 @@
-"""The bytes of a metadata file in, its rows as dictionaries out; files of any spreadsheet.
-
-UTF-8, UTF-16 and cp1250, any line ending, a header or none (LJSpeech), quoted fields or not.
-"""
+"""Reads the rows of a metadata file: any header that is usual or none, quoted cells or not."""
 
 from __future__ import annotations
 
-import codecs
 import csv
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+from xttslab.data.columns import AUDIO, IGNORED, RAW, TEXT, ColumnsUnclear, columns_by_content
+from xttslab.data.text_files import TextLine, read_lines
 from xttslab.errors import UserError
 
-COLUMNS = ("audio_file", "text", "speaker_name", "category", "language", "split", "source")
+COLUMNS = (AUDIO, TEXT, "speaker_name", "category", "language", "split", "source")
 REQUIRED = COLUMNS[:3]
 _SEPARATORS = "|;\t,"
+_SHOWN = 60  # characters of a bad line that its rejection shows
+# What else the columns are called, in lower case with _ for spaces; the first that is there counts.
+_ALIASES = {
+    AUDIO: (
+        "file_name", "filename", "audio_path", "audio_filepath", "wav_path", "wav_file",
+        "wav_filename", "file_path", "filepath", "path", "file", "audio", "wav", "basename", "clip",
+        "recording", "hangfájl", "fájlnév", "fájl", "utterance_id", "utt_id", "clip_id", "id",
+    ),
+    TEXT: (
+        "transcription", "transcript", "sentence", "normalized_text", "normalised_text",
+        "characters", "raw_text", "utterance", "szöveg", "mondat", "átirat",
+    ),
+    "speaker_name": ("speaker", "speaker_id", "spk", "spk_id", "client_id", "beszélő"),
+    "category": ("emotion_name", "emotion", "style", "mood", "kategória", "érzelem", "hangulat"),
+    "language": ("lang", "language_id", "language_code", "lang_id", "locale", "nyelv"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the file: its number, and its cells by column name."""
+    """One row: the number of its first line and its cells by column name. A row with a `fault`
+    cannot be used, `value` shows it, and its cells are not to be trusted."""
 
     line: int
     values: dict[str, str]
+    fault: str = ""
+    value: str = ""
 
 
-def read_rows(path: Path) -> Iterable[Row]:
-    """The rows of one file. Raises UserError for an empty file or a missing column."""
-    lines = re.split(r"\r\n|\r|\n", decode_text(path))
-    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not filled:
+@dataclass(frozen=True)
+class Table:
+    """The rows of a file in order, and its columns that are none of COLUMNS, as a person knows
+    them."""
+
+    rows: tuple[Row, ...]
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Record:
+    """The cells of one row of the file, which a quoted cell may spread over several lines."""
+
+    line: int
+    cells: list[str]
+    text: str
+    fault: str
+
+
+def read_rows(path: Path) -> Table:
+    """Read one metadata file.
+
+    A row with more or fewer cells than there are columns gets a fault, except that of two columns
+    the text may hold the separator, and that empty cells at the end do not count. Raises UserError
+    for an empty file, a missing column, and for one without a header whose columns are not clear.
+    """
+    lines = read_lines(path)
+    first = next((line for line in lines if line.text.strip()), None)
+    if first is None:
         raise UserError(f"{path}: the file is empty; it needs a header {'|'.join(REQUIRED)}")
-    header, separator = _header(path, filled[0][1])
-    for number, line in filled[1:] if header else filled:
-        if not header:
-            cells = dict(zip(("audio_file", "text", "normalised"), line.split("|"), strict=False))
-            yield Row(number, _ljspeech(cells))
-            continue
-        values = dict(zip(header, map(str.strip, _cells(line, separator)), strict=False))
-        yield Row(number, values)
+    header = _header(first.text)
+    if header:
+        names, separator = header
+        records = _records([line for line in lines if line.number > first.number], *header)
+        rows = [_row(record, names, separator) for record in records]
+        return Table(tuple(rows), tuple(name for name in names if name not in COLUMNS))
+    _refuse_half_a_header(path, first.text)
+    return _without_header(path, lines, first.text)
 
 
-def _header(path: Path, line: str) -> tuple[list[str], str]:
-    """The column names and what separates them; no names where the first line is a clip."""
+def _header(line: str) -> tuple[list[str], str] | None:
+    """The column names and what separates them; None where the line is no header."""
     for separator in _SEPARATORS:
-        names = [cell.strip().lower() for cell in _cells(line, separator)]
-        if "audio_file" in names and "text" in names:
+        names = _column_names(_cells(line, separator))
+        if AUDIO in names and TEXT in names:
             return names, separator
-    names = [cell.strip().lower() for cell in _cells(line, "|")]
-    if "audio_file" in names or "text" in names:
-        missing = "text" if "audio_file" in names else "audio_file"
-        raise UserError(f"{path}: column {missing} is missing; the header is {'|'.join(names)}")
-    if "|" not in line:
+    return None
+
+
+def _column_names(cells: Sequence[str]) -> list[str]:
+    """Our names of the columns where we know them, else their own."""
+    names = ["_".join(cell.lower().split()) for cell in cells]
+    for ours, aliases in _ALIASES.items():
+        alias = next((alias for alias in aliases if alias in names), None)
+        if alias is not None and ours not in names:
+            names[names.index(alias)] = ours
+    return names
+
+
+def _refuse_half_a_header(path: Path, line: str) -> None:
+    """Raise UserError where the first line names one of the two columns that are needed."""
+    for separator in _SEPARATORS:
+        cells = _cells(line, separator)
+        names = _column_names(cells)
+        if (AUDIO in names) != (TEXT in names) and all(" " not in cell.strip() for cell in cells):
+            missing = TEXT if AUDIO in names else AUDIO
+            raise UserError(
+                f"{path}: column {missing} is missing; the header is {separator.join(cells)}"
+            )
+
+
+def _without_header(path: Path, lines: Sequence[TextLine], first: str) -> Table:
+    separator = next((s for s in "|\t;" if s in first), "")
+    if not separator:
         raise UserError(
-            f"{path}: the first line {line[:40]!r} has no column separator; "
+            f"{path}: the first line {first[:40]!r} has no column separator; "
             f"write a header {'|'.join(REQUIRED)} and separate the columns by |"
         )
-    return [], "|"
-
-
-def _ljspeech(cells: dict[str, str]) -> dict[str, str]:
-    text = cells.get("normalised", "").strip() or cells.get("text", "").strip()
-    name = cells.get("audio_file", "").strip()
-    return {"audio_file": name, "text": text}
-
-
-def decode_text(path: Path) -> str:
-    """Read UTF-8 (with or without BOM) or UTF-16 with one, else cp1250, what Hungarian
-    spreadsheets save. Raises UserError for a file that cannot be read."""
+    legible = [line.text for line in lines if line.text.strip() and not line.fault]
+    bare = [[cell.strip() for cell in _cells(line, separator)] for line in legible]
     try:
-        raw = path.read_bytes()
-    except OSError as fault:
-        raise UserError(f"{path}: cannot be read ({fault.strerror}); check the file") from fault
-    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    for encoding in ("utf-16" if wide else "utf-8-sig", "cp1250"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return raw.decode("cp1250", errors="replace")
+        names = columns_by_content(bare)
+    except ColumnsUnclear as fault:
+        header = separator.join(fault.header)
+        raise UserError(
+            f"{path}: the first line {first[:_SHOWN]!r} is no header, and {fault.reason}; "
+            f"write as first line what the columns hold, such as {header}"
+        ) from fault
+    rows = [_row(record, names, separator) for record in _records(lines, names, separator)]
+    unused = [name.replace(f"{IGNORED}_", "column ") for name in names if name.startswith(IGNORED)]
+    return Table(tuple(rows), tuple(unused))
+
+
+def _records(lines: Sequence[TextLine], names: Sequence[str], separator: str) -> Iterable[_Record]:
+    """The rows of a file that are not empty, lines of one quoted cell joined."""
+    place = 0
+    while place < len(lines):
+        line = lines[place]
+        count, cells = 1, _cells(line.text, separator)
+        if len(cells) != len(names) or line.text.count('"') % 2:
+            count, cells = _over_lines(lines, place, len(names), separator)
+        used = lines[place : place + count]
+        if any(cell.strip() for cell in cells):
+            fault = next((one.fault for one in used if one.fault), "")
+            text = " ".join(one.text for one in used)
+            yield _Record(line.number, [cell.strip() for cell in cells], text, fault)
+        place += count
+
+
+def _over_lines(
+    lines: Sequence[TextLine], start: int, columns: int, separator: str
+) -> tuple[int, list[str]]:
+    """How many lines the row that begins at line `start` takes, and its cells.
+
+    Lines are joined only where quotes close properly, the cells come out even, and not every line
+    is a whole row by itself, for then the quotes are the text's own.
+    """
+    following = (line.text + "\n" for line in islice(lines, start, None))
+    reader = csv.reader(following, delimiter=separator, strict=True)
+    alone = _cells(lines[start].text, separator)
+    try:
+        cells = next(reader, [])
+    except csv.Error:
+        return 1, alone
+    count = max(reader.line_num, 1)
+    rows = [line.text.split(separator) for line in islice(lines, start, start + count)]
+    whole = all(len(row) == columns for row in rows)
+    return (1, alone) if count == 1 or len(cells) != columns or whole else (count, cells)
+
+
+def _row(record: _Record, names: Sequence[str], separator: str) -> Row:
+    cells = record.cells
+    while len(cells) > len(names) and not cells[-1]:
+        cells = cells[:-1]
+    spare = len(cells) - len(names)
+    if spare > 0 and sorted(names) == [AUDIO, TEXT]:
+        cells = _joined(record.text, names.index(TEXT), separator)
+    elif spare < 0 and RAW in names and len(cells) == 2:
+        cells = [*cells, ""]
+    values = dict(zip(names, cells, strict=False))
+    if RAW in values:  # LJSpeech: what the text says where nobody wrote it as it is read aloud
+        values[TEXT] = values.get(TEXT) or values[RAW]
+    fault = record.fault
+    if not fault and len(cells) != len(names):
+        remedy = f"put a text that holds {separator!r} into double quotes"
+        remedy = remedy if spare > 0 else "write the empty ones, too"
+        fault = f"{len(cells)} cells in place of {len(names)} ({separator.join(names)}); {remedy}"
+    return Row(record.line, values, fault, record.text[:_SHOWN] if fault else "")
+
+
+def _joined(line: str, text_place: int, separator: str) -> list[str]:
+    """The two cells of a line whose text holds the separator."""
+    parts = line.split(separator, 1) if text_place else line.rsplit(separator, 1)
+    return [part.strip() for part in parts]
 
 
 def _cells(line: str, separator: str) -> list[str]:

@@ -1,12 +1,13 @@
-"""A folder of recordings of any system, and a table of their texts, in; clips to be scored out."""
+"""Reads the recordings of any system in a folder, with the texts of a table, as clips to score."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import os
 from pathlib import Path
 
 from xttslab.data.audio import read_audio
+from xttslab.data.audio_names import locate_audio
 from xttslab.data.manifest import find_metadata, has_metadata
 from xttslab.data.metadata import Row, read_rows
 from xttslab.errors import UserError
@@ -22,13 +23,14 @@ def read_clips(folder: Path, texts: Path | None = None) -> list[SpokenClip]:
 
     `texts` is a table with the columns `audio_file` and `text`, if wanted also `category` and
     `seed`, separated by any of `|`, `;`, tab and comma; None: the folder's own metadata, if it has
-    one. A row finds its recording by path, by name, or by name without ending; a recording without
-    a row has no text and so no character error rate. Raises UserError for a folder without
+    one. A row finds its recording as one of a data set does (`locate_audio`); a recording without a
+    row has no text and so no character error rate. Raises UserError for a folder without
     recordings, a recording that cannot be read, and a table without rows, with a missing column
     or of another folder.
     """
+    folder = Path(os.path.normpath(folder))
     paths = _recordings(folder)
-    rows = _rows(folder, texts, paths)
+    rows = _rows(folder, texts, set(paths))
     bare = sum(path not in rows for path in paths)
     if rows and bare:
         log.warning("%s: %d of %d recordings have no text", folder, bare, len(paths))
@@ -44,53 +46,42 @@ def _recordings(folder: Path) -> list[Path]:
     return paths
 
 
-def _rows(folder: Path, texts: Path | None, paths: list[Path]) -> dict[Path, Row]:
+def _rows(folder: Path, texts: Path | None, paths: set[Path]) -> dict[Path, Row]:
     """Recording → its row."""
     if texts is None and not has_metadata(folder):
         return {}
     tables = [texts] if texts else find_metadata(folder)
-    rows = [row for table in tables for row in read_rows(table)]
+    rows = [row for table in tables for row in read_rows(table).rows]
     if not rows:
         raise UserError(f"{tables[0]}: a header but no row; write one row a recording")
-    known = _keys(folder, paths)
+    places = locate_audio(folder, [row.values.get("audio_file", "") for row in rows])
     found: dict[Path, Row] = {}
-    missing = []
-    for row in rows:
-        path = _find(row.values.get("audio_file", ""), known)
-        if path is None:
-            missing.append(row)
+    missing: list[tuple[Row, str]] = []
+    for row, place in zip(rows, places, strict=True):
+        fault = row.fault or place.fault or ("" if place.path in paths else "is not scored")
+        if fault:
+            missing.append((row, fault))
         else:
-            found[path] = row
-    if not found:
-        named = rows[0].values.get("audio_file", "")
-        raise UserError(
-            f"{tables[0]}: none of its {len(rows)} rows names a recording in {folder}, the first "
-            f"one names {named!r}; give the table of that folder"
-        )
-    if missing:
-        log.warning(
-            "%s: %d of %d rows name no recording in %s, line %d first",
-            *(tables[0], len(missing), len(rows), folder, missing[0].line),
-        )
+            found[place.path] = row
+    _report(tables[0], folder, rows, missing)
     return found
 
 
-def _keys(folder: Path, paths: list[Path]) -> dict[str, Path]:
-    """By what a recording may be called; a name that two share calls neither."""
-    known = {path.relative_to(folder).as_posix(): path for path in paths}
-    for name in (lambda path: path.name, lambda path: path.stem):
-        names = [name(path) for path in paths]
-        known |= {
-            called: path
-            for called, path in zip(names, paths, strict=True)
-            if called not in known and names.count(called) == 1
-        }
-    return known
-
-
-def _find(name: str, known: Mapping[str, Path]) -> Path | None:
-    places = (name, Path(name).as_posix(), Path(name).name, Path(name).stem)
-    return next((known[place] for place in places if place in known), None)
+def _report(table: Path, folder: Path, rows: list[Row], missing: list[tuple[Row, str]]) -> None:
+    """Warn of rows without a recording; raises UserError where no row has one."""
+    if not missing:
+        return
+    first, fault = missing[0]
+    named = first.values.get("audio_file", "")
+    if len(missing) == len(rows):
+        raise UserError(
+            f"{table}: none of its {len(rows)} rows names a recording in {folder}, the first "
+            f"one, line {first.line}, names {named!r}: {fault}; give the table of that folder"
+        )
+    log.warning(
+        "%s: %d of %d rows name no recording in %s, line %d first: %r, %s",
+        *(table, len(missing), len(rows), folder, first.line, named, fault),
+    )
 
 
 def _clip(folder: Path, path: Path, row: Row | None) -> SpokenClip:

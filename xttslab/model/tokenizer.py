@@ -57,7 +57,8 @@ class Tokenizer:
         if language == "hu":
             spoken = spell_out(text).translate(_TYPOGRAPHY).replace('"', "").lower()
         else:
-            spoken = self._coqui.preprocess_text(text.translate(_TYPOGRAPHY), language)
+            cleaner = language.split("-")[0]  # the vocabulary's zh-cn is Coqui's zh
+            spoken = self._coqui.preprocess_text(text.translate(_TYPOGRAPHY), cleaner)
         return " ".join(spoken.split())
 
     def encode(self, text: str, language: str) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 from xttslab.data.audio import AudioFault
 from xttslab.data.manifest import Rejection
 from xttslab.data.parallel import run_all
+from xttslab.data.preparing.clips import Recipe
 from xttslab.data.preparing.cutting import Recording, cut_recordings
 from xttslab.data.preparing.decoding import inspect
 from xttslab.data.preparing.naming import Names
@@ -31,15 +32,15 @@ def make_clips(
 ) -> tuple[list[Made], list[Rejection]]:
     """Make every clip of a source, in parallel; clips that are there already are left alone.
 
-    `cut_long`: clips longer than training can use are cut like recordings. Files whose content is
-    in the set already are rejected.
+    `cut_long`: clips longer than training can use are cut like recordings. A recording with its
+    text that is short enough to be a clip is one, so that its text needs no sharing out. Files
+    whose content is in the set already are rejected.
     """
     stored = {record.name: record for record in workshop.journal}
     blanks, copies = _blanks(str(source.resolve()), items, stored)
-    longest = workshop.recipe.max_seconds
     recordings, tasks = [], []
     for item, blank in blanks:
-        if item.recording or (cut_long and _seconds(item.clip.audio) > longest):
+        if _is_cut(item, workshop.recipe, cut_long):
             recordings.append(Recording(item.clip.audio, blank))
         else:
             tasks.append(ClipTask(item.clip.audio, blank, workshop))
@@ -50,6 +51,16 @@ def make_clips(
     for record in records:
         by_base[record.base].append(record)
     return [Made(item, tuple(by_base[blank.base])) for item, blank in blanks], copies
+
+
+def _is_cut(item: Item, recipe: Recipe, cut_long: bool) -> bool:
+    """Whether a file is cut at its pauses."""
+    if item.recording and not item.clip.text:
+        return True
+    if not item.recording and not cut_long:
+        return False
+    longest = recipe.segments.max_s if item.recording and cut_long else recipe.max_seconds
+    return _seconds(item.clip.audio) > longest
 
 
 def _blanks(

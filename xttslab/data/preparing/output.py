@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from xttslab.data.audio_names import MISSING
 from xttslab.data.manifest import Clip, read_folder, slug, write_metadata
 from xttslab.data.preparing.records import Journal
 from xttslab.errors import UserError
@@ -61,10 +62,19 @@ class Folder:
         return self.path / "wavs" / f"{name}.wav"
 
     def rows(self, language: str) -> list[Clip]:
-        """The rows of metadata.csv as they are now; none where nothing was prepared yet."""
+        """The rows of metadata.csv as they are now; none where nothing was prepared yet.
+
+        A row whose file is gone is left out. Raises UserError for any other that cannot be read,
+        since writing the file again would lose what a person wrote there.
+        """
         if not (self.path / "metadata.csv").is_file():
             return self.written()
-        return read_folder(self.path, self.name, language, raw=True)[0]
+        clips, rejected = read_folder(self.path, self.name, language, raw=True)
+        lost = next((row for row in rejected if not row.reason.endswith(MISSING)), None)
+        if lost is not None:
+            place = f"{self.path / 'metadata.csv'}: {lost.audio_file}: {lost.reason}"
+            raise UserError(f"{place} ({lost.value}); correct the row and run the command again")
+        return clips
 
     def written(self) -> list[Clip]:
         """The rows as `prepare` last wrote them, deleted ones included."""

@@ -1,21 +1,23 @@
-"""The path that a person names in, its clips or long recordings out, and what cannot be used."""
+"""Finds the clips or long recordings in the place that a person names, and what cannot be used."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xttslab.data.audio import content_hash
+from xttslab.data.audio_names import AUDIO_SUFFIXES, audio_files
 from xttslab.data.manifest import UNNAMED, Clip, Rejection, has_metadata, read_folder
-from xttslab.data.metadata import decode_text
+from xttslab.data.preparing.unread import TABLES, unread_files, unread_rows
+from xttslab.data.text_files import read_text
 from xttslab.errors import UserError
 
-AUDIO_SUFFIXES = (
-    ".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".w64", ".rf64", ".au",
-    ".caf", ".m4a", ".m4b", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".mov",
-)  # fmt: skip
+BESIDE = (".txt", ".lab")  # endings of a file that holds what is said in the recording beside it
+_TIMES = re.compile(r"-->|^\W?\d{1,2}:\d{2}:\d{2}", re.MULTILINE)
+_LABELS = re.compile(r"(\s*\d+\s+\d+\s+\S+\s*)+")  # begin, end and phone, as HTK writes them
 
 
 @dataclass(frozen=True)
@@ -51,53 +53,67 @@ def find_items(
 ) -> tuple[list[Item], list[Rejection]]:
     """Read a source for data set `name`: a folder of clips with metadata, or long recordings.
 
-    Recordings are all audio files of a folder without metadata, or a single file; a `.txt` beside
-    one is what is said in it. Raises UserError where there is nothing to read.
+    Recordings are all audio files of a folder without metadata, or a single file; a `.txt` or
+    `.lab` beside one is what is said in it. Texts that are not read are named among the rejections.
+    Raises UserError where there is nothing to read.
     """
     labelled = source.is_dir() and has_metadata(source)
+    root = Path(os.path.normpath(source if source.is_dir() else source.parent))
     if labelled:
         clips, rejected = read_folder(source, name, language, raw=True)
         clips = [replace(c, speaker=speaker) if c.speaker == UNNAMED else c for c in clips]
-        root = Path(os.path.normpath(source))
+        rejected += unread_rows(root, [clip.audio for clip in clips])
+        beside = []
     else:
-        root = source if source.is_dir() else source.parent
-        clips = [_recording(path, name, language, speaker) for path in _recordings(source)]
-        rejected = []
-    items = []
+        paths = _recordings(source)
+        beside = [path.with_suffix(ending) for path in paths for ending in BESIDE]
+        texts = {path: _text_beside(path, root) for path in paths}
+        clips = [
+            Clip(audio=path, text=text, speaker=speaker, language=language, source=name)
+            for path, (text, _) in texts.items()
+        ]
+        rejected = [fault for _, fault in texts.values() if fault]
+    rejected += unread_files(source, beside)
+    items, unreadable = [], []
     for clip in clips:
-        origin = clip.audio.relative_to(root).as_posix()
+        origin = Path(os.path.normpath(clip.audio)).relative_to(root).as_posix()
         try:
             digest = content_hash(clip.audio)
         except OSError as fault:  # no right to read it, a link to nowhere, or one in a circle
-            rejected.append(Rejection(origin, "the file cannot be read", fault.strerror or ""))
+            unreadable.append(Rejection(origin, "the file cannot be read", fault.strerror or ""))
             continue
         items.append(Item(clip, origin, not labelled, digest))
     if not items:
-        raise UserError(f"source {source}: no file in it can be read; {rejected[0].value}")
-    return items, rejected
+        raise UserError(f"source {source}: no file in it can be read; {unreadable[0].value}")
+    return items, [*rejected, *unreadable]
 
 
-def _recording(path: Path, name: str, language: str, speaker: str) -> Clip:
-    beside = path.with_suffix(".txt")
-    text = " ".join(decode_text(beside).split()) if beside.is_file() else ""
-    return Clip(audio=path, text=text, speaker=speaker, language=language, source=name)
+def _text_beside(path: Path, root: Path) -> tuple[str, Rejection | None]:
+    """What the file beside a recording says is said in it, or why it is not read."""
+    beside = next((b for e in BESIDE if (b := path.with_suffix(e)).is_file()), None)
+    if beside is None:
+        return "", None
+    name = os.path.relpath(beside, root)
+    try:
+        text = read_text(beside)
+    except UserError as fault:
+        return "", Rejection(name, "the text beside a recording cannot be read", str(fault))
+    if _TIMES.search(text) or (beside.suffix == ".lab" and _LABELS.fullmatch(text)):
+        reason = "a text with times beside a recording is not read; leave the words alone in it"
+        return "", Rejection(name, reason, text.split("\n")[0][:40])
+    return " ".join(unicodedata.normalize("NFC", text).split()), None
 
 
 def _recordings(source: Path) -> list[Path]:
     if source.is_file():
+        if source.suffix.lower() in TABLES:
+            remedy = "call it metadata.csv and give the folder that it lies in"
+            raise UserError(f"source {source}: is a table of texts, no recording; {remedy}")
         return [source]
     if not source.is_dir():
         raise UserError(f"source {source}: no such file or folder; correct source=PATH")
-    found = sorted(_audio_files(source))
+    found = sorted(audio_files(source))
     if not found:
         wanted = " ".join(AUDIO_SUFFIXES[:5])
         raise UserError(f"source {source}: neither metadata nor recordings ({wanted} …) in it")
     return found
-
-
-def _audio_files(folder: Path) -> Iterator[Path]:
-    for root, _, files in os.walk(folder):  # does not follow links to folders, so no loops
-        for file in files:
-            path = Path(root, file)
-            if path.suffix.lower() in AUDIO_SUFFIXES and not file.startswith("."):
-                yield path
