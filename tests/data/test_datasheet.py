@@ -79,11 +79,17 @@ def test_a_wrong_field_is_named_in_one_line(
 
 def test_a_sheet_that_is_no_text_or_no_mapping_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="line 1: holds bytes that are not UTF-16"):
         read_sheet(tmp_path)
     (tmp_path / FILE).write_text("- a list", encoding="utf-8")
     with pytest.raises(UserError, match="the file is"):
         read_sheet(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1250"])
+def test_a_sheet_of_any_editor_is_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / FILE).write_bytes(FULL.encode(encoding))
+    assert read_sheet(tmp_path).speakers[0].name == "Őri Béla"
 
 
 def test_the_template_is_valid_and_never_overwritten(tmp_path: Path) -> None:

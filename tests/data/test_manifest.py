@@ -93,6 +93,40 @@ def test_a_bad_row_is_rejected_with_its_reason(
         assert rejected[0].reason == rejection
 
 
+def test_audio_is_found_however_it_is_named(folder: Path) -> None:
+    (folder / "wavs" / "ű.OGG").write_bytes(b"")
+    metadata(
+        folder,
+        "audio_file|text",
+        "C:\\Users\\Me\\set\\wavs\\b.wav|Egy.",
+        "/home/me/set/wavs/c.wav|Ketto\u030b.",
+        "wavs\\u\u030b|Három.",
+    )
+    clips, rejected = read_folder(folder)
+    assert rejected == []
+    found = [(clip.audio.name, clip.text) for clip in clips]
+    assert found == [("b.wav", "Egy."), ("c.wav", "Kettő."), ("ű.OGG", "Három.")]
+
+
+def test_a_language_is_normalised_or_its_row_rejected(folder: Path) -> None:
+    rows = ["a.wav|Jó.|HU", "wavs/b.wav|Good.|en-GB", "wavs/c.wav|Dobro.|sk"]
+    metadata(folder, "audio_file|text|language", *rows)
+    clips, rejected = read_folder(folder)
+    assert [clip.language for clip in clips] == ["hu", "en"]
+    assert [(row.audio_file, row.value) for row in rejected] == [("wavs/c.wav", "sk")]
+    assert rejected[0].reason.startswith("line 4: an unknown language; XTTS-v2 speaks ar, cs, de")
+
+
+def test_a_row_that_cannot_be_read_is_rejected_with_its_line(folder: Path) -> None:
+    rows = ["a.wav|Jó | estét!|s", "wavs/b.wav|Jó estét!|s"]
+    metadata(folder, "audio_file|text|speaker_name", *rows)
+    clips, rejected = read_folder(folder)
+    assert [clip.text for clip in clips] == ["Jó estét!"]
+    assert rejected[0].audio_file == "a.wav"
+    assert rejected[0].reason.startswith("line 2: 4 cells in place of 3")
+    assert rejected[0].value == "a.wav|Jó | estét!|s"
+
+
 def test_a_clip_that_stands_twice_is_rejected_once(folder: Path) -> None:
     metadata(folder, "audio_file|text", "a.wav|Első.", "./a.wav|Második.")
     clips, rejected = read_folder(folder)
@@ -128,7 +162,7 @@ def test_a_link_that_points_to_itself_is_a_missing_file(folder: Path) -> None:
         (["audio_file|text|split", "a.wav|Mi?|dev"], "split 'dev' must be train, eval or empty"),
         (
             ["audio_file|text", "x.wav|Mi?"],
-            "no usable clip in its metadata; the first rejected row: line 2: no such audio file",
+            "no usable clip in its metadata; the first rejected row: line 2: no such audio file (",
         ),
     ],
 )

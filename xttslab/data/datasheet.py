@@ -10,6 +10,7 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from xttslab.data.text_files import read_text
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
 
@@ -83,10 +84,7 @@ def read_sheet(folder: Path) -> DataSheet:
     if not path.is_file():
         return DataSheet(name=folder.name, language="unknown")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return DataSheet.model_validate(content)
-    except (OSError, UnicodeDecodeError) as fault:
-        raise UserError(f"{path}: cannot be read ({fault}); write it as UTF-8") from fault
+        return DataSheet.model_validate(yaml.safe_load(read_text(path)))
     except yaml.YAMLError as fault:
         raise UserError(f"{path}: is not YAML ({' '.join(str(fault).split())})") from fault
     except ValidationError as fault:

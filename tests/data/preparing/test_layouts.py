@@ -30,7 +30,7 @@ def header(folder: Path, said: list[Clip]) -> None:
 
 
 def ljspeech(folder: Path, said: list[Clip]) -> None:
-    lines = [f"{n}|nyers szöveg|{clip.text}" for n, clip in enumerate(said)]
+    lines = [f"{n}|{clip.text} (1.)|{clip.text}" for n, clip in enumerate(said)]
     (folder / "metadata.csv").write_bytes("\r\n".join(lines).encode("cp1250"))
 
 

@@ -136,14 +136,38 @@ def test_recordings_are_added_to_an_existing_set(
 def test_a_transcript_that_nobody_can_share_out_is_a_row(
     tmp_path: Path, folder: Folder, plan: Plan, spoken: list[np.ndarray]
 ) -> None:
-    pause = np.zeros(SAMPLE_RATE, np.float32)
-    write_audio(tmp_path / "show.wav", np.concatenate([spoken[0], pause, spoken[1]]))
+    long = np.concatenate([spoken[0], np.zeros(25 * SAMPLE_RATE, np.float32), spoken[1]])
+    write_audio(tmp_path / "show.wav", long)
     (tmp_path / "show.txt").write_text("Amit mondanak.", encoding="utf-8")
     prepare(tmp_path / "show.wav", folder, plan)
     reason, value = rejections(folder)["show.wav"]
     assert reason == "its transcript needs transcripts.model to be shared out among its clips"
     assert value == "Amit mondanak. …"
     assert {clip.text for clip in folder.rows("hu")} == {""}
+
+
+def test_a_text_beside_one_clip_needs_no_recogniser(
+    tmp_path: Path, folder: Folder, plan: Plan, spoken: list[np.ndarray]
+) -> None:
+    for name, clip, ending in (("a", 0, "txt"), ("b", 1, "lab")):
+        write_audio(tmp_path / "source" / f"{name}.wav", spoken[clip])
+        (tmp_path / "source" / f"{name}.{ending}").write_text(f"Ez a(z) {name}.", encoding="utf-8")
+    prepare(tmp_path / "source", folder, plan)
+    rows = {clip.audio.name: clip.text for clip in folder.rows("hu")}
+    assert rows == {"a.wav": "Ez a(z) a.", "b.wav": "Ez a(z) b."}
+    assert rejections(folder) == {}
+
+
+def test_a_row_that_a_person_broke_is_not_written_over(
+    source: Path, folder: Folder, plan: Plan
+) -> None:
+    prepare(source, folder, plan)
+    edit(folder, "Ez a(z) 1. mondat.", "Jó estét | kívánok!")
+    before = (folder.path / "metadata.csv").read_bytes()
+    wanted = r"metadata.csv: wavs/1.wav: line 2: 8 cells in place of 7 .* correct the row"
+    with pytest.raises(UserError, match=wanted):
+        prepare(source, folder, plan)
+    assert (folder.path / "metadata.csv").read_bytes() == before
 
 
 def half_a_file(path: Path, clip: np.ndarray) -> bytes:
