@@ -78,6 +78,13 @@ def test_beside_metadata_other_texts_columns_and_recordings_are_named(tmp_path: 
     ]
 
 
+def test_metadata_of_a_folder_below_is_named(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    place(tmp_path / "one", a__wav="a", metadata__csv="audio_file|text\na.wav|Jó.\n")
+    reason = "texts that are not read; give the folder that they lie in as source"
+    assert found(tmp_path)[1] == [Rejection("one/metadata.csv", reason, "")]
+
+
 def test_a_column_without_a_name_that_is_not_read_is_named(tmp_path: Path) -> None:
     place(tmp_path, a__wav="a", b__wav="b", metadata__csv="a|Jó estét!|43\nb|Jó napot!|43\n")
     assert found(tmp_path) == (

@@ -43,7 +43,7 @@ def unread_files(source: Path, read: Iterable[Path]) -> list[Rejection]:
     kinds: dict[str, list[Path]] = defaultdict(list)
     for path in _text_files(source):
         if os.path.normpath(path) not in known:
-            kinds[_fate(path, metadata)].append(path)
+            kinds[_fate(path, root, metadata)].append(path)
     return [row for fate, paths in kinds.items() for row in _grouped(root, paths, fate)]
 
 
@@ -66,11 +66,13 @@ def _is_text(path: Path) -> bool:
     return path.suffix.lower() in _TEXTS and not path.name.startswith(".") and not about
 
 
-def _fate(path: Path, metadata: Sequence[Path]) -> str:
+def _fate(path: Path, root: Path, metadata: Sequence[Path]) -> str:
     """Why a file of texts is not read, and what to do where its texts are wanted."""
     if metadata:
         names = " and ".join(one.name for one in metadata)
         return f"texts that are not read, since {names} is"
+    if path.parent != root and has_metadata(path.parent):
+        return "texts that are not read; give the folder that they lie in as source"
     kind = f"texts that are not read ({path.suffix.lower()})"
     if path.suffix.lower() in (*TABLES, ".txt") and _is_table(path):
         return f"{kind}; call it metadata.csv, in the folder of the source, and they are"
