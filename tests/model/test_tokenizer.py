@@ -36,6 +36,17 @@ def test_the_answer_b_is_not_an_uncle(tokenizer: Tokenizer) -> None:
     assert "bácsi" not in tokenizer.normalise("A végleges válasz B.", "hu")
 
 
+def test_the_vocabularys_zh_cn_is_coquis_zh(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cleaner:
+        def preprocess_text(self, text: str, language: str) -> str:
+            return f"{language}: {text}"
+
+    tokenizer = Tokenizer(ASSETS / "xtts_mini/vocab.json")
+    monkeypatch.setitem(tokenizer.__dict__, "_coqui", Cleaner())
+    assert tokenizer.normalise("Ni hao", "zh-cn") == "zh: Ni hao"
+    assert tokenizer.normalise("Ni hao", "zh") == "zh: Ni hao"
+
+
 def test_other_languages_keep_coquis_cleaner(tokenizer: Tokenizer) -> None:
     assert tokenizer.normalise("It has 12 dogs, Dr. Smith.", "en") == (
         "it has twelve dogs, doctor smith."

@@ -11,7 +11,7 @@ from pathlib import Path
 from xttslab.data.audio import content_hash
 from xttslab.data.audio_names import AUDIO_SUFFIXES, audio_files
 from xttslab.data.manifest import UNNAMED, Clip, Rejection, has_metadata, read_folder
-from xttslab.data.preparing.unread import TABLES, unread_files, unread_rows
+from xttslab.data.preparing.unread_texts import TABLES, unread_files, unread_rows
 from xttslab.data.text_files import read_text
 from xttslab.errors import UserError
 
