@@ -65,7 +65,7 @@ def test_what_workers_share_is_light_and_starts_no_thread() -> None:
 
 def test_prepare_then_compose_training(place: Path) -> None:
     source = "source=Őri, (régi) felvételek=1!"
-    first = run(place, "prepare", "dataset=uj-keszlet", source, *QUICK)
+    first = run(place, "prepare", "dataset=uj-keszlet", source, "language=hu-HU", *QUICK)
     assert first.returncode == 0, first.stderr
     assert "5 clips" in first.stdout
     assert "no consent entry" in first.stdout
@@ -98,6 +98,7 @@ def test_prepare_then_compose_training(place: Path) -> None:
         (["recipe.denoising.strength=2"], "Denoising.strength=2: input should be less than"),
         (["recipe.segments.min_s=30"], "min_s < max_s <= ceiling_s does not hold: 30.0 < 12.0"),
         (["checks.reject=[noises]"], "Checks.reject.0=noises: input should be 'clipped'"),
+        (["language=sk"], "language 'sk' is none of XTTS-v2's; write ar, cs, de, en,"),
         (["workers=-1"], "Plan.workers=-1: input should be greater than or equal to 0"),
     ],
 )
