@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
+from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE, read_seconds
 from xttslab.errors import UserError
 from xttslab.model.base import ASSETS
 from xttslab.model.tokenizer import Tokenizer
+
+CASES = Path(__file__).parents[1] / "data/hungarian_cases.psv"
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +78,62 @@ def test_special_tokens_are_numbered_as_in_xtts(tokenizer: Tokenizer) -> None:
     assert tokenizer.stop == 0
     assert tokenizer.start == tokenizer.size - 1 == 74
     assert tokenizer.languages == ["en", "hu"]
+
+
+def real_vocabulary() -> Path:
+    path = Path(__file__).parents[3] / "shared/data/xtts_v2/vocab.json"
+    if not path.is_file():
+        pytest.skip("needs ../shared/data/xtts_v2/vocab.json")
+    return path
+
+
+def real_clips() -> list[tuple[str, float]]:
+    """(text, seconds) of the Hungarian recordings beside the real vocabulary."""
+    found = []
+    for table in sorted(real_vocabulary().parents[1].rglob("transcripts.psv")):
+        if "ljspeech" in str(table):
+            continue
+        with table.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, delimiter="|"):
+                found.append((row["text"], read_seconds(table.parent / row["audio_file"])))
+    return found
+
+
+def test_the_real_vocabulary_is_numbered_as_the_weights_are() -> None:
+    tokenizer = Tokenizer(real_vocabulary())
+    assert (tokenizer.size, tokenizer.start, tokenizer.stop) == (6681, 261, 0)
+    assert {"hu", "en", "zh-cn"} <= set(tokenizer.languages)
+
+
+def test_tokens_are_coquis_where_the_spoken_words_are() -> None:
+    """Our normaliser replaces Coqui's cleaner; what the two make of its words must not differ."""
+    pytest.importorskip("TTS", reason="coqui-tts is not installed")
+    from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
+
+    ours, coquis = Tokenizer(real_vocabulary()), VoiceBpeTokenizer(vocab_file=real_vocabulary())
+    texts = [text for text, _ in real_clips()] + [
+        line.split("|")[2]
+        for line in CASES.read_text(encoding="utf-8").splitlines()[1:]
+        if line.startswith(("quiz", "interview"))
+    ]
+    assert len(texts) > 200
+    for text in texts:
+        spoken = ours.normalise(text, "hu")
+        assert ours.encode(text, "hu").tolist() == coquis.encode(spoken, "hu"), text
+    plain = "Jó estét kívánok, ez itt a Legyen Ön is milliomos!"  # nothing to spell out
+    assert ours.encode(plain, "hu").tolist() == coquis.encode(plain, "hu")
+
+
+def test_the_shipped_codes_a_token_are_those_of_the_real_vocabulary() -> None:
+    tokenizer = Tokenizer(real_vocabulary())
+    shipped = OmegaConf.load(ASSETS.parents[1] / "conf/model/xtts_v2.yaml").codes_per_token
+    letters = tokens = codes = 0.0
+    for text, seconds in real_clips():
+        letters += len(tokenizer.normalise(text, "hu"))
+        tokens += len(tokenizer.encode(text, "hu"))
+        codes += seconds * SAMPLE_RATE / SAMPLES_PER_CODE
+    assert letters / tokens == pytest.approx(1.65, abs=0.05)
+    assert codes / tokens == pytest.approx(shipped, rel=0.05)
 
 
 def test_a_missing_vocabulary_is_named(tmp_path: Path) -> None:

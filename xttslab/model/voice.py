@@ -42,9 +42,9 @@ class Speaking:
     trim_babble: bool = True
 
 
-def likely_codes(tokens: int, per_token: float = 4.2) -> float:
-    """Codes that a text of so many tokens makes likely: in XTTS-v2's vocabulary Hungarian has
-    about 2.5 letters a token, 13 letters and 21.5 codes a second; half a second lies around it."""
+def likely_codes(tokens: int, per_token: float) -> float:
+    """Codes that a text of so many tokens makes likely; half a second lies around it. `per_token`
+    is that of the vocabulary, `codes_per_token` in conf/model."""
     return 10 + per_token * tokens
 
 
@@ -56,7 +56,7 @@ class Voice:
         gpt: XttsGpt,
         codec: Codec,
         decoder: Decoder,
-        likely: Callable[[int], float] = likely_codes,
+        likely: Callable[[int], float],
     ) -> None:
         self.gpt, self.codec, self.decoder, self.likely = gpt, codec, decoder, likely
 
