@@ -31,7 +31,8 @@ PIECES = """A B C D E I V X XX XIV. II. a az b. c) 1 2 12 0 007 1956 2024. 23. 5
  1/2 - – . , : ; ! ? ( ) " ' … % Ft € $ km m² kg °C -ban -val -es -án -szor -t -s -e -os kb. pl.
  stb. stb dr. Kft. u. sz. o. c. i. Kr. ez egy és vagy alma október május jan. évi óra ezer millió
  MTA USA NATO NEM BKV-val A-t B-vel á bé + = × * < > ~ # @ www.a.hu a@b.hu ² ½ 06 30
- +36 M /""".split()
+ +36 M / &nbsp; &lt; &#8222; :) :D XD ^^ +40 721 234 567 0040 USD Python3.10.2 Dr.Kiss II.-t
+ URL-t 1'000 1,000.50 00""".split()
 # How long an example takes says nothing about the text.
 slow_machine = partial(settings, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ANY_TEXT = st.one_of(
@@ -97,6 +98,9 @@ def test_numerals_use_ket_only_before_another_part(value: int) -> None:
         ("5 < 6, 3*4, ~10, info_tv@example.com", []),
         ("„Jó” – ‘szép’… ™\u00ad\u200b", []),
         ("o\u030b, u\u0308 és x\u0301", []),
+        ("szia :) :D XD <3, 5 &lt; 6 &amp; &nbsp;", []),
+        ("&lt;b&gt;szia", [(0, "&lt;"), (5, "&gt;")]),
+        ("Jó &#1055; nap", [(3, "&#1055;")]),
     ],
 )
 def test_unreadable_places(text: str, faults: list[tuple[int, str]]) -> None:
@@ -127,7 +131,19 @@ def test_checked_text_needs_something_to_say(text: str) -> None:
         spell_out_checked(text)
 
 
-@pytest.mark.parametrize("text", ["9" * 5000, "1/" * 300, "A-" * 300, "5." * 300, "(" * 300])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+" + "9" * 5000,
+        "&" * 300 + ";",
+        ":)" * 300,
+        "9" * 5000,
+        "1/" * 300,
+        "A-" * 300,
+        "5." * 300,
+        "(" * 300,
+    ],
+)
 def test_degenerate_text_is_read(text: str) -> None:
     assert not any(character.isdigit() for character in spell_out(text))
 

@@ -5,7 +5,7 @@ only where it also ends the sentence.
 import re
 
 from xttslab.data.hungarian_characters import LETTER, LOWER, UPPER, ends_sentence, ends_text
-from xttslab.data.hungarian_suffixes import attach
+from xttslab.data.hungarian_suffixes import attach, is_suffix
 from xttslab.data.hungarian_tables import MONTHS
 
 _WORD_START = rf"(?<![{LETTER}0-9'.-])"
@@ -56,6 +56,15 @@ _MONTH_NAMES = {
 }
 # fmt: on
 _MONTH = re.compile(rf"{_WORD_START}({'|'.join(_MONTH_NAMES)})\.\s?(?=[0-9])", re.IGNORECASE)
+_MONTH_GLUED = re.compile(rf"(?<=[0-9]\.)(?=(?:{'|'.join(_MONTH_NAMES)})\.)", re.IGNORECASE)
+# What is written without a space: "Dr.Kiss", "pl.ez", "tel.06", "u.5"; not "Bp.en", a suffix.
+_GLUED = re.compile(
+    rf"{_WORD_START}({'|'.join(sorted(_WORDS, key=len, reverse=True))})\."
+    rf"(?=([{LETTER}]+(?![{LETTER}.])|[{UPPER}]|[0-9]))",
+    re.IGNORECASE,
+)
+_STREET_GLUED = re.compile(rf"(?<=[{LOWER}] )u\.(?=[0-9])")
+_INFLECTED = (frozenset(_CLOSING) - {"stb"}) | {"bp", "sgt", "tel"}
 
 # Abbreviations that are words or letters elsewhere, each with the neighbours that tell it apart.
 _PHRASES = tuple(
@@ -83,11 +92,20 @@ _PHRASES = tuple(
 def expand_abbreviations(text: str) -> str:
     """`text` with every known abbreviation written out."""
     if "." in text:
+        while (spaced := _GLUED.sub(_apart, text)) != text:  # again for "Prof.Dr.Kiss"
+            text = spaced
+        text = _STREET_GLUED.sub("u. ", _MONTH_GLUED.sub(" ", text))
         text = _MONTH.sub(lambda m: f"{_MONTH_NAMES[m[1].lower()]} ", text)
         for pattern, words in _PHRASES:
             text = pattern.sub(lambda m, words=words: _phrase(m, words), text)
         text = _DOTTED.sub(_word, text)
     return _BARE.sub(lambda m: _like(m[1], _WORDS[m[1].lower()]), text)
+
+
+def _apart(match: re.Match[str]) -> str:
+    short, follows = match[1].lower(), match[2]
+    suffixed = short in _INFLECTED and follows[0].islower() and is_suffix(follows)
+    return match[0] if suffixed else f"{match[0]} "
 
 
 def _phrase(match: re.Match[str], words: str) -> str:

@@ -5,6 +5,7 @@ Letters of other Latin alphabets become the Hungarian letters that sound like th
 "Dvorzsák"), for those are the letters whose sound the model knows in Hungarian.
 """
 
+import html
 import re
 import unicodedata
 from dataclasses import dataclass, replace
@@ -59,7 +60,18 @@ _MICRO_UNITS = {"m": "mikrométer", "g": "mikrogramm", "s": "mikromásodperc"}
 _POWER = rf"(?<=[0-9])(?P<power>[{_SUPERSCRIPT}]+)"
 _MARKED = r"(?P<marked>[^\W\d_][\u0300-\u036f]+)"
 _OTHER = rf"(?P<other>[^{_KNOWN}])"
-_ODD = re.compile("|".join([_WEB, _COMPARISON, _ABOUT, _MICRO, _POWER, _MARKED, _OTHER]))
+_ENTITY = r"(?P<entity>&(?:[A-Za-z][A-Za-z0-9]{1,7}|#[0-9]{2,6}|#[xX][0-9A-Fa-f]{2,6});)"
+# Faces typed in signs are not said. Those with a letter need room on both sides, and none follows
+# the word "válasz", for ":D" may be an answer; those of signs alone may touch the word before.
+_ALONE = r"(?=[\s.,!?]|$)"
+_EMOTICON = (
+    r"(?P<emoticon>(?<!\S)(?<!válasz )(?<!válaszom )(?<!válasza )"
+    rf"(?:[:;=]'?-?[DPpOo|*/\\]+|[xX]D+|<3|\^[_.]?\^|[oO][._][oO]|-_+-|\([:;=]){_ALONE}"
+    rf"|(?<!\d)[:;]'?-?[()]+{_ALONE}|(?<!\S)=-?[()]+{_ALONE})"
+)
+_ODD = re.compile(
+    "|".join([_WEB, _ENTITY, _EMOTICON, _COMPARISON, _ABOUT, _MICRO, _POWER, _MARKED, _OTHER])
+)
 _SENTENCE_END = re.compile(rf"[)'\"]*(?:\s*$|\s+[–('\"-]*\s?[{UPPER}])")
 _SPACES = re.compile(r" {2,}")
 
@@ -87,6 +99,11 @@ def clean(text: str) -> tuple[str, list[Unreadable]]:
         kind, written = match.lastgroup or "other", match[match.lastgroup or 0]
         if kind == "web":
             return _read_address(written)
+        if kind == "emoticon":
+            closing = written.endswith(")") and _open_before(match.string, match.start())
+            return written if closing else " "
+        if kind == "entity":
+            return _read_entity(match, faults)
         if kind == "comparison":
             return _COMPARISONS[written]
         if kind == "about":
@@ -113,6 +130,27 @@ def ends_sentence(text: str, position: int) -> bool:
     """Whether a full stop that ends at `position` closes a sentence: the text ends or a capital
     follows. Hungarian writes no capital after an ordinal or an abbreviation but in names."""
     return bool(_SENTENCE_END.match(text, position))
+
+
+def _open_before(text: str, position: int) -> bool:
+    """Whether a parenthesis that was opened before `position` is still open."""
+    return text.count("(", 0, position) > text.count(")", 0, position)
+
+
+def _read_entity(match: re.Match[str], faults: list[Unreadable]) -> str:
+    """What an HTML entity ("&nbsp;", "&#8222;") stands for; others stay as they are."""
+    meant = html.unescape(match[0])
+    if meant == match[0]:
+        return match[0]
+    text, start, end = match.string, match.start(), match.end()
+    around = text[:start].rstrip()[-1:] + text[end:].lstrip()[:1]
+    if meant in _COMPARISONS and len(around) == 2 and around.isdecimal():
+        return _COMPARISONS[meant]
+    readable = [_read_letter(character, 0, 1) for character in meant]
+    if None in readable:
+        _add_fault(faults, start, match[0])
+        return " "
+    return "".join(part or "" for part in readable)
 
 
 def _add_fault(faults: list[Unreadable], position: int, written: str) -> None:

@@ -22,23 +22,42 @@ _SUFFIX = rf"(?:-([{LOWER}]+))?"
 _START = r"(?<![0-9.,/])"
 
 _PHONE = re.compile(
-    r"(?<![0-9+])(\+36|06)[ /-]?(1|[2-9][0-9])[ /-]?([0-9]{3})[ -]?([0-9]{2})[ -]?([0-9]{1,2})"
+    r"(?<![0-9+])\(?(\+36|00 ?36|06)[ /-]*\(?(1|[2-9][0-9])\)?[ /-]*"
+    r"([0-9]{3}[ -]?[0-9]{2}[ -]?[0-9]{2}|[0-9]{3}[ -]?[0-9]{3}|[0-9]{2}(?:[ -][0-9]{2}){2})"
     rf"(?![0-9]){_SUFFIX}"
 )
+_ABROAD = re.compile(
+    r"(?<![0-9+:.,])(\+|00 ?)([1-9](?:[ /()-]{0,2}[0-9]){7,14})(?![0-9])"
+    rf"(?!\s?(?:[%€$£]|Ft|HUF|EUR|USD|forint|euró|dollár)){_SUFFIX}"
+)
+_COUNTRY = re.compile(
+    r"[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9][0-9]{2}"
+)  # E.164
+_PHONE_PREFIX = {"+": "plusz", "00": "nulla nulla", "06": "nulla hat"}
+_PHONE_DIGITS = range(8, 16)
 _DECADE = re.compile(rf"'(?=[0-9]{{2}}-[{LOWER}])")
 _TIGHT = re.compile(rf"(?<=[0-9]\.)(?=[{LOWER}]{{2}})")
 _COMMA_LIST = re.compile(rf"{_START}[0-9]+(?:,[0-9]+){{2,}}(?![0-9])")
-_DOTTED_CODE = re.compile(rf"{_START}[0-9]+(?:\.[0-9]+){{2,}}(?![0-9])")
+_DOTTED_CODE = re.compile(rf"{_START}[0-9]+(?:\.[0-9]+){{2,}}(?![0-9]){_SUFFIX}")
+# A version that touches its name: "USB3.0", "PHP8.2-vel"; 4x1.5 is a product.
+_VERSION = re.compile(rf"(?<=[{LETTER}])(?<![0-9]x)[0-9]+\.[0-9]+(?![0-9]|[.,][0-9]){_SUFFIX}")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]{1,3}(?:,[0-9]{3})+")
-_PRICE_DASH = re.compile(r"(?<=[0-9])[,.][-–]+(?=\s|$)")
+_PRICE_DASH = re.compile(r"(?<=[0-9])[,.][-–]+(?=\s|$|Ft|HUF)")
+_APOSTROPHES = re.compile(r"(?<![0-9])[0-9]{1,3}(?:'[0-9]{3})+(?![0-9])")
+# Forints have no thousandths.
+_THOUSANDS = re.compile(r"(?<![0-9.,])([0-9]{1,3}),([0-9]{3})(?=\s?(?:Ft|HUF|forint))")
 
 _SQUARE = re.compile(rf"(?<![{LETTER}])([kcd]?m)([23]){_END}")
 _POWERS = {"2": "²", "3": "³"}
 _CLASS = re.compile(rf"(?<![0-9])([0-9]+)(?:\.|/|\./)([{UPPER}a-d]){_END}")
-_MODEL = re.compile(rf"(?<![{LETTER}'])([A-Z])[–-]?(?=[0-9])")
+_MODEL = re.compile(rf"(?<![{LETTER}0-9'])([A-Z])[–-]?(?=[0-9])")
 _LETTER_FIRST = re.compile(rf"(?<=[{LETTER}])[–-]?(?=[0-9])")
 _LETTER_AFTER = re.compile(rf"(?<=[0-9])-?(?=[{UPPER}])")
-_MONEY_FIRST = re.compile(rf"([$€£¥])\s?({NUMBER})")
+_MONEY_FIRST = re.compile(
+    rf"(?<![{LETTER}0-9])(?<![0-9] )(?:US)?"
+    r"([$€£¥]|(?:EUR|USD|HUF|GBP|CHF|RON|PLN|CZK|Ft)(?=[ 0-9]))"
+    rf"\s?({NUMBER})(?:\s?(ezer|millió|milliárd|billió|M(?:rd)?(?![{LETTER}]))([{LOWER}]*))?"
+)
 
 _FRACTION = re.compile(
     rf"(?:{_START}([0-9]+) )?{_START}([0-9]{{1,3}})/([0-9]{{1,4}})(?![0-9/]){_SUFFIX}"
@@ -54,7 +73,10 @@ _MINUS = re.compile(rf"({NUMBER})\s[-–−]\s(?={NUMBER}\s?=)|({NUMBER})\s?−\
 def spell_codes(text: str) -> str:
     """Telephone numbers and lists, which would otherwise be taken for dates and decimals."""
     text = _DIVIDED.sub(r"\1 osztva \2-vel", text)
-    text = _TIGHT.sub(" ", _DECADE.sub("", _PHONE.sub(_phone, text)))
+    text = _ABROAD.sub(_abroad, _PHONE.sub(_phone, text))
+    text = _APOSTROPHES.sub(lambda m: m[0].replace("'", " "), text)
+    text = _THOUSANDS.sub(r"\1 \2", text)
+    text = _TIGHT.sub(" ", _DECADE.sub("", text))
     return _COMMA_LIST.sub(
         lambda m: m[0] if _GROUPED.fullmatch(m[0]) else m[0].replace(",", ", "), text
     )
@@ -63,13 +85,13 @@ def spell_codes(text: str) -> str:
 def spell_figures(text: str) -> str:
     """Versions, model names, fractions and sums: "3/4" → "háromnegyed", "5×5" → "ötször 5"."""
     text = _PRICE_DASH.sub("", text)
-    text = _DOTTED_CODE.sub(lambda m: m[0] if _GROUPED.fullmatch(m[0]) else _code(m[0]), text)
+    text = _VERSION.sub(_code, _DOTTED_CODE.sub(_code, text))
     text = _SQUARE.sub(lambda m: m[1] + _POWERS[m[2]], text)
     text = _CLASS.sub(lambda m: f"{read_integer(m[1])} {m[2].upper()}", text)
     text = _MODEL.sub(lambda m: f"{LETTERS[m[1]]} ", text)
     text = _LETTER_FIRST.sub(" ", text)
     text = _LETTER_AFTER.sub(" ", text)
-    text = _MONEY_FIRST.sub(r"\2 \1", text)
+    text = _MONEY_FIRST.sub(_money_last, text)
     text = _FRACTION.sub(_fraction, text)
     text = _MINUS.sub(lambda m: f"{m[1] or m[2]} mínusz ", text)
     text = _TIMES.sub(_times, text)
@@ -79,15 +101,60 @@ def spell_figures(text: str) -> str:
 
 
 def _phone(match: re.Match[str]) -> str:
-    prefix, area, *groups, suffix = match.groups()
-    start = "plusz harminchat" if prefix == "+36" else "nulla hat"
-    number = " ".join(read_integer(group) for group in groups)
-    number = attach_to_number(number, suffix) if suffix else number
+    prefix, area, local, suffix = match.groups()
+    start = _PHONE_PREFIX[prefix[0] if prefix[0] == "+" else prefix[:2]]
+    start += "" if prefix == "06" else " harminchat"
+    number = _digits_in_groups(re.sub("[ -]", "", local), suffix)
     return f"{start}, {cardinal(int(area))}, {number}"
 
 
-def _code(written: str) -> str:
-    return " pont ".join(read_integer(part) for part in written.split("."))
+def _abroad(match: re.Match[str]) -> str:
+    """A telephone number of another country, or what only looks like one as it was."""
+    prefix, written, suffix = match.groups()
+    digits = re.sub("[^0-9]", "", written)
+    grouped = re.fullmatch(r"[0-9]{1,3}(?: [0-9]{3})+", written) and len(digits) < 10
+    country = _COUNTRY.match(digits)
+    if country is None or len(digits) not in _PHONE_DIGITS or (prefix == "+" and grouped):
+        return match[0]
+    groups = re.findall("[0-9]+", written)
+    if groups[0] == country[0] and all(len(group) > 1 for group in groups[2:]):
+        parts = [_digits_in_groups(group, "") for group in groups[1:]]
+        number = " ".join(parts)
+        number = attach_to_number(number, suffix) if suffix else number
+    else:
+        number = _digits_in_groups(digits[country.end() :], suffix)
+    return f"{_PHONE_PREFIX[prefix.strip()]} {cardinal(int(country[0]))}, {number}"
+
+
+def _digits_in_groups(digits: str, suffix: str | None) -> str:
+    """Telephone digits as they are said, by threes, four left over by twos: "1234567" →
+    "százhuszonhárom negyvenöt hatvanhét"."""
+    groups = []
+    while digits:
+        size = 2 if len(digits) == 4 else 3
+        groups.append(read_integer(digits[:size]))
+        digits = digits[size:]
+    number = " ".join(groups)
+    return attach_to_number(number, suffix) if suffix else number
+
+
+def _money_last(match: re.Match[str]) -> str:
+    """The sign or code of a currency after its amount, where Hungarian says it."""
+    currency, amount, scale, joined = match.groups()
+    whole = f"{amount} {scale}" if scale else amount
+    return f"{whole} {currency}{'-' + joined if joined else ''}"
+
+
+def _code(match: re.Match[str]) -> str:
+    """A version or a code: its parts with "pont" between them."""
+    suffix = match[1]
+    written = match[0].partition("-")[0]
+    if _GROUPED.fullmatch(written):
+        return match[0]
+    *parts, last = (read_integer(part) for part in written.split("."))
+    last = attach_to_number(last, suffix) if suffix else last
+    glued = match.string[: match.start()][-1:].isalpha()
+    return f"{' ' if glued else ''}{' pont '.join([*parts, last])}"
 
 
 def _times(match: re.Match[str]) -> str:

@@ -24,6 +24,7 @@ _LONGEST_QUANTITY = 15
 
 _DIGITS = ("nulla", "egy", "kettő", "három", "négy", "öt", "hat", "hét", "nyolc", "kilenc")
 _ENGLISH_GROUPS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){2,}|[0-9]{1,3},000")
+_ENGLISH_DECIMAL = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+")
 _DOTTED_GROUPS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+")
 
 # Decimal places have the names of fractions: 0,25 is "huszonöt század".
@@ -125,6 +126,8 @@ def read_number(written: str) -> str:
     figures = written.replace(" ", "")
     if _ENGLISH_GROUPS.fullmatch(figures):
         return read_integer(figures.replace(",", ""))
+    if _ENGLISH_DECIMAL.fullmatch(figures):
+        return read_decimal(*figures.replace(",", "").split("."))
     if "," in figures:
         whole, places = figures.rsplit(",", 1)
         return read_decimal(re.sub(r"[.,]", "", whole), places)

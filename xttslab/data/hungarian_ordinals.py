@@ -86,7 +86,15 @@ def _ordinal(figures: str) -> str:
 
 
 def _suffixed(figures: str, suffix: str | None) -> str:
-    return attach(_ordinal(figures), suffix) if suffix else _ordinal(figures)
+    return _inflected(_ordinal(figures), suffix) if suffix else _ordinal(figures)
+
+
+def _inflected(words: str, suffix: str) -> str:
+    """An ordinal with its suffix; what is written short has its vowel: "II.-t" → "másodikat"."""
+    if words.endswith("ik") and suffix in ("t", "n"):
+        back = words.endswith(("adik", "odik"))
+        suffix = {"t": ("et", "at"), "n": ("en", "on")}[suffix][back]
+    return attach(words, suffix)
 
 
 def _roman_value(letters: str) -> int:
@@ -116,10 +124,11 @@ def _roman_suffixed(match: re.Match[str]) -> str:
 def _roman_ordinal(match: re.Match[str]) -> str:
     letters, suffix = match[1], match[2]
     value = _roman_value(letters)
-    if not value or not _is_numeral(letters, match.string, match.end()):
+    counted = suffix or _is_numeral(letters, match.string, match.end())
+    if not value or not counted:
         return match[0]
     if suffix:
-        return attach(ordinal(value), suffix)
+        return _inflected(ordinal(value), suffix)
     return ordinal(value) + ("." if ends_text(match.string, match.end()) else "")
 
 

@@ -25,6 +25,7 @@ UNITS = {
     "MB": "megabájt", "GB": "gigabájt", "TB": "terabájt", "Mbit": "megabit",
     "Ft": "forint", "ft": "forint", "HUF": "forint", "€": "euró", "EUR": "euró", "$": "dollár",
     "USD": "dollár", "£": "font", "GBP": "font", "¥": "jen", "CHF": "svájci frank",
+    "RON": "lej", "PLN": "zloty", "CZK": "cseh korona",
 }
 UNITS_ALONE = (
     "%", "‰", "°C", "kWh", "km²", "m²", "m³", "km", "cm", "mm", "kg", "dkg", "dl",
@@ -76,7 +77,7 @@ ACRONYMS = {
     "SUV": "esuvé", "UEFA": "uefa", "FIFA": "fifa", "ENSZ": "ensz", "MÁV": "máv", "NAV": "nav",
     "ELTE": "elte", "VIP": "vip", "PIN": "pin", "LED": "led", "ÁFA": "áfa", "KRESZ": "kresz",
     "BUÉK": "búék", "MALÉV": "malév", "TAJ": "taj", "OTDK": "ótédéká", "AB": "ábé",
-    "HÉV": "hév", "MOL": "mol", "NER": "ner", "GYES": "gyes", "GYED": "gyed",
+    "URL": "uerel", "HÉV": "hév", "MOL": "mol", "NER": "ner", "GYES": "gyes", "GYED": "gyed",
 }
 # Written with small letters, or both; read as the capitals are.
 SMALL_ACRONYMS = {
@@ -84,7 +85,9 @@ SMALL_ACRONYMS = {
     "pc": "pécé", "sms": "esemes", "dj": "dídzséj", "tb": "tébé", "gps": "gépées",
     "kft": "káefté", "bt": "bété", "zrt": "zéerté", "nyrt": "enyerté",
     "phd": "péhádé", "gmbh": "géembéhá", "szja": "eszjéá",
-    "www": "vévévé", "usb": "uesbé", "mms": "ememes",
+    "www": "vévévé", "usb": "uesbé", "mms": "ememes", "url": "uerel", "pdf": "pédéef",
+    "html": "hátéemel", "sql": "eskúel", "php": "péhápé", "css": "céeses", "xml": "ikszemel",
+    "cpu": "cépéu", "gpu": "gépéu", "jpg": "jépégé", "vpn": "vépéen",
 }
 
 # Consonant clusters of Hungarian words; a capital word with others is read letter by letter.
