@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from xttslab.data.audio import (
     read_seconds,
     write_audio,
 )
+from xttslab.data.preparing.decoding import Stream
 
 
 def tone(seconds: float, rate: int, hertz: float = 440.0) -> np.ndarray:
@@ -47,10 +49,100 @@ def test_reads_any_rate_and_layout_to_mono(
     assert read_seconds(path) == pytest.approx(1.0)
 
 
-def test_channels_are_averaged(tmp_path: Path) -> None:
-    left = tone(0.5, SAMPLE_RATE)
-    sf.write(tmp_path / "x.wav", np.stack([left, -left], axis=1), SAMPLE_RATE, subtype="FLOAT")
-    assert np.abs(read_audio(tmp_path / "x.wav")).max() == 0.0
+@pytest.mark.parametrize(
+    ("left", "right", "wanted"),
+    [
+        (1.0, 0.5, 0.75),  # averaged
+        (1.0, 0.0, 0.5),
+        (1.0, -1.0, 1.0),  # wired the wrong way round: the average would be silence
+        (0.6, -0.8, 0.8),
+        (1.0, -0.2, 0.4),  # a little of the other sign is no cancellation
+    ],
+)
+def test_channels_are_averaged_unless_they_cancel(
+    tmp_path: Path, left: float, right: float, wanted: float
+) -> None:
+    wave = tone(0.5, SAMPLE_RATE)
+    both = np.stack([left * wave, right * wave], axis=1)
+    sf.write(tmp_path / "x.wav", both, SAMPLE_RATE, subtype="FLOAT")
+    peak = np.abs(read_audio(tmp_path / "x.wav")).max()
+    assert peak == pytest.approx(0.5 * wanted, rel=1e-4)
+
+
+def test_channels_with_nothing_in_common_are_averaged(tmp_path: Path) -> None:
+    both = 0.1 * np.random.default_rng(0).standard_normal((SAMPLE_RATE, 6)).astype(np.float32)
+    sf.write(tmp_path / "x.wav", both, SAMPLE_RATE, subtype="FLOAT")
+    assert np.abs(read_audio(tmp_path / "x.wav") - both.mean(axis=1)).max() < 1e-7
+
+
+@pytest.mark.parametrize(("gain", "offset", "left"), [(0.5, 0.3, 0.0), (1e-3, -0.01, 0.0),
+                                                     (0.5, 0.001, 0.001)])  # fmt: skip
+def test_a_constant_offset_goes_where_it_is_one(
+    tmp_path: Path, gain: float, offset: float, left: float
+) -> None:
+    wave = gain * tone(1.0, SAMPLE_RATE)
+    both = np.stack([wave + offset, wave], axis=1)
+    sf.write(tmp_path / "x.wav", both, SAMPLE_RATE, subtype="FLOAT")
+    found = read_audio(tmp_path / "x.wav")
+    assert np.abs(found - wave - left / 2).max() < 1e-6
+
+
+def unfinished(path: Path, kind: str, written: int) -> None:
+    """The header that a recorder leaves which was interrupted after `written` bytes of sound."""
+    content = bytearray(path.read_bytes())
+    if kind == "RF64":
+        place, form = content.find(b"ds64") + 8, "<QQQ"
+        numbers = (written + 60, written, written // 2) if written else (0, 0, 0)
+        content[place : place + 24] = struct.pack(form, *numbers)
+    else:
+        content[4:8] = struct.pack("<I", written + 36 if written else 0)
+        place = content.find(b"data") + 4
+        content[place : place + 4] = struct.pack("<I", written)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("kind", ["WAV", "RF64"])
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT", "PCM_24"])
+@pytest.mark.parametrize("written", [0, 12_000])
+def test_a_wav_whose_header_was_never_finished_is_read_to_its_end(
+    tmp_path: Path, kind: str, subtype: str, written: int
+) -> None:
+    path, wave = tmp_path / "x.wav", tone(1.0, SAMPLE_RATE)
+    sf.write(path, wave, SAMPLE_RATE, subtype=subtype, format=kind)
+    unfinished(path, kind, written)
+    before = path.read_bytes()
+    assert sf.info(path).frames <= 6_000
+    assert read_seconds(path) == pytest.approx(1.0, abs=0.001)
+    assert np.abs(read_audio(path)[: len(wave)] - wave).max() < 1e-4
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("length", [8, 5_000])
+def test_what_stands_behind_a_finished_sound_is_no_sound(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "x.wav"
+    sf.write(path, tone(1.0, SAMPLE_RATE), SAMPLE_RATE)
+    chunk = b"LIST" + struct.pack("<I", length) + b"\xff" * length
+    path.write_bytes(path.read_bytes() + chunk)
+    assert read_seconds(path) == 1.0
+    path.write_bytes(path.read_bytes()[: -len(chunk)] + b"TAG" + b"\xff" * 125)  # an ID3v1 tag
+    assert read_seconds(path) == 1.0
+
+
+def test_a_flac_that_was_streamed_does_not_give_its_length(tmp_path: Path) -> None:
+    path, wave = tmp_path / "x.flac", tone(1.0, SAMPLE_RATE)
+    sf.write(path, wave, SAMPLE_RATE)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the 36 bits of STREAMINFO's total samples
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    assert sf.info(path).frames > 1 << 60
+    for read in (read_seconds, read_audio):
+        with pytest.raises(AudioFault, match="its header gives no length"):
+            read(path)
+    pytest.importorskip("av", reason="PyAV is not installed")
+    stream = Stream(path)  # FFmpeg reads it
+    assert np.abs(np.concatenate(list(stream)) - wave).max() < 1e-4
+    assert (stream.facts.seconds, stream.truncated) == (1.0, False)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import soundfile
 
+from xttslab.data.audio import Mixdown
+
 _COMPRESSION = 0.8  # libsndfile's scale; 40 kbit/s at 24 kHz
 
 
@@ -15,12 +17,11 @@ def mp3(path: Path) -> bytes:
 
     Raises soundfile.LibsndfileError for a file that is missing or cannot be decoded.
     """
-    samples, rate = soundfile.read(path, dtype="float32")
-    mono = samples if samples.ndim == 1 else samples.mean(axis=1)
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     buffer = io.BytesIO()
     soundfile.write(
         buffer,
-        mono,
+        Mixdown.of([samples])(samples),
         rate,
         format="MP3",
         subtype="MPEG_LAYER_III",

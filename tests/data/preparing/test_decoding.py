@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 
+from xttslab.data import audio
 from xttslab.data.audio import SAMPLE_RATE, AudioFault
-from xttslab.data.preparing import decoding
 from xttslab.data.preparing.decoding import Stream, flat_tops, inspect
 
 
@@ -44,7 +46,7 @@ def test_every_format_gives_mono_at_22050(
     assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.03)
     assert (stream.facts.rate, stream.facts.channels) == (rate, channels)
     assert not stream.truncated
-    assert dict(stream.facts.changes)["resampled"] == f"{rate} Hz"
+    assert dict(stream.changes)["resampled"] == f"{rate} Hz"
 
 
 def test_blocks_are_short_and_join_without_a_seam(
@@ -52,7 +54,7 @@ def test_blocks_are_short_and_join_without_a_seam(
 ) -> None:
     sf.write(tmp_path / "x.wav", tone(3.0, 48_000), 48_000, subtype="FLOAT")
     whole = np.concatenate(list(Stream(tmp_path / "x.wav")))
-    monkeypatch.setattr(decoding, "BLOCK_SECONDS", 0.25)
+    monkeypatch.setattr(audio, "BLOCK_SECONDS", 0.25)
     blocks = list(Stream(tmp_path / "x.wav"))
     assert len(blocks) > 12
     assert max(map(len, blocks)) < 0.3 * SAMPLE_RATE
@@ -123,3 +125,113 @@ def test_clipping_is_found_where_it_is_and_nowhere_else() -> None:
         assert min(start for start, _ in spans) == pytest.approx(10_000 / rate, abs=0.002)
         assert max(end for _, end in spans) == pytest.approx(12_000 / rate, abs=0.002)
     assert flat_tops(np.zeros((1000, 2), np.float32), rate) == []
+
+
+@pytest.mark.parametrize("factor", [1.5, 30.0, 32_768.0])
+def test_floats_beyond_full_scale_are_not_clipped(tmp_path: Path, factor: float) -> None:
+    loud = factor * tone(1.0, SAMPLE_RATE, level=1.0)
+    sf.write(tmp_path / "x.wav", loud, SAMPLE_RATE, subtype="FLOAT")
+    stream = Stream(tmp_path / "x.wav")
+    assert np.abs(np.concatenate(list(stream)) - loud).max() == 0.0
+    assert stream.clipped == []
+    sf.write(tmp_path / "y.wav", np.clip(loud, -1, 1), SAMPLE_RATE, subtype="FLOAT")
+    stream = Stream(tmp_path / "y.wav")
+    list(stream)
+    assert sum(b - a for a, b in stream.clipped) > 0.4
+
+
+def test_what_decoding_changes_is_said(tmp_path: Path) -> None:
+    wave = tone(1.0, 44_100)
+    both = np.stack([wave + 0.3, -wave], axis=1)
+    sf.write(tmp_path / "x.wav", both, 44_100, subtype="FLOAT")
+    stream = Stream(tmp_path / "x.wav")
+    assert np.concatenate(list(stream)).mean() == pytest.approx(0.0, abs=1e-5)
+    assert stream.changes == (
+        ("resampled", "44100 Hz"),
+        ("constant offset removed", "+0.300, +0.000"),
+        ("one channel kept: together they cancel out", "1 of 2"),
+    )
+
+
+def test_an_unfinished_header_is_said_and_no_missing_end(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    sf.write(path, tone(2.0, SAMPLE_RATE), SAMPLE_RATE, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    content[4:8] = content[40:44] = bytes(4)
+    path.write_bytes(content)
+    stream = Stream(path)
+    assert sum(map(len, stream)) == 2 * SAMPLE_RATE
+    assert stream.changes == (("read to the end: the header gives no length", "2.00 s"),)
+    assert not stream.truncated
+
+
+def undecodable_wav(codec: int = 1) -> bytes:
+    """A WAV of 36-bit samples in a codec by its number in the format chunk."""
+    sound = bytes(40_000)
+    chunk = struct.pack("<IHHIIHH", 16, codec, 1, 8_000, 40_000, 5, 36)
+    data = b"data" + struct.pack("<I", len(sound)) + sound
+    return b"RIFF" + struct.pack("<I", 28 + len(data)) + b"WAVEfmt " + chunk + data
+
+
+@pytest.mark.parametrize("codec", [1, 0x270, 0x7FFF])  # PCM, ATRAC3, one of nobody
+def test_a_codec_that_nobody_decodes_is_a_fault_of_the_file(tmp_path: Path, codec: int) -> None:
+    (tmp_path / "x.wav").write_bytes(undecodable_wav(codec))
+    with pytest.raises(AudioFault, match="cannot be decoded"):
+        list(Stream(tmp_path / "x.wav"))
+
+
+def write_av(path: Path, container: str, codec: str, seconds: float, options: dict) -> None:
+    """A second of noise and then silence, so that the bit rate changes."""
+    av = pytest.importorskip("av", reason="PyAV is not installed")
+    wave = np.zeros(int(48_000 * seconds), np.float32)
+    loud = min(len(wave), 48_000)
+    wave[:loud] = 0.1 * np.random.default_rng(0).standard_normal(loud)
+    with av.open(str(path), "w", format=container, options=options) as file:
+        stream = file.add_stream(codec, rate=48_000, layout="mono")
+        for start in range(0, len(wave), 960 if codec == "libopus" else 1_024):
+            part = wave[start : start + (960 if codec == "libopus" else 1_024)]
+            frame = av.AudioFrame.from_ndarray(part[None], "fltp", "mono")
+            frame.sample_rate, frame.pts = 48_000, start
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "codec", "options"),
+    [
+        ("browser.webm", "webm", "libopus", {"live": "1"}),  # MediaRecorder gives no length
+        ("stream.aac", "adts", "aac", {}),  # nor do raw streams: FFmpeg guesses
+        ("parts.mp4", "mp4", "aac", {"movflags": "frag_keyframe+empty_moov"}),
+    ],
+)
+def test_a_container_without_a_length_is_read_whole(
+    tmp_path: Path, name: str, container: str, codec: str, options: dict
+) -> None:
+    write_av(tmp_path / name, container, codec, 8.0, options)
+    stream = Stream(tmp_path / name)
+    samples = np.concatenate(list(stream))
+    assert len(samples) == pytest.approx(8 * SAMPLE_RATE, abs=0.1 * SAMPLE_RATE)
+    assert not stream.truncated
+    if container != "adts":
+        assert stream.facts.seconds == pytest.approx(8.0, abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "opus", "aiff", "m4a", "webm"])
+def test_damaged_files_are_faults_and_never_a_crash(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x.{suffix}"
+    if suffix == "m4a":
+        write_av(path, "mp4", "aac", 0.5, {})
+    elif suffix == "webm":
+        write_av(path, "webm", "libopus", 0.5, {})
+    else:
+        opus = {"format": "OGG", "subtype": "OPUS"} if suffix == "opus" else {}
+        sf.write(path, tone(0.5, 48_000), 48_000, **opus)
+    content, random = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(30):
+        damaged = bytearray(content)
+        for place in random.integers(0, 120, size=3):
+            damaged[place] = random.integers(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(AudioFault):
+            for block in Stream(path):
+                assert block.dtype == np.float32

@@ -40,7 +40,7 @@ def test_the_peak_between_samples_is_seen() -> None:
     assert true_peak_db(quarter[2_000:-2_000]) == pytest.approx(0.0, abs=0.3)
 
 
-@pytest.mark.parametrize("level", [0.001, 0.03, 0.9])
+@pytest.mark.parametrize("level", [0.00005, 0.0003, 0.001, 0.03, 0.9])
 def test_gain_reaches_the_target(level: float) -> None:
     clip = sine(level)
     gain = Loudness(-23.0, -1.0).gain_db(clip)
@@ -53,3 +53,13 @@ def test_a_clip_with_a_high_peak_stays_below_the_ceiling() -> None:
     gain = Loudness(-16.0, -1.0).gain_db(clip)
     assert true_peak_db(clip * np.float32(10 ** (gain / 20))) == pytest.approx(-1.0, abs=0.05)
     assert integrated_lufs(clip * np.float32(10 ** (gain / 20))) < -30.0
+
+
+@pytest.mark.parametrize("quieter", [40.0, 55.0, 70.0])
+def test_the_gate_does_not_depend_on_the_level_of_a_clip(
+    spoken: list[np.ndarray], quieter: float
+) -> None:
+    silence = np.zeros(SAMPLE_RATE, np.float32)
+    clip = np.concatenate([silence, spoken[0], silence, spoken[1]])
+    down = clip * np.float32(10 ** (-quieter / 20))
+    assert integrated_lufs(down) == pytest.approx(integrated_lufs(clip) - quieter, abs=0.2)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 
 from tests.data.preparing.conftest import shared
 from tests.data.preparing.longplay import (
@@ -19,6 +20,7 @@ from tests.data.preparing.longplay import (
     another_voice,
     assemble,
 )
+from tests.data.preparing.test_decoding import undecodable_wav
 from xttslab.data.audio import SAMPLE_RATE, read_audio, write_audio
 from xttslab.data.preparing import recordings
 from xttslab.data.preparing.cutting import Recording, cut_recordings
@@ -134,6 +136,28 @@ def test_chunks_give_the_same_clips_as_the_whole(
     assert np.abs(np.array(names[0]) - np.array(names[1])).max() < 0.1
 
 
+@pytest.mark.parametrize("decibels", [-45.0, -60.0])
+def test_a_recording_that_is_far_too_quiet_gives_the_same_clips(
+    short: LongPlay, tmp_path: Path, plan: Plan, decibels: float
+) -> None:
+    found = []
+    for name, gain in (("usual", 0.0), ("quiet", decibels)):
+        samples = short.samples * np.float32(10 ** (gain / 20))
+        (tmp_path / name).mkdir()
+        sf.write(tmp_path / name / "show.wav", samples, SAMPLE_RATE, subtype="PCM_24")
+        blank = Record("show", "show", "", "show.wav", "digest")
+        shop = Workshop(tmp_path / name, plan.recipe)
+        records = cut_recordings([Recording(tmp_path / name / "show.wav", blank)], shop, 1)
+        found.append([record for record in records if not record.reason])
+    usual, quiet = found
+    assert len(usual) == len(quiet)
+    for one, other in zip(usual, quiet, strict=True):
+        assert (other.start, other.end) == pytest.approx((one.start, one.end), abs=0.1)
+        gains = one.measures["gain_db"], other.measures["gain_db"]
+        assert gains[1] - gains[0] == pytest.approx(-decibels, abs=0.5)
+        assert other.measures["snr_db"] == pytest.approx(one.measures["snr_db"], abs=3.0)
+
+
 def test_an_interrupted_recording_goes_on_and_ends_in_the_same_bytes(
     short: LongPlay, tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +196,7 @@ def test_a_recording_without_speech_and_one_that_is_cut_off_have_a_row(
     write_audio(tmp_path / "source" / "cut.wav", np.concatenate(spoken[:4]))
     content = (tmp_path / "source" / "cut.wav").read_bytes()
     (tmp_path / "source" / "cut.wav").write_bytes(content[: len(content) * 2 // 3])
+    (tmp_path / "source" / "odd.wav").write_bytes(undecodable_wav())
     prepare(tmp_path / "source", Folder(tmp_path / "set"), plan)
     reasons = {
         row["audio_file"]: row["reason"] for row in read_table(tmp_path / "set" / "rejected.csv")
@@ -179,5 +204,6 @@ def test_a_recording_without_speech_and_one_that_is_cut_off_have_a_row(
     assert reasons == {
         "cut.wav": "the file is cut off: its header promises more",
         "noise.wav": "no speech is heard",
+        "odd.wav": "cannot be decoded",
     }
     assert len(read_table(tmp_path / "set" / "clips.csv")) >= 1

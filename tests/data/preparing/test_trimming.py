@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tests.data.preparing.conftest import SPEECH
-from xttslab.data.audio import SAMPLE_RATE
+from tests.data.preparing.conftest import RECIPE, SPEECH, shared
+from xttslab.data.audio import SAMPLE_RATE, read_audio
+from xttslab.data.preparing import clips
+from xttslab.data.preparing.clips import Unusable
 from xttslab.data.preparing.trimming import Trimming, frame_rms
-from xttslab.data.preparing.voice_activity import speech_probability
+from xttslab.data.preparing.voice_activity import FRAME_SECONDS, speech_probability
 
 TRIM = Trimming(margin_s=0.1, reach_s=0.25, floor_db=-40.0)
 
@@ -60,3 +64,35 @@ def test_no_speech_has_no_bounds_and_edges_hold() -> None:
 def test_frame_rms_of_a_constant() -> None:
     assert np.allclose(frame_rms(np.full(2_205, 0.5, np.float32)), 0.5)
     assert frame_rms(np.zeros(10, np.float32)).shape == (1,)
+
+
+def test_a_word_that_the_detector_misses_stays_where_a_person_set_the_ends(
+    monkeypatch: pytest.MonkeyPatch, spoken: list[np.ndarray]
+) -> None:
+    clip = spoken[0]
+    seconds = len(clip) / SAMPLE_RATE
+    missed = np.zeros(int(np.ceil(seconds / FRAME_SECONDS)), np.float32)
+    missed[10:20] = 1.0  # 0.32 s of the whole
+    monkeypatch.setattr(clips, "speech_probability", lambda samples: missed)
+    passage = RECIPE.passage(clip)
+    assert RECIPE.finish(passage).measures["seconds"] == pytest.approx(seconds, abs=0.25)
+    with pytest.raises(Unusable, match="shorter"):
+        replace(RECIPE, min_seconds=2.0).finish(replace(passage, whole=False))
+
+
+def test_clicks_noise_and_soft_sounds_around_a_clip_still_go() -> None:
+    clip = noise_burst(1.3, 1.8, 0.005)  # 26 dB below
+    clip[int(0.1 * SAMPLE_RATE) : int(0.12 * SAMPLE_RATE)] = 0.5  # a click
+    assert TRIM.bounds(clip, [(0.5, 1.0)], whole=True) == TRIM.bounds(clip, [(0.5, 1.0)])
+    noisy = noise_burst(1.0, 1.0, 0.1) + 0.03 * np.random.default_rng(1).standard_normal(len(clip))
+    bounds = TRIM.bounds(noisy.astype(np.float32), [(0.5, 1.0)], whole=True)
+    assert bounds is not None
+    assert (bounds[0] / SAMPLE_RATE, bounds[1] / SAMPLE_RATE) == pytest.approx((0.4, 1.1), abs=0.04)
+
+
+def test_the_first_word_of_a_real_clip_is_not_lost() -> None:
+    """ "alkotni. Jó? Adásban soha! …": the detector begins at "Jó", 1.6 s in."""
+    clip = read_audio(shared("broadcast_hu") / "interview" / "talk_05.flac")
+    passage = RECIPE.passage(clip)
+    assert passage.regions[0][0] > 1.5
+    assert RECIPE.finish(passage).measures["seconds"] == pytest.approx(8.69, abs=0.05)

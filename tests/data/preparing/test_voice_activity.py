@@ -9,7 +9,12 @@ import soxr
 from tests.data.preparing.conftest import SPEECH
 from xttslab.data.audio import SAMPLE_RATE
 from xttslab.data.preparing import voice_activity
-from xttslab.data.preparing.voice_activity import FRAME_SECONDS, SpeechFinder, speech_probability
+from xttslab.data.preparing.voice_activity import (
+    FRAME_SECONDS,
+    SpeechFinder,
+    detector_gain,
+    speech_probability,
+)
 
 
 def test_equals_the_packages_streaming_model(spoken: list[np.ndarray]) -> None:
@@ -56,3 +61,28 @@ def test_regions_follow_both_thresholds() -> None:
 def test_no_speech_has_no_regions() -> None:
     assert SPEECH.regions(np.zeros(100)) == []
     assert SPEECH.regions(np.zeros(0)) == []
+
+
+@pytest.mark.parametrize("decibels", [-60.0, -40.0, 40.0, 90.0])
+def test_speech_is_found_at_any_level(spoken: list[np.ndarray], decibels: float) -> None:
+    clip = np.concatenate([spoken[0], np.zeros(SAMPLE_RATE, np.float32), spoken[1]])
+    factor = np.float32(10 ** (decibels / 20))
+    same = (speech_probability(factor * clip) >= 0.5) == (speech_probability(clip) >= 0.5)
+    assert same.mean() > 0.97
+
+
+def test_usual_levels_are_heard_as_they_are(spoken: list[np.ndarray]) -> None:
+    for gain in (0.1, 1.0, 3.0):
+        assert detector_gain([gain * spoken[0]]) == 1.0
+    assert detector_gain([np.zeros(SAMPLE_RATE, np.float32)]) == 1.0
+    assert detector_gain([np.zeros(0, np.float32)]) == detector_gain([]) == 1.0
+
+
+def test_the_level_is_that_of_the_loudest_second_without_its_clicks() -> None:
+    block = np.full(SAMPLE_RATE * 4, 1e-4, np.float32)  # -80 dBFS, raised to -25
+    assert detector_gain([block]) == pytest.approx(10 ** (55 / 20), rel=1e-3)
+    clicked = block.copy()
+    clicked[:: SAMPLE_RATE // 2] = 0.9
+    assert detector_gain([clicked]) == pytest.approx(10 ** (55 / 20), rel=1e-3)
+    louder = 10 * block
+    assert detector_gain([block, louder, block]) == pytest.approx(10 ** (35 / 20), rel=1e-3)

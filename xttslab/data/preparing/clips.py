@@ -20,7 +20,7 @@ from xttslab.data.preparing.spectrum import noise_measures
 from xttslab.data.preparing.trimming import Trimming
 from xttslab.data.preparing.voice_activity import SpeechFinder, speech_probability
 
-MADE_BY = 3  # raise it when a clip made by newer code would differ
+MADE_BY = 4  # raise it when a clip made by newer code would differ
 VOICE_RATE = 16_000  # what speaker encoders read
 _VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks
 _FADE = int(0.005 * SAMPLE_RATE)
@@ -40,11 +40,13 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class Passage:
-    """Samples that hold one clip: (n,), the speech in them, and its probability per 32 ms."""
+    """Samples that hold one clip: (n,), the speech in them, and its probability per 32 ms; `whole`:
+    a person set its ends, and all that is said in it belongs to its text."""
 
     samples: np.ndarray
     regions: Sequence[Span]
     probability: np.ndarray
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Recipe:
     def passage(self, samples: np.ndarray) -> Passage:
         """Look for speech in (n,) samples that are a clip already."""
         probability = speech_probability(samples)
-        return Passage(samples, self.speech.regions(probability), probability)
+        return Passage(samples, self.speech.regions(probability), probability, whole=True)
 
     def finish(self, passage: Passage) -> Finished:
         """Clean, trim and level a passage, and measure it.
@@ -85,7 +87,7 @@ class Recipe:
         Raises Unusable for one without speech, too short or too long.
         """
         samples = passage.samples
-        bounds = self.trimming.bounds(samples, passage.regions)
+        bounds = self.trimming.bounds(samples, passage.regions, passage.whole)
         if bounds is None:
             raise Unusable("no speech is heard", f"{len(samples) / SAMPLE_RATE:.2f} s")
         start, end = bounds

@@ -92,7 +92,7 @@ def _cut_open(
 def _listened(whole: Sequence[tuple[Recording, Decoded]], workers: int) -> Iterator[np.ndarray]:
     """What `listen` gives, of each whole recording: (frames, 2)."""
     tasks = [
-        ListenTask(decoded.path, index)
+        ListenTask(decoded.path, index, decoded.gain)
         for _, decoded in whole
         for index in range(max(1, int(np.ceil(decoded.seconds / CHUNK_SECONDS))))
     ]

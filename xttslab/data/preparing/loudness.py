@@ -1,4 +1,4 @@
-"""A clip in, the same clip at one loudness out, never above the true-peak ceiling."""
+"""Bring clips to one loudness, never above the true-peak ceiling."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _OVERSAMPLING = 4  # ITU-R BS.1770-4 Annex 2
 SILENCE = -99.0  # stands for minus infinity in tables
+_LEAST_PEAK = 0.1  # BS.1770 leaves out what is below -70 LUFS, a programme's pauses: all of a clip
+# that was recorded far too quietly, which is therefore measured louder.
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,15 @@ def integrated_lufs(samples: np.ndarray) -> float:
 
     Clips under the 0.4 s that one gating block needs are measured looped.
     """
-    if not len(samples):
+    peak = float(np.abs(samples).max(initial=0.0))
+    if peak <= 10 ** (SILENCE / 20):
         return SILENCE
+    raised = max(_LEAST_PEAK / peak, 1.0)
     block = int(0.4 * SAMPLE_RATE) + 1
     repeated = samples if len(samples) >= block else np.tile(samples, -(-block // len(samples)))
     with np.errstate(divide="ignore"):
-        value = float(_meter().integrated_loudness(repeated.astype(np.float64)))
+        value = float(_meter().integrated_loudness(raised * repeated.astype(np.float64)))
+    value -= 20 * np.log10(raised)
     return value if np.isfinite(value) and value > SILENCE else SILENCE
 
 

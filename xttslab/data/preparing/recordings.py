@@ -1,4 +1,4 @@
-"""Long recordings in, the passages that become clips out; each step is kept on disk.
+"""Long recordings are decoded, searched for speech and cut into clips; each step is kept on disk.
 
 A recording is decoded once to a plain file, then searched for speech and cut in chunks of ten
 minutes, in parallel and in memory that does not depend on its length.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,11 +16,15 @@ import numpy as np
 import soundfile as sf
 
 from xttslab.data.audio import SAMPLE_RATE, AudioFault
-from xttslab.data.preparing.clips import Passage, Recipe
-from xttslab.data.preparing.decoding import Facts, Stream
+from xttslab.data.preparing.clips import MADE_BY, Passage, Recipe
+from xttslab.data.preparing.decoding import Stream
 from xttslab.data.preparing.records import Record
 from xttslab.data.preparing.spectrum import frame_power
-from xttslab.data.preparing.voice_activity import FRAME_SECONDS, speech_probability
+from xttslab.data.preparing.voice_activity import (
+    FRAME_SECONDS,
+    detector_gain,
+    speech_probability,
+)
 from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
 from xttslab.files import replacing, write_atomically
@@ -32,13 +37,15 @@ _CONTEXT = 0.5  # seconds of pause that a passage brings along, at most half of 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A recording as a mono float file at 22,050 Hz, and what was seen on the way."""
+    """A recording as a mono float file at 22,050 Hz, what was changed and seen on the way, and the
+    gain that the search for speech needs."""
 
     path: Path
-    facts: Facts
     seconds: float
+    changes: tuple[tuple[str, str], ...]
     clipped: tuple[tuple[float, float], ...]
     truncated: bool
+    gain: float
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class DecodeTask:
     @property
     def target(self) -> Path:
         """The decoded file."""
-        return self.folder / f"{self.digest}.wav"
+        return self.folder / f"{self.digest}.{MADE_BY}.wav"
 
 
 def decode(task: DecodeTask) -> Decoded | AudioFault:
@@ -60,37 +67,46 @@ def decode(task: DecodeTask) -> Decoded | AudioFault:
     facts_file = task.target.with_suffix(".json")
     if facts_file.is_file() and task.target.is_file():
         stored = json.loads(facts_file.read_text(encoding="utf-8"))
-        clipped = tuple((a, b) for a, b in stored["clipped"])
-        facts = Facts(**stored["facts"])
-        return Decoded(task.target, facts, stored["seconds"], clipped, stored["truncated"])
+        pairs = {name: tuple((a, b) for a, b in stored[name]) for name in ("changes", "clipped")}
+        return Decoded(**stored | pairs | {"path": task.target})
     try:
         stream = Stream(task.audio)
-        seconds = _write_stream(stream, task.target)
+        seconds, gain = _write_stream(stream, task.target)
     except AudioFault as fault:
         return fault
-    done = Decoded(task.target, stream.facts, seconds, tuple(stream.clipped), stream.truncated)
+    seen = tuple(stream.clipped), stream.truncated
+    done = Decoded(task.target, seconds, stream.changes, *seen, gain)
     write_atomically(facts_file, json.dumps(asdict(done) | {"path": ""}).encode())
     return done
 
 
-def _write_stream(stream: Stream, target: Path) -> float:
+def _write_stream(stream: Stream, target: Path) -> tuple[float, float]:
+    """Write what `stream` gives; its length in seconds, and its `detector_gain`."""
     samples, layout = 0, (SAMPLE_RATE, 1, "FLOAT", None, "RF64")
+
+    def written(file: sf.SoundFile) -> Iterator[np.ndarray]:
+        nonlocal samples
+        for block in stream:
+            file.write(block)
+            samples += len(block)
+            yield block
+
     try:
         with replacing(target) as partial, sf.SoundFile(partial, "w", *layout) as file:
-            for block in stream:
-                file.write(block)
-                samples += len(block)
+            gain = detector_gain(written(file))
     except (OSError, sf.LibsndfileError) as fault:
         raise UserError(f"{target}: cannot be written ({fault}); free some space") from fault
-    return samples / SAMPLE_RATE
+    return samples / SAMPLE_RATE, gain
 
 
 @dataclass(frozen=True)
 class ListenTask:
-    """Chunk number `index` of a decoded recording, to be searched for speech."""
+    """Chunk number `index` of a decoded recording, to be searched for speech with the gain of the
+    whole."""
 
     decoded: Path
     index: int
+    gain: float
 
     @property
     def target(self) -> Path:
@@ -106,7 +122,7 @@ def listen(task: ListenTask) -> np.ndarray:
     before = min(_WARM_UP, task.index * CHUNK_SECONDS)
     start = task.index * CHUNK_SECONDS - before
     samples = read_span(task.decoded, start, start + before + CHUNK_SECONDS)
-    probability = speech_probability(samples)
+    probability = speech_probability(samples, gain=task.gain)
     power = frame_power(samples, len(probability))
     both = np.stack([probability, power.astype(np.float32)], axis=1)
     found = both[round(before / FRAME_SECONDS) :]
@@ -145,8 +161,7 @@ def cut(task: CutTask) -> list[Record]:
             samples = read_span(task.decoded.path, *piece.window)
             passage = Passage(samples, piece.regions, piece.probability)
             clipped = list(task.decoded.clipped)
-            changes = task.decoded.facts.changes
-            known = shop.make(keyed, passage, piece.window[0], clipped, changes)
+            known = shop.make(keyed, passage, piece.window[0], clipped, task.decoded.changes)
         records.append(known)
     return records
 

@@ -107,4 +107,4 @@ def make_clip(task: ClipTask) -> Record:
     except (AudioFault, Unusable) as fault:
         return shop.reject(keyed, fault)
     passage = shop.recipe.passage(samples)
-    return shop.make(keyed, passage, 0.0, stream.clipped, stream.facts.changes)
+    return shop.make(keyed, passage, 0.0, stream.clipped, stream.changes)
