@@ -25,7 +25,7 @@ ROOT = HERE.parents[2]
 XTTS_V2 = ROOT.parent / "shared/data/xtts_v2/vocab.json"
 MINI = ROOT / "xttslab/assets/xtts_mini/vocab.json"
 DATA, RUN, NEXT = "demo_milliomos", "coqui", "continued"
-SENTENCES = "{greeting: [Jó estét kívánok!], question: [Biztos a válaszában?]}"
+SENTENCES = "{neutral: ['Jó estét kívánok!'], question: ['Biztos a válaszában?']}"
 TRAIN = "import sys; from pathlib import Path; from experiments.import_coqui.train import main; "
 LOAD = """
 import sys
