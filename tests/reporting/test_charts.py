@@ -22,18 +22,20 @@ def test_a_chart_says_in_words_what_it_shows() -> None:
 
 
 def test_low_values_lie_low_and_early_epochs_left() -> None:
-    chart = line_chart("x", "X", "nats", [Line("a", {0: 2.0, 10: 1.0})], [Mark(10, "best")])
+    marks = [Mark(10, "best"), Mark(0, "best of b", "b")]
+    lines = [Line("a", {0: 2.0, 10: 1.0}), Line("b", {0: 1.5})]
+    chart = line_chart("x", "X", "nats", lines, marks)
     (x0, y0), (x1, y1) = chart.lines[0].dots
     assert (x0, y1) == (LEFT, HEIGHT - BOTTOM)
     assert x1 > x0
     assert y1 > y0
-    assert chart.marks == [(x1, "best")]
+    assert chart.marks == [(x1, "best", None), (LEFT, "best of b", 1)]  # in the colour of b
 
 
 def test_lines_differ_in_colour_and_in_dashes() -> None:
-    lines = [Line(str(n), {0: n, 1: n}) for n in range(6)]
+    lines = [Line(str(n), {0: n, 1: n}) for n in range(14)]
     drawn = line_chart("x", "X", "nats", lines).lines
-    assert len({(one.colour, one.dashes) for one in drawn}) == 6
+    assert len({(one.colour, one.dashes) for one in drawn}) == 14
 
 
 def test_nothing_to_draw_is_no_chart_and_one_value_is_a_dot() -> None:

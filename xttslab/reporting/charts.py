@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 640, 270
-LEFT, RIGHT, TOP, BOTTOM = 60, 14, 24, 34
+LEFT, RIGHT, TOP, BOTTOM = 84, 14, 24, 34
 Scale = Callable[[float], float]  # a value to its place on the page
+COLOURS = 6  # --c0 to --c5 of the pages
 DASHES = ("", "7 4", "2 3", "10 3 2 3", "4 2", "1 3")
 
 
@@ -27,10 +28,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Mark:
-    """An epoch to mark by a vertical line and a word."""
+    """An epoch to mark by a vertical line and a word, in the colour of the `line` of that name."""
 
     epoch: int
     label: str
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Chart:
-    """All that the template draws. Ticks are (position, text); `table` is the text alternative."""
+    """All that the template draws. Ticks are (position, text), marks (position, text, colour or
+    None); `table` is the text alternative."""
 
     key: str
     title: str
@@ -65,7 +68,7 @@ class Chart:
     lines: Sequence[Drawn]
     x_ticks: Sequence[tuple[float, str]]
     y_ticks: Sequence[tuple[float, str]]
-    marks: Sequence[tuple[float, str]]
+    marks: Sequence[tuple[float, str, int | None]]
     bands: Sequence[tuple[float, float, str]]
     table: Sequence[tuple[int, Sequence[float | None]]]
 
@@ -89,6 +92,7 @@ def line_chart(
     y = _scale(y_ticks[0], y_ticks[-1], HEIGHT - BOTTOM, TOP)
     x_values = [t for t in ticks(epochs[0], max(epochs[-1], epochs[0] + 1)) if t == int(t)]
     inside = [t for t in x_values if epochs[0] <= t <= max(epochs[-1], epochs[0] + 1)]
+    colours = {line.name: i % COLOURS for i, line in enumerate(shown)}
     return Chart(
         key,
         title,
@@ -97,7 +101,11 @@ def line_chart(
         [_drawn(line, i, x, y) for i, line in enumerate(shown)],
         [(x(t), f"{t:g}") for t in inside],
         [(y(t), f"{t:.6g}") for t in y_ticks],
-        [(x(mark.epoch), mark.label) for mark in marks if epochs[0] <= mark.epoch <= epochs[-1]],
+        [
+            (x(mark.epoch), mark.label, colours.get(mark.line))
+            for mark in marks
+            if epochs[0] <= mark.epoch <= epochs[-1]
+        ],
         [(x(band.first), x(band.last), band.label) for band in bands],
         [(epoch, [line.points.get(epoch) for line in shown]) for epoch in epochs],
     )
@@ -123,7 +131,8 @@ def _drawn(line: Line, number: int, x: Scale, y: Scale) -> Drawn:
     dots = [(x(epoch), y(value)) for epoch, value in sorted(line.points.items())]
     path = "M" + " L".join(f"{a} {b}" for a, b in dots) if len(dots) > 1 else ""
     sparse = dots if len(dots) <= 12 else dots[-1:]
-    return Drawn(line.name, line.note, path, sparse, number % 6, DASHES[number % len(DASHES)])
+    dashes = DASHES[(number + number // COLOURS) % len(DASHES)]  # no pair twice in 36 lines
+    return Drawn(line.name, line.note, path, sparse, number % COLOURS, dashes)
 
 
 def _summary(line: Line) -> str:

@@ -55,7 +55,7 @@ def comparison_charts(comparison: Comparison) -> list[Chart]:
     for number, metric in enumerate(metrics):
         lines = [Line(a.run.name, a.run.curve(metric).points) for a in comparison.analyses]
         marks = [
-            Mark(a.findings.choice.epoch, f"best of {a.run.name}")
+            Mark(a.findings.choice.epoch, f"best: epoch {a.findings.choice.epoch}", a.run.name)
             for a in comparison.analyses
             if a.findings.choice.epoch is not None and metric == a.findings.held_out.name
         ]

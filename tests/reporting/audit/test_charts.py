@@ -16,6 +16,7 @@ def test_bins_are_round_and_labelled() -> None:
     assert chart.bars[0].count == 2
     assert max(bar.height for bar in chart.bars) == 1.0
     assert chart.summary == "median 1.9 s, 90 % between 1.6 and 3.6"
+    assert not chart.named
 
 
 @settings(deadline=None)
@@ -35,6 +36,7 @@ def test_counts_mark_what_is_too_little() -> None:
         ("ű", True, pytest.approx(2 / 30)),
     ]
     assert chart.summary == "fewer than 20: ű"
+    assert (chart.named, chart.longest_label) == (True, 1)
 
 
 def test_nothing_has_no_chart() -> None:

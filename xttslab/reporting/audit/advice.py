@@ -120,10 +120,7 @@ def _coverage(facts: Facts, rules: Rules) -> Iterator[Advice]:
 def _quality(facts: Facts, rules: Rules) -> Iterator[Advice]:
     total = len(facts.clips) + len(facts.rejected)
     if total and len(facts.rejected) / total > rules.rejected_share:
-        reasons = Counter(
-            row["reason"].partition(": ")[2] or row["reason"] for row in facts.rejected
-        )
-        most, count = reasons.most_common(1)[0]
+        most, count = reasons(facts)[0]
         yield Advice(
             "look at rejected.csv",
             f"{len(facts.rejected)} of {total} were not used, most often: {most} ({count})",

@@ -22,12 +22,19 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """A bar chart; `summary` says in words what it shows."""
+    """A bar chart; `summary` says in words what it shows. `named`: its bars stand for names, not
+    for places on an axis."""
 
     title: str
     unit: str
     bars: tuple[Bar, ...]
     summary: str
+    named: bool = False
+
+    @property
+    def longest_label(self) -> int:
+        """In letters."""
+        return max(len(bar.label) for bar in self.bars)
 
 
 def histogram(title: str, unit: str, values: Sequence[float], digits: int = 1) -> Chart | None:
@@ -57,7 +64,7 @@ def counts(title: str, unit: str, values: Mapping[str, float], least: float = 0.
     summary = f"{sum(values.values()):g} {unit} in all"
     if few:
         summary = f"fewer than {least:g}: {', '.join(few)}"
-    return Chart(title, unit, bars, summary)
+    return Chart(title, unit, bars, summary, named=True)
 
 
 def _bars(labels: Sequence[str], values: Sequence[float], least: float = 0.0) -> tuple[Bar, ...]:

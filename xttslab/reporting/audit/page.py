@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import soundfile as sf
-from jinja2 import Environment, PackageLoader
 
 from xttslab.data.audio import SAMPLE_RATE, AudioFault, read_audio
 from xttslab.data.datasheet import read_sheet
@@ -18,6 +17,7 @@ from xttslab.files import write_atomically
 from xttslab.reporting.audit.advice import Rules, advise, reasons
 from xttslab.reporting.audit.charts import Chart, counts, histogram
 from xttslab.reporting.audit.facts import Facts, read_facts
+from xttslab.reporting.html import render
 
 HTML, MARKDOWN = "audit.html", "audit.md"
 _PLAYERS = 24  # clips to listen to; each takes about 30 kB
@@ -42,20 +42,14 @@ def write_audit(folder: Path, rules: Rules) -> Path:
     """
     facts = read_facts(folder)
     content = _content(facts, rules)
-    environment = Environment(
-        loader=PackageLoader("xttslab", "assets/pages"),
-        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     for file in (HTML, MARKDOWN):
-        page = environment.get_template(f"{file}.j2").render(**content)
-        write_atomically(folder / file, page.encode())
+        write_atomically(folder / file, render(f"{file}.j2", content).encode())
     return folder / HTML
 
 
 def _content(facts: Facts, rules: Rules) -> Mapping[str, Any]:
     return {
+        "title": f"Data audit: {facts.name}",
         "facts": facts,
         "sheet": read_sheet(facts.folder),
         "advice": advise(facts, rules),
