@@ -107,7 +107,7 @@ def test_runs_without_reading_are_compared_and_it_is_said() -> None:
 def over(*decisions: tuple[str, str, str | None, str | None]) -> str:
     """The headline over pairs: first, second, winner, the run that reads worse."""
     names = sorted({name for pair in decisions for name in pair[:2]})
-    runs = [(run, find(run, rules().findings)) for run in map(RunData, names)]
+    runs = [(run, find(run, rules().findings), ()) for run in map(RunData, names)]
     table = {
         (one, other): Decision(winner, "loss" if winner else "", [], barred=barred)
         for one, other, winner, barred in decisions
@@ -123,9 +123,9 @@ def test_no_run_wins_that_reads_worse_than_another() -> None:
     assert over(*pairs) == "No single best: a, b cannot be told apart"
 
 
-def concluded(second: RunData, winner: str | None):
+def concluded(second: RunData, winner: str | None, unmet: tuple[str, ...] = ()):
     first = calm_run()
-    runs = [(run, find(run, rules().findings)) for run in (first, second)]
+    runs = [(run, find(run, rules().findings), unmet) for run in (first, second)]
     pair = {(first.name, second.name): Decision(winner, "loss" if winner else "", ["because"])}
     return conclude(runs, pair, RULES)
 
@@ -134,6 +134,21 @@ def test_a_winner_that_came_to_its_end_is_deployed() -> None:
     verdict = concluded(overfitted_run(best=12), "made_up")
     assert verdict.headline == "Deploy made_up (checkpoint of epoch 12)"
     assert verdict.reasons == ["because"]  # of one pair nobody asks which
+
+
+def test_a_winner_that_misses_a_gate_is_not_deployed() -> None:
+    verdict = concluded(overfitted_run(best=12), "made_up", unmet=("pronunciation",))
+    assert verdict.headline == (
+        "made_up (checkpoint of epoch 12) is the best, but not good enough to deploy"
+    )
+    assert verdict.reasons == ["minimum gates not met: pronunciation", "because"]
+
+
+def test_a_winner_that_never_beat_its_start_is_deployed_as_it_was() -> None:
+    rising = RunData("worse", histories={"eval/mel_ce": {e: 4.0 + e / 10 for e in range(10)}})
+    assert concluded(rising, "worse").headline == (
+        "Deploy worse as it was before training (no epoch of it is better)"
+    )
 
 
 def test_a_winner_that_still_falls_is_trained_on() -> None:
@@ -158,5 +173,5 @@ def test_three_runs_of_which_two_are_alike_have_no_single_best() -> None:
         ("a", "c"): Decision("a", "loss", []),
         ("b", "c"): Decision("b", "loss", []),
     }
-    found = conclude([(run, find(run, rules().findings)) for run in runs], decisions, RULES)
+    found = conclude([(run, find(run, rules().findings), ()) for run in runs], decisions, RULES)
     assert found.headline == "No single best: a, b cannot be told apart"

@@ -9,7 +9,7 @@ import numpy as np
 from xttslab.evaluation.emotion import RealProsody
 from xttslab.evaluation.intervals import Interval, interval
 from xttslab.evaluation.marking import Marked
-from xttslab.evaluation.marks import HIGHEST, to_mark
+from xttslab.evaluation.marks import HIGHEST, make_scale, to_mark
 from xttslab.evaluation.measuring import Measured
 from xttslab.evaluation.reasons import Evidence, bad_points, good_points
 from xttslab.evaluation.scorecard import AspectScore, ClipScore, Scorecard
@@ -67,6 +67,7 @@ def _clip_score(
     evidence = Evidence(
         measures=measures,
         marks={} if mute else marks,
+        plain=_plain(measures, marked, scoring),
         behind={name: found.measure for name, found in marked.items()},
         heard=words,
         weights=scoring.defects,
@@ -78,6 +79,20 @@ def _clip_score(
         measures, marks, _mean(marks, weights), words, mute,
         good_points(evidence), "nothing is to be heard" if mute else bad_points(evidence),
     )  # fmt: skip
+
+
+def _plain(
+    measures: Mapping[str, float], marked: Mapping[str, Marked], scoring: Scoring
+) -> dict[str, float]:
+    """Aspect → the mark of one clip's raw measure on the scale of the configuration; without
+    emotion, whose scale is the category's own at both ends."""
+    return {
+        name: float(to_mark(make_scale(rule, None, None).share(np.array(measures[found.measure]))))
+        for name, found in marked.items()
+        if name != "emotion"
+        and found.measure in measures
+        and (rule := scoring.scales[found.measure])
+    }
 
 
 def _aspect(

@@ -21,7 +21,7 @@ from xttslab.evaluation.prosody import FEATURES, Prosody
 
 FEWEST_REAL = 4  # real clips of a category: two halves of two
 _DRAWS = 40
-_JUST_NOTICEABLE = np.array([0.5, 1.0, 1.0, 0.3])  # least unit of each feature: st, st, dB, 1/s
+JUST_NOTICEABLE = np.array([0.5, 1.0, 1.0, 0.3])  # least unit of each feature: st, st, dB, 1/s
 _TELLABLE = 0.1  # other categories must be this much farther away than the category's own clips
 
 
@@ -122,8 +122,8 @@ def _unit(groups: Sequence[np.ndarray]) -> np.ndarray:
     """Spread of each feature within the categories (4,), no less than what can be heard."""
     deviations = [group - np.nanmean(group, axis=0) for group in groups if len(group) > 1]
     if not deviations:
-        return _JUST_NOTICEABLE
-    return np.fmax(np.nanstd(np.concatenate(deviations), axis=0), _JUST_NOTICEABLE)
+        return JUST_NOTICEABLE
+    return np.fmax(np.nanstd(np.concatenate(deviations), axis=0), JUST_NOTICEABLE)
 
 
 def _distance(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from xttslab.errors import UserError
+from xttslab.evaluation.gates import NOT_MET
 from xttslab.reporting.analysis import Analysis, Gates, Rules, analyse
 from xttslab.reporting.listening import VOTES, Vote, preference, read_votes
 from xttslab.reporting.pairing import (
@@ -78,8 +79,14 @@ def compare_runs(
         settings_that_differ(runs),
         _data(runs),
         common_eval(runs),
-        conclude([(a.run, a.findings) for a in analyses], decisions, verdict),
+        conclude([(a.run, a.findings, _unmet(a)) for a in analyses], decisions, verdict),
     )
+
+
+def _unmet(analysis: Analysis) -> list[str]:
+    """The minimum gates that a run does not meet; what was not measured is not among them."""
+    results = [r for r in analysis.gates if r.gate.level == "minimum" and r.state == NOT_MET]
+    return [result.gate.name for result in results]
 
 
 def all_votes(runs: Sequence[RunData]) -> list[Vote]:

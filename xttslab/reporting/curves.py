@@ -46,6 +46,13 @@ class Rise:
     high: float
     share_lost: float
 
+    @property
+    def loss(self) -> str:
+        """What the rise took back, in words."""
+        if math.isinf(self.share_lost):
+            return "and had gained nothing before"
+        return f"losing {self.share_lost:.0%} of what it had gained"
+
 
 @dataclass(frozen=True)
 class Trend:

@@ -129,7 +129,7 @@ def _gap_verdict(gap: float | None, rules: FindingRules) -> str:
     if gap is None:
         return NOT_MEASURED
     if gap < rules.moderate_gap:
-        return f"generalises well (below {rules.moderate_gap})"
+        return f"a small gap (below {rules.moderate_gap})"
     if gap <= rules.severe_gap:
         return f"moderate overfitting ({rules.moderate_gap} to {rules.severe_gap})"
     return f"severe overfitting, memorised (above {rules.severe_gap})"

@@ -15,6 +15,16 @@ AUDIO_TOKENS, TEXT_TOKENS = 1026, 6681  # of XTTS-v2: 1024 codes, start, stop; i
 UNIGRAM = "codes/unigram_entropy"  # of the training clips' codes: knowing frequencies alone
 
 
+def beside(value: float, limit: float, digits: int) -> str:
+    """The value rounded to `digits`, or to as many more as keep it on its side of a limit that it
+    is shown beside: 6.96 below 7 is not 7.0."""
+    for more in range(digits, 17):
+        text = f"{value:.{more}f}"
+        if (float(text) < limit, float(text) > limit) == (value < limit, value > limit):
+            return text
+    return repr(value)
+
+
 @dataclass(frozen=True)
 class Meaning:
     """One loss in nats per token, its perplexity of how many, and what it gains on baselines.
@@ -46,10 +56,14 @@ class Meaning:
     def sentence(self) -> str:
         what = "audio codes" if self.metric.endswith("mel_ce") else "text tokens"
         share = self.gained / self.uniform
-        side = "better" if self.gained >= 0 else "worse"
+        if self.gained < 0:
+            return (
+                f"More unsure than among all {self.vocabulary} {what}: "
+                f"{-self.gained:.3f} nats ({-share:.0%}) worse than guessing."
+            )
         return (
             f"As unsure as between {self.perplexity:,.1f} of {self.vocabulary} {what}: "
-            f"{abs(self.gained):.3f} nats ({abs(share):.0%}) {side} than guessing."
+            f"{self.gained:.3f} nats ({share:.0%}) better than guessing."
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from xttslab.evaluation.gates import MET, NOT_MEASURED, GateResult
 from xttslab.reporting.analysis import Analysis, Rules
+from xttslab.reporting.meaning import beside
 from xttslab.reporting.pictures import run_charts
 from xttslab.reporting.record import TEXT_WEIGHT, RunData
 from xttslab.reporting.samples import sample_groups
@@ -35,7 +36,7 @@ def report_content(analysis: Analysis, rules: Rules) -> dict[str, Any]:
         "gap": found.gap,
         "gap_verdict": found.gap_verdict,
         "naive_gap": _naive_gap(run) if found.gap is None else "",
-        "thresholds": f"below {gap[0]} is good, above {gap[1]} is memorised",
+        "thresholds": f"below {gap[0]} is small, above {gap[1]} is memorised",
         "charts": run_charts(analysis),
         "checkpoint": _checkpoint(analysis),
         "overfitting": _overfitting(analysis),
@@ -103,7 +104,9 @@ def _naive_gap(run: RunData) -> str:
 
 def _gate(result: GateResult) -> dict[str, str]:
     gate = result.gate
-    value = "" if result.value is None else f" {result.value:.4g}"
+    value = ""
+    if result.value is not None:
+        value = " " + beside(result.value, gate.bound, 4).rstrip("0").rstrip(".")
     return {
         "level": gate.level,
         "name": f"{gate.name} {_SIGNS[gate.kind]} {gate.bound:g}",
@@ -132,7 +135,15 @@ def _overfitting(analysis: Analysis) -> str:
         )
     if len(found.held_out.points) < 2:
         return f"Overfitting: {NOT_MEASURED} (it takes a held-out curve)."
-    return "No overfitting: the held-out loss does not rise while the training loss falls."
+    (epoch, low), (_, end) = found.held_out.best, found.held_out.last
+    above = f"{end - low:.3f} above its lowest, of epoch {epoch}" if end > low else "lowest"
+    said = (
+        "the held-out loss does not rise for good while the training loss falls "
+        f"({above} at the end)"
+    )
+    if found.gap_verdict.startswith(("moderate", "severe")):
+        return f"The gap shows overfitting ({found.gap_verdict}), though {said}."
+    return f"No overfitting: {said}."
 
 
 def _instability(analysis: Analysis) -> str:
@@ -141,8 +152,7 @@ def _instability(analysis: Analysis) -> str:
     if rise:
         return (
             f"Training became unstable: {found.train.name} rose from {rise.low:.3f} at epoch "
-            f"{rise.low_epoch} to {rise.high:.3f} at epoch {rise.high_epoch}, losing "
-            f"{rise.share_lost:.0%} of what it had gained."
+            f"{rise.low_epoch} to {rise.high:.3f} at epoch {rise.high_epoch}, {rise.loss}."
         )
     if len(found.train.points) < 2:
         return f"Instability: {NOT_MEASURED} (it takes a training curve)."
@@ -163,6 +173,11 @@ def _trend(analysis: Analysis) -> str:
     trend, name = analysis.findings.trend, analysis.findings.held_out.name
     if trend is None:
         return f"Whether more epochs would help: {NOT_MEASURED} (too few evaluations)."
+    if trend.falling and analysis.findings.overfitting:
+        return (
+            f"{name} falls by {-trend.slope:.4f} nats an epoch at the end, but the training "
+            "overfitted before: more epochs are not advised."
+        )
     if trend.falling:
         return (
             f"{name} still falls by {-trend.slope:.4f} nats an epoch; going on is worth it until "
@@ -172,6 +187,11 @@ def _trend(analysis: Analysis) -> str:
         return (
             f"Whether {name} still falls cannot be told yet: {trend.slope:+.4f} nats an epoch, "
             "which may be chance."
+        )
+    if trend.slope < 0:
+        return (
+            f"{name} falls by no more than {-trend.slope:.4f} nats an epoch: more epochs will "
+            "hardly help."
         )
     return f"{name} no longer falls ({trend.slope:+.4f} nats an epoch): more epochs will not help."
 

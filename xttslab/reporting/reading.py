@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from xttslab.reporting.curves import Curve, CurveRules, largest_rise
+from xttslab.reporting.meaning import beside
 from xttslab.reporting.record import RunData
 
 READS, OTHER_TEXT = "eval/reads", "eval/mel_ce_other_text"
@@ -37,14 +38,18 @@ class Fall:
 class Reading:
     """How much the right text helps at `epoch`, the chosen one or else the last.
 
-    `other_loss` is the loss with another text there; `deaf` says that `value` is near zero.
+    `other_loss` is the loss with another text there; `deaf` says that `value` is below `least`.
     """
 
     epoch: int
     value: float
     other_loss: float | None
-    deaf: bool
+    least: float
     fall: Fall | None
+
+    @property
+    def deaf(self) -> bool:
+        return self.value < self.least
 
     @property
     def meaning(self) -> str:
@@ -61,7 +66,9 @@ class Reading:
         """What is wrong with it, each with its numbers; empty where it reads."""
         found = []
         if self.deaf:
-            found.append(f"{READS} is {self.value:.3f} nats at epoch {self.epoch}, near zero")
+            what = "near zero" if self.value >= -self.least else "the wrong text does better"
+            value = beside(self.value, self.least, 3)
+            found.append(f"{READS} is {value} nats at epoch {self.epoch}, {what}")
         if fall := self.fall:
             found.append(
                 f"{READS} fell from {fall.high:.3f} at epoch {fall.high_epoch} to {fall.low:.3f} "
@@ -80,7 +87,7 @@ def judge_reading(
     epoch = chosen if chosen in line.points else max(line.points)
     value = line.points[epoch]
     fall = _largest_fall(line, replace(curves, least_rise=rules.least_fall))
-    return Reading(epoch, value, run.value(OTHER_TEXT, epoch), value < rules.least, fall)
+    return Reading(epoch, value, run.value(OTHER_TEXT, epoch), rules.least, fall)
 
 
 def _largest_fall(line: Curve, rules: CurveRules) -> Fall | None:

@@ -33,7 +33,7 @@ def unstable(case: Case) -> Advice | None:
         "unstable",
         f"Calm the training: scheduler=cosine, trainer.gradient_clip_val=1.0, then {lower}.",
         f"{case.findings.train.name} rose from {rise.low:.3f} at epoch {rise.low_epoch} to "
-        f"{rise.high:.3f} at epoch {rise.high_epoch}, {rise.share_lost:.0%} of what it had gained",
+        f"{rise.high:.3f} at epoch {rise.high_epoch}, {rise.loss}",
         0.95,
     )
 
@@ -64,10 +64,18 @@ def overfitted(case: Case) -> Advice | None:
     rise = case.findings.overfitting
     if rise is None:
         return None
+    epoch = case.findings.choice.epoch  # after a later fall it is not where the rise began
+    epoch = rise.low_epoch if epoch is None else epoch
+    what = (
+        f"Use the checkpoint of epoch {epoch}; train {epoch} epochs, or stop early with "
+        "checkpoint.patience=5."
+        if epoch
+        else "Use the model as it was before this training; train with a lower optim.lr, "
+        "adapter=lora or more recordings."
+    )
     return Advice(
         "overfitted",
-        f"Use the checkpoint of epoch {rise.low_epoch}; train {rise.low_epoch} epochs, or stop "
-        "early with checkpoint.patience=5.",
+        what,
         f"{case.findings.held_out.name} rose from {rise.low:.3f} to {rise.high:.3f} at epoch "
         f"{rise.high_epoch} while the training loss fell",
         0.85,

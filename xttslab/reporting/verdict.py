@@ -99,12 +99,15 @@ def decide(evidence: Evidence, rules: VerdictRules) -> Decision:
 
 
 def conclude(
-    runs: Sequence[tuple[RunData, Findings]],
+    runs: Sequence[tuple[RunData, Findings, Sequence[str]]],
     decisions: Mapping[tuple[str, str], Decision],
     rules: VerdictRules,
 ) -> Verdict:
-    """The verdict over all runs: the one that no other beats, and whether it should train on."""
-    names = [run.name for run, _ in runs]
+    """The verdict over all runs: the one that no other beats, and whether it should train on.
+
+    `runs`: each with its findings and the names of the minimum gates that it does not meet.
+    """
+    names = [run.name for run, *_ in runs]
     several = len(decisions) > 1
     reasons = [
         f"{' against '.join(pair)}: {reason}" if several else reason
@@ -121,8 +124,8 @@ def conclude(
     unbeaten = [name for name in names if name not in beaten]
     if headline := _undecided(unbeaten or names, decisions):
         return Verdict(headline, None, reasons, changes)
-    winner, findings = next((r, f) for r, f in runs if r.name == unbeaten[0])
-    return _about_winner(winner, findings, reasons, changes)
+    winner, findings, unmet = next(entry for entry in runs if entry[0].name == unbeaten[0])
+    return _about_winner(winner, findings, unmet, reasons, changes)
 
 
 def _undecided(unbeaten: Sequence[str], decisions: Mapping[tuple[str, str], Decision]) -> str:
@@ -141,14 +144,25 @@ def _undecided(unbeaten: Sequence[str], decisions: Mapping[tuple[str, str], Deci
 
 
 def _about_winner(
-    run: RunData, findings: Findings, reasons: Sequence[str], changes: Sequence[str]
+    run: RunData,
+    findings: Findings,
+    unmet: Sequence[str],
+    reasons: Sequence[str],
+    changes: Sequence[str],
 ) -> Verdict:
     trend, epoch = findings.trend, findings.choice.epoch
     if trend and trend.falling and not findings.overfitting:
         headline = f"Train {run.name} on, to about epoch {trend.worth_until}"
         more = f"{findings.held_out.name} still falls by {-trend.slope:.4f} nats an epoch"
         return Verdict(headline, run.name, [more, *reasons], changes)
-    at = f" (checkpoint of epoch {epoch})" if epoch else ""
+    at = "" if epoch is None else f" (checkpoint of epoch {epoch})"
+    if epoch == 0:
+        at = " as it was before training (no epoch of it is better)"
+    if unmet:
+        headline = f"{run.name}{at} is the best, but not good enough to deploy"
+        return Verdict(
+            headline, run.name, [f"minimum gates not met: {', '.join(unmet)}", *reasons], changes
+        )
     return Verdict(f"Deploy {run.name}{at}", run.name, reasons, changes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.advice import Advice, Case
+from xttslab.reporting.meaning import beside
 from xttslab.reporting.scores import TITLES
 
 _REMEDIES = {
@@ -26,7 +27,8 @@ def data_amount(case: Case) -> Advice | None:
         "data_amount",
         f"Record more: {case.rules.minutes:g} to {2 * case.rules.minutes:g} minutes, "
         f"{case.rules.clips} clips or more.",
-        f"{minutes:.1f} minutes in {clips or '?'} clips",
+        f"{beside(minutes, case.rules.minutes, 1)} minutes in "
+        + (f"{clips:g} clips" if clips else "an unknown number of clips"),
         0.6 + 0.3 * (1 - minutes / case.rules.minutes),
     )
 
@@ -98,7 +100,8 @@ def endings(case: Case) -> Advice | None:
     return Advice(
         "endings",
         "Add short utterances (1 to 3 words) with clean endings.",
-        f"eval/stop_ce is {stop:.2f} nats: it may babble after the last word",
+        f"eval/stop_ce is {beside(stop, case.rules.stop_ce, 2)} nats: it may babble after the last "
+        "word",
         0.5,
     )
 
@@ -114,6 +117,7 @@ def weakest_aspect(case: Case) -> Advice | None:
     return Advice(
         "weakest_aspect",
         _REMEDIES[lowest],
-        f"{TITLES[lowest]} has the lowest mark, {marks[lowest]:.1f} of 10",
+        f"{TITLES[lowest]} has the lowest mark, {beside(marks[lowest], case.rules.low_mark, 1)} "
+        "of 10",
         0.4 + 0.4 * (1 - marks[lowest] / 10),
     )

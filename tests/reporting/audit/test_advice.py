@@ -70,8 +70,8 @@ def test_missing_texts_odd_rates_and_long_clips(tmp_path: Path, rules: Rules) ->
     rows += [("", "greeting", "train", 10.0), ("Szia.", "greeting", "train", 20.0)]
     found = advice(make_set(tmp_path / "show", rows), rules)
     assert any("1 of 239 clips have no text" in because for because in found.values())
-    assert any("1 are spoken far faster or slower" in because for because in found.values())
-    assert any("1 clips are longer" in because for because in found.values())
+    assert any("1 is spoken far faster or slower" in because for because in found.values())
+    assert any("1 clip is longer" in because for because in found.values())
 
 
 def test_rejections_are_grouped_by_reason(tmp_path: Path, rules: Rules) -> None:

@@ -11,6 +11,7 @@ from pydantic import dataclasses as checked
 
 from xttslab.data.balance import repeats, shares
 from xttslab.reporting.audit.facts import Facts
+from xttslab.reporting.meaning import beside
 
 _RARE_LETTERS = "qwxy"  # foreign words only
 
@@ -69,10 +70,11 @@ def _no_text(facts: Facts) -> Iterator[Advice]:
 
 def _amount(facts: Facts, rules: Rules) -> Iterator[Advice]:
     if len(facts.clips) < rules.least_clips or facts.minutes < rules.least_minutes:
+        minutes = beside(facts.minutes, rules.least_minutes, 1)
         yield Advice(
             f"record more: {rules.least_clips}-{rules.enough_clips} clips, "
             f"{rules.least_minutes:.0f}-{rules.enough_minutes:.0f} min are recommended",
-            f"there are {len(facts.clips)} clips, {facts.minutes:.1f} min",
+            f"there are {len(facts.clips)} clips, {minutes} min",
         )
 
 
@@ -86,16 +88,18 @@ def _categories(facts: Facts, rules: Rules) -> Iterator[Advice]:
         )
     if len(named) > 1 and max(named.values()) > 2 * min(named.values()):
         groups = [c.clip.category if not c.clip.category_assumed else "" for c in facts.clips]
-        effects = []
-        for balance in ("none", "sqrt", "equal"):
-            part = shares(groups, repeats(groups, balance, rules.max_repeats))
-            rarest = min(named, key=lambda name: (named[name], name))
-            effects.append(f"{balance} {part[rarest]:.1%}")
-        yield Advice(
-            "try dataset.balance=sqrt",
-            f"part of {rarest}, the rarest category, in an epoch: {', '.join(effects)} "
-            f"(no clip more than {rules.max_repeats} times)",
-        )
+        rarest = min(named, key=lambda name: (named[name], name))
+        part = {
+            balance: shares(groups, repeats(groups, balance, rules.max_repeats))[rarest]
+            for balance in ("none", "sqrt", "equal")
+        }
+        if part["sqrt"] > part["none"]:  # else a clip may not be repeated often enough to help
+            effects = ", ".join(f"{balance} {share:.1%}" for balance, share in part.items())
+            yield Advice(
+                "try dataset.balance=sqrt",
+                f"part of {rarest}, the rarest category, in an epoch: {effects} "
+                f"(no clip more than {rules.max_repeats} times)",
+            )
     assumed = sum(clip.clip.category_assumed for clip in facts.clips)
     if assumed:
         yield Advice(
@@ -137,11 +141,14 @@ def _quality(facts: Facts, rules: Rules) -> Iterator[Advice]:
     if odd:
         yield Advice(
             "listen to the clips whose text and length do not fit",
-            f"{odd} are spoken far faster or slower than the others: a text may be wrong",
+            f"{odd} {'is' if odd == 1 else 'are'} spoken far faster or slower than the others: "
+            "a text may be wrong",
         )
     long = sum(clip.seconds > rules.longest_s for clip in facts.clips)
     if long:
         yield Advice(
             f"keep in mind that other XTTS trainers drop clips over {rules.longest_s:.1f} s",
-            f"{long} clips are longer; they are trained on here",
+            f"{long} clips are longer; they are trained on here"
+            if long > 1
+            else "1 clip is longer; it is trained on here",
         )
