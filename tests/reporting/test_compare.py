@@ -128,7 +128,9 @@ def test_a_run_on_the_texts_of_other_clips_loses_by_reading(tmp_path: Path) -> N
         for name, clips in (("sound", right), ("shuffled", apart))
     ]
     found = compare_runs(runs, rules(), VERDICT, gates())
-    assert found.verdict.headline == "Deploy sound (checkpoint of epoch 5)"
+    assert found.verdict.headline == (
+        "sound (checkpoint of epoch 5) is the best, but not good enough to deploy"
+    )
     assert found.pairs[0].decision.by == "reading"
     assert found.pairs[0].evidence.reading.value == pytest.approx(-1.0)
     written = write_comparison(found, tmp_path)
@@ -154,7 +156,10 @@ def scored(name: str, folder: Path, epoch: int, mark: float, **more: object) -> 
 def test_marks_decide_where_they_are_of_the_weights_that_would_be_deployed(tmp_path: Path) -> None:
     fair = [scored("first", tmp_path, 5, 6.0), scored("second", tmp_path, 5, 8.0)]
     found = compare_runs(fair, rules(), VERDICT, gates())
-    assert found.verdict.headline == "Deploy second (checkpoint of epoch 5)"
+    assert found.verdict.headline == (
+        "second (checkpoint of epoch 5) is the best, but not good enough to deploy"
+    )
+    assert found.verdict.reasons[0] == "minimum gates not met: Mel CE"
     unfair = [scored("untrained", tmp_path, 0, 6.0), fair[1]]
     found = compare_runs(unfair, rules(), VERDICT, gates())
     assert found.verdict.winner is None
