@@ -31,7 +31,9 @@ def test_reading_is_judged_at_the_chosen_epoch() -> None:
 def test_near_zero_is_deaf_and_a_little_more_is_not() -> None:
     assert reading(with_reads(dict.fromkeys(range(31), 0.09))).deaf
     assert not reading(with_reads(dict.fromkeys(range(31), 0.11))).deaf
-    assert reading(with_reads(dict.fromkeys(range(31), -0.2))).deaf
+    worse = reading(with_reads(dict.fromkeys(range(31), -0.2)))
+    assert worse.deaf
+    assert worse.faults == ["eval/reads is -0.200 nats at epoch 30, the wrong text does better"]
 
 
 def test_a_fall_counts_when_it_is_large_and_stays() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,13 @@ def test_the_seeds_categories_and_what_balancing_does(tmp_path: Path, rules: Rul
     assert found["try dataset.balance=sqrt"].startswith(
         "part of confirmation, the rarest category, in an epoch: none 2.5%, sqrt "
     )
+
+
+def test_balancing_is_not_advised_where_it_changes_nothing(tmp_path: Path, rules: Rules) -> None:
+    rows = [(PANGRAM, name, "train", 6.0) for name in ("a",) * 40 + ("b",) * 10]
+    folder = make_set(tmp_path / "show", rows)
+    assert "try dataset.balance=sqrt" in advice(folder, rules)
+    assert "try dataset.balance=sqrt" not in advice(folder, replace(rules, max_repeats=1))
 
 
 def test_proposed_categories_count_in_no_other_advice(tmp_path: Path, rules: Rules) -> None:
