@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 
+from tests import strict_files
 from xttslab.data.audio import SAMPLE_RATE, content_hash, write_audio
 from xttslab.data.manifest import Clip, assign_split, write_metadata
+
+strict_files.install()
 
 if TYPE_CHECKING:
     from xttslab.model.sampling import Sampling
@@ -56,6 +60,34 @@ def sampling(**changes: Any) -> Sampling:
     from xttslab.model.sampling import Sampling
 
     return Sampling(**{**OmegaConf.load(CONF / "sampling/default.yaml"), **changes})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of what only POSIX systems have are left out on Windows."""
+    if sys.platform == "win32":
+        for item in items:
+            if "posix" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="needs a POSIX system"))
+
+
+@pytest.fixture(autouse=True)
+def windows_rules() -> Iterator[None]:
+    """Nothing is done to an open file that Windows would refuse (see tests/strict_files.py)."""
+    yield
+    refused = strict_files.taken()
+    assert not refused, "Windows would refuse: " + "; ".join(refused)
+
+
+@pytest.fixture(autouse=True)
+def quick_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see the same processor everywhere, one that is quick in bfloat16, and multiply nothing
+    large in it (see tests/bfloat16.py)."""
+    if "torch" in sys.modules:  # tests of light modules need not import it
+        from tests import bfloat16
+
+        bfloat16.install()
+    if placing := sys.modules.get("xttslab.model.placing"):
+        monkeypatch.setattr(placing, "bfloat16_slowdown", lambda: 1.0)
 
 
 def spoken(seconds: float, pitch: float, seed: int) -> np.ndarray:

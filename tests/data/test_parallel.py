@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
 
-from xttslab.data.parallel import progress, run_all
+from xttslab.data import parallel
+from xttslab.data.parallel import progress, run_all, worker_count
 from xttslab.errors import UserError
 
 
@@ -35,6 +37,29 @@ def test_an_error_of_a_worker_arrives_whole() -> None:
         list(run_all(refuse, [1, 2], 2, "x"))
 
 
+@pytest.mark.parametrize(
+    ("system", "wanted", "free_gb", "count"),
+    [
+        ("linux", 0, 100, 96),
+        ("linux", 0, 8, 20),  # of 400 MB
+        ("linux", 0, 0.1, 1),
+        ("linux", 80, 8, 80),  # chosen by a person
+        ("win32", 0, 100, 61),
+        ("win32", 80, 100, 61),
+        ("win32", 2, 100, 2),
+    ],
+)
+def test_workers_fit_memory_and_system(
+    monkeypatch: pytest.MonkeyPatch, system: str, wanted: int, free_gb: float, count: int
+) -> None:
+    memory = SimpleNamespace(available=int(free_gb * 1e9))
+    monkeypatch.setattr(parallel.psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(parallel.os, "cpu_count", lambda: 96)
+    monkeypatch.setattr(parallel.sys, "platform", system)
+    assert worker_count(wanted) == count
+
+
+@pytest.mark.posix
 def test_a_killed_worker_is_one_line() -> None:
     with pytest.raises(UserError, match=r"or set workers=1 where the command has it"):
         list(run_all(die, [1, 2], 2, "x"))

@@ -111,3 +111,13 @@ def test_a_full_disk_keeps_the_file_before(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["best.safetensors"]
+
+
+def test_a_run_may_write_better_weights_while_those_before_are_in_use(tmp_path: Path) -> None:
+    """Windows replaces no file whose tensors are mapped."""
+    path = tmp_path / "best.safetensors"
+    write_tensors(path, {"gpt.a": torch.zeros(3)})
+    held = read_tensors(path)
+    write_tensors(path, {"gpt.a": torch.ones(3)})
+    assert held["gpt.a"].tolist() == [0, 0, 0]
+    assert read_tensors(path)["gpt.a"].tolist() == [1, 1, 1]

@@ -9,7 +9,7 @@ from TTS.tts.layers.tortoise.arch_utils import TorchMelSpectrogram
 from TTS.tts.models.xtts import wav_to_mel_cloning
 
 from tests.conftest import spoken
-from xttslab.model.codec import Codec
+from xttslab.model.codec import HOP, Codec
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +75,14 @@ def test_nothing_puts_the_codec_into_train_mode(codec: Codec) -> None:
 
 def test_decoding_gives_four_frames_a_code(codec: Codec) -> None:
     assert codec.decode_mel(torch.zeros(2, 5, dtype=torch.long)).shape == (2, 80, 20)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_mels_are_exact_under_autocast(codec: Codec, kind: torch.dtype) -> None:
+    loud = torch.sin(torch.arange(8 * HOP) / 20)[None]  # powers to 260,000; float16 ends at 65,504
+    plain = codec.code_mel(loud), codec.prompt_mel(loud)
+    with torch.autocast("cpu", kind):
+        cast = codec.code_mel(loud), codec.prompt_mel(loud)
+    for one, other in zip(plain, cast, strict=True):
+        assert other.dtype == torch.float32
+        assert torch.equal(one, other)

@@ -11,7 +11,8 @@ import torch
 from tests.conftest import sampling
 from tests.model.test_voice import recording, voice  # noqa: F401
 from xttslab.errors import UserError
-from xttslab.model.placing import place
+from xttslab.model import placing
+from xttslab.model.placing import bfloat16_slowdown, place
 from xttslab.model.sampling import Sentence, generate
 from xttslab.model.voice import Speaking, Voice
 
@@ -42,6 +43,39 @@ def test_sixteen_bits_change_the_speech_by_rounding_alone(
     (wave,) = halved.speak([[5, 6, 7]], [latents], [speaker], Speaking(sampling()))
     assert wave.dtype == np.float32
     assert np.isfinite(wave).all()
+
+
+def test_a_processor_that_is_slow_in_sixteen_bits_is_refused(
+    voice: Voice,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(placing, "bfloat16_slowdown", lambda: 140.4)
+    slow = (
+        r"^precision=bf16: this processor multiplies matrices 140 times more slowly in bfloat16; "
+        "use precision=float32$"
+    )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for device in ("cpu", "auto"):
+        with pytest.raises(UserError, match=slow):
+            place(voice, device, "bf16")
+    assert {p.dtype for p in voice.gpt.parameters()} == {torch.float32}
+    place(voice, "cpu")
+
+
+def test_the_processor_is_tried_once_by_a_small_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, tried = {torch.float32: 0.25, torch.bfloat16: 3.0}, []
+
+    def product_s(kind: torch.dtype) -> float:
+        tried.append(kind)
+        return seconds[kind]
+
+    bfloat16_slowdown.cache_clear()
+    monkeypatch.setattr(placing, "_product_s", product_s)
+    assert [bfloat16_slowdown(), bfloat16_slowdown()] == [12.0, 12.0]
+    assert len(tried) == 2
+    bfloat16_slowdown.cache_clear()
+    monkeypatch.undo()
+    assert 0 < bfloat16_slowdown() < 1e4  # whatever this processor is good at
 
 
 def test_wrong_places_are_one_line(voice: Voice) -> None:  # noqa: F811

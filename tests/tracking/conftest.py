@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -111,7 +112,10 @@ def server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
     database = tmp_path_factory.mktemp("server") / "mlflow.db"
     shutil.copy(empty_database, database)
-    with serving(f"sqlite:///{database}", port=5600) as address:
+    with socket.socket() as free:  # of another test run's server, too
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with serving(f"sqlite:///{database}", port) as address:
         yield address
 
 

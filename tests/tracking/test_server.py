@@ -29,6 +29,6 @@ def test_credentials_are_in_no_command_line(monkeypatch):
 def test_a_missing_driver_is_said_without_the_password(monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", ADDRESS)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install 'xttslab\[server\]'"):
+    with pytest.raises(UserError, match=r'pip install "xttslab\[server\]"'):
         server.serve(5000, "127.0.0.1")
     assert "titok" not in capsys.readouterr().out

@@ -1,5 +1,8 @@
 import socket
+import subprocess
+import sys
 
+import psutil
 import pytest
 
 from xttslab.errors import UserError
@@ -25,6 +28,38 @@ def test_taken_port_gives_the_next_one():
         assert port < ui._free_port("127.0.0.1", port) < port + 20
 
 
+def test_a_taken_port_looks_taken_on_windows_too(monkeypatch):
+    """There SO_REUSEADDR would give it out twice."""
+    asked = []
+
+    class Probe(socket.socket):
+        def setsockopt(self, level, option, value):
+            asked.append(option)
+
+    monkeypatch.setattr(ui.socket, "socket", Probe)
+    monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", 77, raising=False)
+    ui._free_port("127.0.0.1", 5750)
+    monkeypatch.delattr(socket, "SO_EXCLUSIVEADDRUSE")
+    ui._free_port("127.0.0.1", 5750)
+    assert asked == [77, socket.SO_REUSEADDR]
+
+
+@pytest.mark.parametrize("deaf", [False, True], ids=["polite", "deaf"])
+def test_a_server_ends_with_all_that_it_started(monkeypatch, deaf):
+    monkeypatch.setattr(ui, "_PATIENCE_S", 0.3 if deaf else 10.0)
+    ears = "signal.signal(signal.SIGTERM, signal.SIG_IGN)" if deaf else "pass"
+    sleep = f"import signal, time; {ears}; print(1, flush=True); time.sleep(60)"
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {sleep!r}]).wait()"
+    server = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    server.stdout.readline()
+    (worker,) = psutil.Process(server.pid).children()
+    ui._stop(server)
+    assert server.poll() is not None
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    ui._stop(server)  # once more does no harm
+
+
+@pytest.mark.posix
 def test_server_that_does_not_start_says_why(tmp_path, monkeypatch):
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho starting\necho port taken >&2\nexit 1\n")

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import DictConfig, OmegaConf
 
-from xttslab.training.job import Job, precision
+from xttslab.errors import UserError
+from xttslab.model import placing
+from xttslab.training import job
+from xttslab.training.job import Job, precision, require_trainable
 
 
 @pytest.mark.parametrize(("precision", "fused"), [("16-mixed", None), ("bf16-mixed", True)])
@@ -38,3 +42,35 @@ def test_auto_precision_is_of_the_device_that_trains(
     config = tiny(f"trainer.accelerator={accelerator}", "trainer.precision=auto")
     assert precision(config.trainer) == expected
     assert precision(tiny("trainer.precision=bf16-mixed").trainer) == "bf16-mixed"
+
+
+def trainer(**chosen: object) -> DictConfig:
+    return OmegaConf.create({"accelerator": "auto", "devices": 1, "precision": "auto", **chosen})
+
+
+def test_several_cards_are_refused_on_windows(monkeypatch) -> None:
+    several = [{"strategy": "ddp", "devices": -1}, {"devices": 2}, {"devices": [0, 1]}]
+    for chosen in several:
+        require_trainable(trainer(**chosen))
+    monkeypatch.setattr(job.sys, "platform", "win32")
+    for chosen in several:
+        with pytest.raises(UserError, match="by NCCL, which Windows lacks; train in WSL2"):
+            require_trainable(trainer(**chosen))
+    for chosen in ({}, {"devices": [1]}, {"devices": "auto"}, {"strategy": "auto"}):
+        require_trainable(trainer(**chosen))
+
+
+def test_a_processor_that_is_slow_in_bfloat16_is_not_trained_on(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    mixed = [trainer(precision="bf16-mixed"), trainer(precision="bf16-true", accelerator="cpu")]
+    for chosen in mixed:
+        require_trainable(chosen)
+    monkeypatch.setattr(placing, "bfloat16_slowdown", lambda: 140.4)
+    slow = "precision=bf16-.* 140 times more slowly .*; use trainer.precision=32-true"
+    for chosen in mixed:
+        with pytest.raises(UserError, match=slow):
+            require_trainable(chosen)
+    for other in ("auto", "32-true", "16-mixed"):
+        require_trainable(trainer(precision=other))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    require_trainable(trainer(precision="bf16-mixed"))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
+
+import psutil
 
 from xttslab.errors import UserError
 
@@ -19,25 +22,36 @@ Result = TypeVar("Result")
 # Never fork this process: it may have threads. The fork server has none, and what it imports
 # (see `preload`) takes memory once for all workers.
 _START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_WORKER_BYTES = 400_000_000  # of a worker that shares no imports, with what it works on
+_WINDOWS_LIMIT = 61  # processes of a ProcessPoolExecutor
 _AHEAD = 4  # results a worker may be ahead of the reader: memory stays flat
 
 
 def run_all(
     function: Callable[[Task], Result], tasks: Sequence[Task], workers: int, label: str
 ) -> Iterator[Result]:
-    """Yield `function(task)` for every task, in order; `workers` 0 means one a core.
+    """Yield `function(task)` for every task, in order; for `workers` see `worker_count`.
 
     Both must be picklable. Raises UserError if the system kills a worker.
     """
     with progress(label, len(tasks)) as advance:
-        for result in _results(function, tasks, workers or os.cpu_count() or 1):
+        for result in _results(function, tasks, worker_count(workers)):
             advance(1)
             yield result
 
 
+def worker_count(wanted: int) -> int:
+    """`wanted` processes; 0 means one a core, as far as free memory goes. Windows waits for 61 at
+    most."""
+    limit = _WINDOWS_LIMIT if sys.platform == "win32" else sys.maxsize
+    room = max(1, psutil.virtual_memory().available // _WORKER_BYTES)
+    return min(wanted or min(os.cpu_count() or 1, room), limit)
+
+
 def preload(*modules: str) -> None:
-    """Let all workers share these imports; call it before the first `run_all`."""
-    multiprocessing.set_forkserver_preload(list(modules))
+    """Let all workers share these imports; call it before the first `run_all`. Windows cannot."""
+    if _START == "forkserver":
+        multiprocessing.set_forkserver_preload(list(modules))
 
 
 @contextmanager

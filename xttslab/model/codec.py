@@ -20,6 +20,16 @@ HOP = 256
 TAIL = 16 * SAMPLES_PER_CODE
 
 
+class MelSpectrogram(torchaudio.transforms.MelSpectrogram):
+    """torchaudio's, in float32 under autocast too: powers of a loud frame do not fit in float16,
+    and some processors multiply bfloat16 matrices a hundred times more slowly."""
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Waves (…, N) to mels (…, bands, 1 + N // hop)."""
+        with torch.autocast(wave.device.type, enabled=False):
+            return super().forward(wave.float())
+
+
 class Codec(nn.Module):
     """XTTS's DVAE with its two mel front ends and their normalisation.
 
@@ -151,7 +161,7 @@ class Codec(nn.Module):
 
 def _mel(n_fft: int) -> nn.Module:
     """Coqui's TorchMelSpectrogram: power mel, slaney filters, 0 to 8 kHz, window of 1,024."""
-    return torchaudio.transforms.MelSpectrogram(
+    return MelSpectrogram(
         sample_rate=SAMPLE_RATE,
         n_fft=n_fft,
         win_length=1024,

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 
 from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE
+from xttslab.model.codec import MelSpectrogram
 from xttslab.model.source_filter import SourceFilter
 
 SPEECH_RATE = 24_000  # of the waveforms that both decoders make
@@ -175,7 +176,7 @@ class SpeakerEncoder(nn.Module):
 
     def __init__(self, dim: int, width: int) -> None:
         super().__init__()
-        self.mel = torchaudio.transforms.MelSpectrogram(
+        self.mel = MelSpectrogram(
             SAMPLE_RATE, n_fft=FFT, hop_length=HOP, f_max=8000, n_mels=MEL_BINS, norm="slaney"
         )
         sizes = [(MEL_BINS, width, 2, 1), (width, width, 2, 1), (width, width, 1, 2)]
@@ -193,7 +194,7 @@ class SpeakerEncoder(nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         """Level does not matter: the log mel's mean over time and bands is taken away."""
-        mel = self.mel(wave.float()).clamp(min=1e-5).log()
+        mel = self.mel(wave).clamp(min=1e-5).log()
         hidden = (mel - mel.mean(dim=(1, 2), keepdim=True)) / 4
         for layer in self.layers:
             hidden = layer(hidden)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from functools import cache
 from typing import Literal
 
 import torch
@@ -13,18 +15,21 @@ from xttslab.model.gpt import XttsGpt
 from xttslab.model.voice import Voice
 
 Precision = Literal["float32", "bf16"]
+_SLOWER = 2.0  # instructions for bfloat16 make it about as fast as float32, or faster
 
 
 def place(voice: Voice, device: str = "auto", precision: Precision = "float32") -> Voice:
     """Move all models to `device`; "auto" is a GPU where there is one.
 
     With "bf16" the GPT computes in 16 bits for good, in half the memory. Raises UserError for a
-    device that is not there.
+    device that is not there, and for a processor that is slower in 16 bits.
     """
     if precision not in ("float32", "bf16"):
         raise UserError(f"precision={precision}: a voice speaks in float32 or bf16")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if precision == "bf16" and device.startswith("cpu") and (fault := slow_bfloat16()):
+        raise UserError(f"precision=bf16: {fault}; use precision=float32")
     try:
         for part in (voice.gpt, voice.codec, voice.decoder):
             part.to(device)
@@ -34,6 +39,34 @@ def place(voice: Voice, device: str = "auto", precision: Precision = "float32") 
     if precision == "bf16":
         _halve(voice.gpt)
     return voice
+
+
+def slow_bfloat16() -> str:
+    """Why bfloat16 is not worth using on this processor; "" where it is as fast as float32.
+
+    Without AVX-512 BF16 or AMX it is emulated, up to 140 times more slowly than float32.
+    """
+    slowdown = bfloat16_slowdown()
+    if slowdown < _SLOWER:
+        return ""
+    return f"this processor multiplies matrices {slowdown:.0f} times more slowly in bfloat16"
+
+
+@cache
+def bfloat16_slowdown() -> float:
+    """How many times as long as in float32 a small matrix product takes in bfloat16 on the
+    processor; tried once a process."""
+    return _product_s(torch.bfloat16) / _product_s(torch.float32)
+
+
+def _product_s(kind: torch.dtype) -> float:
+    left, right = torch.zeros(64, 256, dtype=kind), torch.zeros(256, 256, dtype=kind)
+    times = []
+    for _ in range(6):
+        started = time.perf_counter()
+        torch.mm(left, right)
+        times.append(time.perf_counter() - started)
+    return min(times)  # the first is slow on every processor, and others may be disturbed
 
 
 def _halve(gpt: XttsGpt) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,7 @@ class BlindServer(ThreadingHTTPServer):
     """Serves one booth; `address` is what to open. Port 0 takes a free one."""
 
     daemon_threads = True
+    allow_reuse_address = sys.platform != "win32"  # there it would share a port that is taken
 
     def __init__(self, booth: Booth, record: Callable[[Vote], None], port: int = 0) -> None:
         try:

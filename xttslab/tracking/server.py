@@ -14,7 +14,7 @@ from pathlib import Path
 
 from xttslab.errors import UserError
 from xttslab.tracking.client import without_credentials
-from xttslab.tracking.ui import ARTIFACTS, BACKEND, serving
+from xttslab.tracking.ui import ARTIFACTS, BACKEND, serving, wait_until_stopped
 
 _POSTGRES = ("postgresql://", "postgresql+psycopg://")
 _OWN = Path("mlruns/server")
@@ -32,14 +32,14 @@ def serve(port: int, host: str) -> None:
         print(f"Server: {address}", flush=True)
         print(f"Train with: tracking=server tracking.uri={address}", flush=True)
         print("Ctrl-C ends it.", flush=True)
-        signal.pause()
+        wait_until_stopped()
 
 
 def _require_driver(uri: str) -> None:
     from importlib.util import find_spec
 
     if uri.startswith(_POSTGRES) and find_spec("psycopg") is None:
-        raise UserError(f"{BACKEND}: PostgreSQL needs a driver: pip install 'xttslab[server]'")
+        raise UserError(f'{BACKEND}: PostgreSQL needs a driver: pip install "xttslab[server]"')
 
 
 def main() -> None:

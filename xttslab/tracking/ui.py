@@ -17,9 +17,11 @@ import tempfile
 import time
 import urllib.request
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+import psutil
 
 from xttslab.errors import UserError
 from xttslab.tracking.client import (
@@ -39,6 +41,7 @@ BACKEND, ARTIFACTS = "MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION"
 _STORE = "XTTSLAB_UI_STORE"  # tells the server's process which store to look into
 _START_S = 180.0
 _PORTS_TRIED = 20
+_PATIENCE_S = 10.0
 _VIEW = "workflowType=machine_learning&compareRunsMode=CHART"
 # MLflow keeps these choices in the browser; a choice that the person made stays.
 _GREETING = """<script>
@@ -113,7 +116,8 @@ def serving(
             stdout=words,
             stderr=subprocess.STDOUT,
             env={**QUIET, **os.environ, **settings},
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C is for us, who stop it then
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # on Windows
         )
         try:
             address = f"http://{host}:{port}"
@@ -126,7 +130,9 @@ def serving(
 def _free_port(host: str, first: int) -> int:
     for port in range(first, first + _PORTS_TRIED):
         with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # On Windows SO_REUSEADDR would also give a port that another server listens on.
+            free_alone = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+            probe.setsockopt(socket.SOL_SOCKET, free_alone, 1)
             try:
                 probe.bind((host, port))
             except OSError:
@@ -149,13 +155,30 @@ def _wait_for(address: str, server: subprocess.Popen[bytes], words: IO[bytes]) -
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    if server.poll() is None:
-        os.killpg(server.pid, signal.SIGTERM)
+    """End the server with all processes that it started, by force if they take too long."""
     try:
-        server.wait(10)
-    except subprocess.TimeoutExpired:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+        first = psutil.Process(server.pid)
+        family = [*first.children(recursive=True), first]
+    except psutil.NoSuchProcess:
+        family = []
+    for process in family:
+        _unless_gone(process.terminate)
+    _, left = psutil.wait_procs(family, _PATIENCE_S)
+    for process in left:
+        _unless_gone(process.kill)
+    psutil.wait_procs(left, _PATIENCE_S)
+    server.wait()
+
+
+def _unless_gone(step: Callable[[], None]) -> None:
+    with suppress(psutil.NoSuchProcess):
+        step()
+
+
+def wait_until_stopped() -> NoReturn:
+    """Sleep until Ctrl-C or a signal ends the process."""
+    while True:
+        time.sleep(1)
 
 
 def main() -> None:
@@ -184,7 +207,7 @@ def show(uri: str, host: str, port: int, browser: bool) -> None:
     with serving(uri, port, host) as address:
         _open(address + landing(uri), browser)
         print("Ctrl-C ends it.", flush=True)
-        signal.pause()
+        wait_until_stopped()
 
 
 def _open(address: str, browser: bool) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from pytorch_lightning.callbacks import EarlyStopping, RichProgressBar
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -22,6 +22,7 @@ from xttslab.data.encoding import fill_store
 from xttslab.errors import UserError
 from xttslab.model.base import Base
 from xttslab.model.lineage import BEST
+from xttslab.model.placing import slow_bfloat16
 from xttslab.tracking.protocol import Tracker
 from xttslab.training.announcing import plain
 from xttslab.training.exploding import LossGuard
@@ -34,6 +35,8 @@ from xttslab.training.speaking import SpokenSamples, sample_plan
 from xttslab.training.starting import Start
 from xttslab.training.watching import EpochLog
 
+_ONE = ("1", "auto")  # device
+_PARALLEL = ("ddp", "fsdp", "deepspeed")
 _KEEPING = ("monitor", "top_k", "half", "every_minutes", "keep_last")
 
 
@@ -150,6 +153,23 @@ class Job:
             enable_model_summary=False,
             reload_dataloaders_every_n_epochs=1,  # the number of batches may change with the epoch
             default_root_dir=str(self.run_dir),
+        )
+
+
+def require_trainable(trainer: DictConfig) -> None:
+    """Raise UserError for a trainer that this system or its processor is not able to run."""
+    devices = trainer.devices
+    several = len(devices) > 1 if isinstance(devices, ListConfig) else str(devices) not in _ONE
+    several = several or str(trainer.get("strategy", "")).startswith(_PARALLEL)
+    if sys.platform == "win32" and several:
+        raise UserError(
+            f"trainer.devices={devices}: several cards talk by NCCL, which Windows lacks; train in "
+            "WSL2, or on one card with trainer=gpu"
+        )
+    on_processor = trainer.accelerator == "cpu" or not torch.cuda.is_available()
+    if "bf16" in str(trainer.precision) and on_processor and (fault := slow_bfloat16()):
+        raise UserError(
+            f"trainer.precision={trainer.precision}: {fault}; use trainer.precision=32-true"
         )
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-import torchaudio
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from xttslab.model.codec import MelSpectrogram
 from xttslab.model.decoder import SPEECH_RATE
 
 LONG = {"n_fft": 1024, "hop_length": 256, "n_mels": 80}
@@ -60,7 +60,7 @@ class Picture(nn.Module):
 
     def __init__(self, rate: int, **sizes: int) -> None:
         super().__init__()
-        self.mel = torchaudio.transforms.MelSpectrogram(rate, power=1, norm="slaney", **sizes)
+        self.mel = MelSpectrogram(rate, power=1, norm="slaney", **sizes)
         sizes = zip((3, *WIDTHS[:-1]), WIDTHS, strict=True)
         self.layers = nn.ModuleList(
             nn.utils.parametrizations.weight_norm(nn.Conv2d(before, after, 5, stride=2, padding=2))

@@ -22,6 +22,6 @@ def adamw_8bit(groups: Iterable[Any], fused: None = None, **settings: Any) -> Op
         from bitsandbytes.optim import AdamW8bit
     except ImportError as fault:
         raise UserError(
-            "optim=adamw_8bit needs bitsandbytes; pip install 'xttslab[cuda]', or use optim=adamw"
+            'optim=adamw_8bit needs bitsandbytes; pip install "xttslab[cuda]", or use optim=adamw'
         ) from fault
     return AdamW8bit(groups, **settings)

@@ -24,7 +24,7 @@ from xttslab.training.decoder_run import fit_decoder
 from xttslab.training.dvae_run import FITTED_CLIPS, fit_dvae
 from xttslab.training.explaining import explained
 from xttslab.training.gpt_run import fit_gpt
-from xttslab.training.job import Job
+from xttslab.training.job import Job, require_trainable
 from xttslab.training.keeping import RunCheckpoints, resume_point
 from xttslab.training.quiet import quiet_libraries
 from xttslab.training.starting import Start, resolve_start
@@ -51,6 +51,7 @@ def train(
     Raises UserError for everything that the user can mend, before any training where possible.
     """
     quiet_libraries()
+    require_trainable(config.trainer)
     run_dir = Path(config.output_dir) / run_name(config)
     resume_from = _resume_point(run_dir, config.resume)
     pl.seed_everything(config.seed, verbose=False)

@@ -57,7 +57,10 @@ def print_summary(run_dir: Path, keeper: RunCheckpoints) -> int:
 
 
 def _next_steps(run_dir: Path, keeper: RunCheckpoints) -> list[tuple[str, str]]:
-    steps = [("listen", str(run_dir / "samples" / "index.html")), ("compare", "make ui")]
+    steps = [
+        ("listen", str(run_dir / "samples" / "index.html")),
+        ("compare", "python -m xttslab.tracking.ui"),
+    ]
     if keeper.best:
         steps.insert(0, ("model", str(keeper.best_path)))
     if not (run_dir / "samples" / "index.html").is_file():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +35,9 @@ def child_tags(parent_key: str, overrides: Sequence[str]) -> dict[str, str]:
 
 
 def command(overrides: Sequence[str]) -> str:
-    return shlex.join(["python", "-m", "xttslab.train", *overrides])
+    """What trains with these overrides, quoted for the shells of this system."""
+    join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
+    return join(["python", "-m", "xttslab.train", *overrides])
 
 
 def children(outputs: Path, parent_key: str) -> list[Child]:
