@@ -3,7 +3,8 @@ BF16, AMX) a million multiplications take 6 ms, a hundred times as long as in fl
 
 Wraps the functions by which Python code multiplies, with and without autocast; a product of more
 than `LIMIT` multiplications fails the test. Not seen: convolutions, other processes, compiled
-code, and the backward pass, whose products are as large as those of the forward pass.
+code, functions imported by name, and the backward pass, whose products are as large as those of the
+forward pass.
 """
 
 from __future__ import annotations

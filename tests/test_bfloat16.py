@@ -7,21 +7,23 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.nn import functional
 
 from tests.bfloat16 import LIMIT, LargeBfloat16
 
 SIDE = 280
 PRODUCTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "operator": lambda a, b: a @ b,
-    "matmul": torch.matmul,
-    "mm": torch.mm,
+    "matmul": lambda a, b: torch.matmul(a, b),
+    "mm": lambda a, b: torch.mm(a, b),
     "method": lambda a, b: a.mm(b),
     "bmm": lambda a, b: torch.bmm(a[None], b[None]),
     "addmm": lambda a, b: torch.addmm(a[0], a, b),
     "einsum": lambda a, b: torch.einsum("ij,jk->ik", a, b),
-    "linear": linear,
-    "attention": lambda a, b: scaled_dot_product_attention(*[a[None, None]] * 2, b[None, None]),
+    "linear": lambda a, b: functional.linear(a, b),
+    "attention": lambda a, b: functional.scaled_dot_product_attention(
+        *[a[None, None]] * 2, b[None, None]
+    ),
     "layer": lambda a, b: torch.nn.Linear(SIDE, SIDE, dtype=a.dtype)(a),
 }
 
