@@ -1,55 +1,61 @@
-"""Command lines as people type them: free text survives, faults are one line."""
+"""Command lines as people type them: mistakes are one line and cost no heavy import."""
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from xttslab.commands import quote_free_text
+from tests.conftest import CONF
+from xttslab import __version__, commands
 
-ROOT = Path(__file__).parents[1]
-TEXTS = [
-    "Nagyszerű teljesítmény!",
-    "A, B, C vagy D?",
-    "idézet: \"igen\", 'nem'",
-    "(zárójel) [szögletes] {kapcsos}",
-    "egyenlő = jel, $dollár és ${csali}",
-    "vissza\\per",
-    "perjel a végén\\",
-    "kettő \\' együtt",
-    "it's ~tilde, #kettős: kereszt",
-    "null",
-    "3",
-]
+ROOT = CONF.parent
+# Runs entry points with the options of the file argv[1]: what each says, and what was imported.
+SEVERAL = """
+import copy, importlib, json, sys
+from functools import cache
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from xttslab.commands import CONF
+from xttslab.errors import UserError
+
+@cache
+def composed(name, *groups):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(name, [*groups])
+
+found = []
+with open(sys.argv[1], encoding="utf-8") as file:
+    cases = json.load(file)
+for name, options in cases:
+    groups = [f"dataset={options.pop('dataset')}"] if "dataset" in options else []
+    config = copy.deepcopy(composed(name, *groups))
+    for key, value in options.items():
+        OmegaConf.update(config, key, value)
+    try:
+        importlib.import_module(f"xttslab.{name}").main(config)
+        said = "nothing"
+    except UserError as fault:
+        said = str(fault)
+    found.append([said, sorted({"torch", "transformers", "mlflow", "librosa"} & set(sys.modules))])
+print(json.dumps(found))
+"""
 
 
-@pytest.mark.parametrize("text", TEXTS)
-@pytest.mark.parametrize("key", ["text", "+text", "source", "init_from"])
-def test_free_text_reaches_the_configuration_unchanged(text: str, key: str) -> None:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    (quoted,) = quote_free_text([f"{key}={text}"])
-    override = OverridesParser.create().parse_override(quoted)
-    value = override.value()
-    expected = None if text == "null" else text
-    assert value == expected or str(value) == expected
-
-
-def test_other_values_stay_as_they_are() -> None:
-    given = ["optim.lr=1e-4,3e-4", "-m", "--help", "dataset=combined", "text='quoted'", "run=null"]
-    assert quote_free_text(given) == given
-
-
-def command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def command(*arguments: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **more}
     call = [sys.executable, "-m", *arguments]
     return subprocess.run(
-        call, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+        call, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=120,
+        check=False,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -88,8 +94,168 @@ def test_missing_weights_are_told_before_anything_is_loaded(tmp_path: Path) -> N
     assert "model=xtts_mini" in line
 
 
+SAY = {"text": "Jó!", "out": "a.wav"}
+EVALUATE = {"clips": "full.wav", "references": "full.wav"}
+MISTAKES = [
+    ("say", {"out": "a.wav"}, 'say what? give either text="…" or text_file=PATH'),
+    ("say", SAY | {"text_file": "x"}, "say what? give either text="),
+    ("say", SAY | {"text": " "}, "text: there is no text to say in it"),
+    ("say", SAY | {"text": "", "text_file": "Új (1)"}, "Új (1): cannot be read (No such file"),
+    ("say", SAY | {"out": "a.aac"}, "a.aac: name a recording that ends in .wav, .flac, .mp3, .ogg"),
+    ("say", SAY | {"out": "full.wav"}, "full.wav: is a folder; name a file"),
+    ("say", SAY | {"out": "file/a.wav"}, "file/a.wav: cannot be written, for "),
+    ("say", SAY, "whose voice? give run=RUN, speaker_wav=RECORDING"),
+    ("say", SAY | {"speaker_wav": "én.wav"}, "én.wav: no such audio file; correct speaker_wav="),
+    ("say", SAY | {"run": "senki"}, "run 'senki' is not in "),
+    ("say", SAY | {"dataset": "blikk"}, "data/blikk does not exist; make it with"),
+    ("evaluate", {}, "judge what? give run=RUN"),
+    ("evaluate", EVALUATE | {"references": ""}, "clips= needs references=DIR"),
+    ("evaluate", EVALUATE | {"clips": "nincs"}, "nincs: no such folder; correct clips="),
+    ("evaluate", EVALUATE | {"references": "file"}, "file: is a file, not a folder; correct ref"),
+    ("evaluate", EVALUATE | {"texts": "a,b.csv"}, "a,b.csv: no such file; correct texts="),
+    ("evaluate", {"run": "senki", "others": "nincs"}, "nincs: no such folder; correct others="),
+    ("evaluate", {"run": "senki"}, 'runs there: első "próba"\'s'),
+    ("evaluate", {"dataset": "blikk"}, "data/blikk does not exist; make it with"),
+    ("report", {"run": "best:nincs"}, "no finished run on data set 'nincs' in "),
+    ("compare", {}, "runs=[]: name two or more runs, as in runs=[first,second]"),
+    ("compare", {"runs": "a"}, "runs=a: name two or more runs"),
+    ("compare", {"runs": ["Őszi", "Téli"]}, "run 'Őszi' is not in "),
+    ("export", {"run": "senki", "out": "voice"}, "run 'senki' is not in "),
+    ("export", {"run": "file", "out": "full.wav"}, "full.wav: exists already; name another one"),
+    ("export", {"run": "file", "out": "v", "mlflow_model": "file"}, "file: exists already"),
+    ("import_run", {"source": "nincs"}, "nincs: no such folder; correct source="),
+    ("sync", {}, "outputs: no tracked run in it"),
+]
+
+
+def test_a_mistake_that_the_disk_shows_is_one_line_before_anything_heavy_is_imported(
+    tmp_path: Path, empty_store: Path
+) -> None:
+    (tmp_path / "mlruns").mkdir()
+    store = shutil.copy(empty_store, tmp_path / "mlruns/mlflow.db")
+    with sqlite3.connect(store) as connection:
+        connection.execute(
+            "INSERT INTO runs (run_uuid, name, status, lifecycle_stage, experiment_id) "
+            "VALUES ('a', 'első \"próba\"''s', 'FINISHED', 'active', 0)"
+        )
+    (tmp_path / "full.wav").mkdir()
+    (tmp_path / "file").touch()
+    cases = [(name, options) for name, options, _ in MISTAKES]
+    (tmp_path / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
+    (tmp_path / "several.py").write_text(SEVERAL, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "several.py", "cases.json"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": ""},
+        capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for (name, options, message), (said, heavy) in zip(
+        MISTAKES, json.loads(done.stdout), strict=True
+    ):
+        assert message in said, (name, options)
+        assert "\n" not in said, (name, options)
+        assert heavy == [], (name, options)
+
+
 def test_help_lists_the_groups(tmp_path: Path) -> None:
-    result = command("xttslab.train", "--help", folder=tmp_path)
+    """In the encoding of a Hungarian Windows, which lacks the arrows of the help."""
+    result = command("xttslab.train", "--help", folder=tmp_path, PYTHONIOENCODING="cp1250")
     assert result.returncode == 0
+    assert result.stdout.startswith("train is powered by Hydra.")
     for group in ("dataset", "experiment", "model", "optim", "trainer"):
         assert f"\n{group}: " in result.stdout
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "cp1252", "ascii"])
+def test_what_a_console_lacks_is_printed_all_the_same(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stdout", "stderr"):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding)
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, name, stream)
+            commands.write_utf8()
+            print("első → űr \udcff", file=stream, flush=True)
+        assert stream.buffer.getvalue().decode().rstrip() == "első → űr ?"
+
+
+def test_every_command_prints_through_launch() -> None:
+    """So that each of them prints in UTF-8, and `xttslab COMMAND` finds it."""
+    modules = {path.stem: path.read_text("utf-8") for path in commands.PACKAGE.glob("*.py")}
+    launched = {name for name, text in modules.items() if f'\n    launch(main, "{name}")\n' in text}
+    started = {name for name, text in modules.items() if '\nif __name__ == "__main__":\n' in text}
+    assert launched == started == {path.stem for path in CONF.glob("*.yaml")}
+    assert len(launched) >= 10
+
+
+def called(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> list[tuple[str, list[str]]]:
+    """What `xttslab` with these arguments would run, with which command line."""
+    run: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/xttslab", *arguments])
+    monkeypatch.setattr("runpy.run_module", lambda name, **_: run.append((name, sys.argv[:])))
+    commands.main()
+    return run
+
+
+def test_xttslab_runs_a_command_as_python_m_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = called(monkeypatch, "train", "dataset=x", "-m")
+    assert run == [("xttslab.train", ["xttslab train", "dataset=x", "-m"])]
+    for arguments in ([], ["--help"]):
+        assert called(monkeypatch, *arguments) == []
+        shown = capsys.readouterr().out
+        assert "\n  say         Speak a text of any length in a trained voice.\n" in shown
+        assert "\n  commands" not in shown
+    called(monkeypatch, "--version")
+    assert capsys.readouterr().out == f"{__version__}\n"
+    with pytest.raises(SystemExit) as end:
+        called(monkeypatch, "trian")
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "error: xttslab trian: no such command; did you mean train?\n"
+
+
+def test_data_sets_are_found_beside_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the command runs: `prepare` writes their configurations into data_dir."""
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "Új ${mappa}, 'régi'"
+    (place / "conf/dataset").mkdir(parents=True)
+    (place / "conf/dataset/uj.yaml").write_text("name: uj\nsources: {}\n", encoding="utf-8")
+    shown = command("xttslab.train", "--cfg", "job", "dataset=uj", f"data_dir={place}",
+                    folder=tmp_path)  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    assert "  name: uj\n" in shown.stdout
+    assert command("xttslab.train", "dataset=uj", folder=tmp_path).returncode == 2
+
+
+def sweep(tmp_path: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """A sweep of three runs whose task is `code`, over optim.lr=1, 2 and 3."""
+    script = "from xttslab.commands import launch\nfrom xttslab.errors import UserError\n"
+    script += f"def main(config):\n    {code}\nlaunch(main, 'train')\n"
+    (tmp_path / "swept.py").write_text(script, encoding="utf-8")
+    arguments = ["hydra.sweep.dir=swept", "~hydra.callbacks.sweep", "-m", "optim.lr=1,2,3"]
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "swept.py", *arguments], cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, encoding="utf-8",
+        check=False,
+    )  # fmt: skip
+
+
+def test_a_sweep_counts_the_runs_that_failed(tmp_path: Path) -> None:
+    code = """
+    print("run", config.optim.lr, flush=True)
+    if config.optim.lr == 1:
+        raise UserError("no such thing")
+    if config.optim.lr == 2:
+        raise ZeroDivisionError"""
+    done = sweep(tmp_path, code)
+    assert done.returncode == 1
+    assert done.stdout.split() == ["run", "1", "run", "2", "run", "3"]
+    lines = done.stderr.splitlines()
+    assert lines[0] == "error: no such thing"
+    assert "ZeroDivisionError" in lines
+    assert lines[-1] == (
+        "error: 2 runs of the sweep failed, see the messages above; the others are whole"
+    )

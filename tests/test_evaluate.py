@@ -126,10 +126,13 @@ def test_a_base_is_judged_beside_a_data_set(evaluate: Callable[..., None], capsy
         (["run=nobody"], "no run yet: .*mlflow.db does not exist; train first"),
         ([], "judge what\\? give run=RUN, or clips=DIR"),
         (["clips=theirs"], "clips= needs references=DIR"),
-        (["clips=none", "references=real"], "none: no such folder; give one that holds"),
+        (["clips=none", "references=real"], "none: no such folder; correct clips="),
         (["clips=empty", "references=real"], "empty: no recording in it"),
         (["clips=theirs", "references=empty"], "empty: no recording in it"),
-        (["clips=theirs", "references=real", "texts=no.csv"], "no.csv: cannot be read"),
+        (
+            ["clips=theirs", "references=real", "texts=no.csv"],
+            "no.csv: no such file; correct texts=",
+        ),
         (["clips=theirs", "references=real", "texts=bare.csv"], "bare.csv: a header but no row"),
         (["clips=broken", "references=real"], "x.wav: cannot be decoded"),
         (["clips=theirs", "references=real", "others=empty"], "empty: no recording in it"),
@@ -143,9 +146,9 @@ def test_bad_input_is_one_clear_line(
     evaluate: Callable[..., None], overrides: list[str], message: str
 ) -> None:
     Path("empty").mkdir()
-    Path("bare.csv").write_text("audio_file,text\n")
+    Path("bare.csv").write_text("audio_file,text\n", encoding="utf-8")
     Path("broken").mkdir()
-    Path("broken/x.wav").write_text("no sound")
+    Path("broken/x.wav").write_text("no sound", encoding="utf-8")
     with pytest.raises(UserError, match=message) as fault:
         evaluate(*overrides)
     assert len(str(fault.value).splitlines()) == 1

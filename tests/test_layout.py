@@ -22,7 +22,7 @@ ALLOWED = {
     "judging": {"data", "model", "tracking", "speaking", "evaluation", "judging"},
     "exporting": {"data", "model", "tracking", "speaking", "exporting"},
 }
-SHARED = {"errors", "files", "paths", "commands", ""}
+SHARED = {"errors", "files", "paths", "commands", "overrides", ""}
 ENTRY_POINTS = {path.stem for path in PACKAGE.glob("*.py")} - {*SHARED, "__init__"}
 
 

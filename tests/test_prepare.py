@@ -15,6 +15,8 @@ import yaml
 from xttslab.data.audio import read_audio, write_audio
 from xttslab.data.demo import ASSETS
 from xttslab.errors import UserError
+from xttslab.evaluation.predictors import PredictorMissing
+from xttslab.evaluation.recognition import RecogniserFault
 from xttslab.prepare import SHARED, SHARED_FOR_VOICES, main, plain_name
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +48,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_dataset_is_a_plain_name() -> None:
-    assert plain_name(["dataset=a b", "speaker=x"]) == ["name='a b'", "speaker=x"]
+    assert plain_name(["dataset=a b", "speaker=x"]) == ["name=a b", "speaker=x"]
 
 
 def test_what_workers_share_is_light_and_starts_no_thread() -> None:
@@ -100,6 +102,10 @@ def test_prepare_then_compose_training(place: Path) -> None:
         (["checks.reject=[noises]"], "Checks.reject.0=noises: input should be 'clipped'"),
         (["language=sk"], "language 'sk' is none of XTTS-v2's; write ar, cs, de, en,"),
         (["workers=-1"], "Plan.workers=-1: input should be greater than or equal to 0"),
+        (
+            ["transcripts.model=packaged", "transcripts.batch_size=0"],
+            "Recogniser.batch_size=0: input should be greater than 0",
+        ),
     ],
 )
 def test_faults_are_one_line(
@@ -112,6 +118,53 @@ def test_faults_are_one_line(
         main(compose("name=x", *QUICK, *named, name="prepare"))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model=large-v4"], "transcripts.model=large-v4: no folder, and no model of faster-whis"),
+        (["model=/nincs/modell"], "transcripts.model=/nincs/modell: no folder, and no model"),
+        (["device=tpu"], "transcripts.device=tpu: no such device; use cpu, cuda or auto"),
+        (["compute_type=int5"], "transcripts.compute_type=int5: not computed by this cpu; use "),
+    ],
+)
+def test_a_recogniser_that_cannot_work_is_told_before_the_work(
+    place: Path, compose: Callable[..., Any], arguments: list[str], message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    pytest.importorskip("faster_whisper", reason="faster-whisper is not installed (extra eval)")
+    monkeypatch.chdir(place)
+    monkeypatch.setattr("xttslab.data.preparing.preparation.prepare", pytest.fail)
+    options = ["transcripts.model=packaged", *(f"transcripts.{one}" for one in arguments)]
+    with pytest.raises(UserError) as caught:
+        main(compose("name=x", "source=y", *QUICK, *options, name="prepare"))
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (PredictorMissing("resemblyzer is broken"), "resemblyzer is broken; or add voices=null"),
+        (
+            RecogniserFault("device", "cuda", RuntimeError("no cublas.\nmore"), "use cpu"),
+            "transcripts.device=cuda: no cublas; use cpu",
+        ),
+    ],
+)
+def test_a_predictor_that_fails_at_work_is_one_line(
+    place: Path, compose: Callable[..., Any], monkeypatch: pytest.MonkeyPatch,
+    fault: Exception, message: str,
+) -> None:  # fmt: skip
+    def fail(*arguments: object) -> bool:
+        raise fault
+
+    monkeypatch.chdir(place)
+    monkeypatch.setattr("xttslab.data.preparing.preparation.prepare", fail)
+    with pytest.raises(UserError) as caught:
+        main(compose("name=x", "source=y", *QUICK, name="prepare"))
+    assert str(caught.value) == message
 
 
 def test_an_unknown_option_is_one_line(place: Path) -> None:

@@ -52,7 +52,7 @@ def test_free_text_becomes_a_recording(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["text=Jó!", "out=a.wav"], "error: whose voice? give speaker_wav=RECORDING"),
+        (["text=Jó!", "out=a.wav"], "error: whose voice? give run=RUN, speaker_wav=RECORDING"),
         (["text=Jó!", "out=a.wav", "speaker_wav=no.wav"], "error: no.wav: no such audio file"),
         (["out=a.wav", "speaker_wav=voice.wav"], "error: say what? give either text="),
     ],

@@ -1,94 +1,127 @@
-"""What all entry points share: a task function in, a Hydra application with kind errors out.
-
-Free text and paths may hold what Hydra's grammar refuses (`ű`, `!`, `,`, `(`, `=`, spaces), so
-the values of the keys that carry them are quoted before Hydra sees the command line.
-"""
+"""What all entry points share: Hydra applications with one-line faults, and `xttslab COMMAND`."""
 
 from __future__ import annotations
 
+import ast
+import difflib
+import io
 import os
+import runpy
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xttslab import __version__
 from xttslab.errors import UserError
+from xttslab.overrides import Defaults, defaults_of, in_quotes, kinds_of, plain, quote
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
-PREPARED_CONF = Path("data/conf")  # where `prepare` writes the configs of new data sets
-FREE_TEXT = (
-    "text", "text_file", "out", "source", "speaker_wav", "run", "run_name", "init_from", "clips",
-    "references", "texts", "others", "dataset.path",
-)  # fmt: skip
-
-
-def quote_free_text(arguments: Sequence[str]) -> list[str]:
-    """Quote the values of free-text keys for Hydra's grammar; leave everything else alone.
-
-    `text=Nagyszerű!` → `text='Nagyszerű!'`. Values that are already quoted stay as they are.
-    """
-    return [_quoted(argument) for argument in arguments]
-
-
-def _quoted(argument: str) -> str:
-    key, sign, value = argument.partition("=")
-    if not sign or key.lstrip("+") not in FREE_TEXT or not value or value == "null":
-        return argument
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-        return argument
-    # Hydra unescapes only backslashes that stand before a quote (or at the end of the value).
-    escaped = value.replace("\\'", "\\\\\\'") if "\\'" in value else value.replace("'", "\\'")
-    if escaped.endswith("\\"):
-        escaped += "\\"
-    return f"{key}='{escaped}'"
+PACKAGE = Path(__file__).resolve().parent
+# A wheel holds conf/ within the package; a checkout has it at the top level.
+CONF = next(place for place in (PACKAGE / "conf", PACKAGE.parent / "conf") if place.is_dir())
 
 
 def launch(task: Callable[[DictConfig], Any], config_name: str) -> None:
     """Run `task` as the Hydra application of an entry point and exit.
 
     A UserError, and every fault in the command line itself, becomes one line on stderr and exit
-    status 2; any other exception keeps its traceback, since it is a defect of the program.
+    status 2; any other exception keeps its traceback, since it is a defect of the program. A sweep
+    goes on after a run that failed, and exits with status 1 and the number of those runs.
     """
     import hydra
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
 
+    from xttslab.tuning.grid import failed_runs
+
+    write_utf8()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let the exceptions below reach us
-    sys.argv[1:] = quote_free_text(sys.argv[1:])
-    if (PREPARED_CONF / "dataset").is_dir():
-        sys.argv.append(f"hydra.searchpath=['file://{PREPARED_CONF.resolve()}']")
+    defaults = defaults_of(CONF, config_name)
+    given = quote(sys.argv[1:], kinds_of(defaults))
+    added = [f"hydra.help.app_name={config_name}", *_search_path(given, defaults)]
+    sys.argv[1:] = _together([*given, *added])
     application = hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
-    failed: list[str] = []
     try:
-        application(_kind(task, failed))()
-    except (HydraException, OmegaConfBaseException) as fault:
+        application(_kind(task))()
+    except _faults() as fault:
         _say(_explain(fault))
         sys.exit(2)
-    if failed:
-        _say(f"{len(failed)} runs of the sweep failed, the others are whole")
+    except BrokenPipeError:  # `… | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        sys.exit(1)
+    if failed := failed_runs():
+        runs = "1 run" if failed == 1 else f"{failed} runs"
+        _say(f"{runs} of the sweep failed, see the messages above; the others are whole")
         sys.exit(1)
 
 
-def _kind(task: Callable[[DictConfig], Any], failed: list[str]) -> Callable[[DictConfig], Any]:
-    """`task` that tells a UserError in one line; a failed run does not stop a sweep."""
+def prepared_conf(data_dir: str) -> Path:
+    """Where `prepare` writes the configurations of new data sets, beside the data sets."""
+    return Path(data_dir) / "conf"
+
+
+def write_utf8() -> None:
+    """Print in UTF-8 whatever the system's encoding is: cp1250 lacks →, cp1252 lacks ő."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+
+
+def _search_path(arguments: Sequence[str], defaults: Defaults) -> list[str]:
+    """The argument by which Hydra finds the data sets that `prepare` made."""
+    given = [argument.partition("=")[2] for argument in arguments if _key(argument) == "data_dir"]
+    known = any(_key(argument) == "hydra.searchpath" for argument in arguments)
+    if known or "data_dir" not in defaults:
+        return []
+    place = prepared_conf(plain([*defaults["data_dir"], *given][-1]))
+    found = (place / "dataset").is_dir()
+    return [f"hydra.searchpath=[{in_quotes(f'file://{place.resolve()}')}]"] if found else []
+
+
+def _together(arguments: Sequence[str]) -> list[str]:
+    """Options such as `-m` first: argparse refuses values on both sides of one."""
+    values = [a for a in arguments if a[:1] == "~" or ("=" in a and a[:1] != "-")]
+    return [*(a for a in arguments if a not in values), *values]
+
+
+def _key(argument: str) -> str:
+    return argument.partition("=")[0].lstrip("+")
+
+
+def _kind(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+    """`task` that tells a user's fault in one line; a failed run does not stop a sweep."""
 
     def run(config: DictConfig) -> Any:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
+        from xttslab.tuning.grid import note_failure
+
+        sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         try:
             return task(config)
-        except UserError as fault:
-            _say(str(fault))
-            if HydraConfig.get().mode != RunMode.MULTIRUN:
+        except (UserError, *_faults()) as fault:
+            _say(_explain(fault))
+            if not sweep:
                 sys.exit(2)
-            failed.append(str(fault))
-            return float("inf")
+        except Exception:
+            if not sweep:
+                raise
+            traceback.print_exc()  # a defect in one run must not end the others
+        note_failure()
+        return float("inf")
 
     return run
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """What Hydra and OmegaConf raise for a command line or a value that cannot be."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    return HydraException, OmegaConfBaseException
 
 
 def _say(message: str) -> None:
@@ -96,8 +129,43 @@ def _say(message: str) -> None:
 
 
 def _explain(fault: Exception) -> str:
-    """Hydra's message in one line, with what exists where a name does not."""
+    """The message in one line, with what exists where a name does not."""
+    from omegaconf.errors import MissingMandatoryValue
+
+    if isinstance(fault, UserError):
+        return str(fault)
+    if isinstance(fault, MissingMandatoryValue):
+        return f"{fault.full_key}= is missing; see `--cfg job` for what every option is"
     cause = fault.__cause__ if fault.__cause__ and not str(fault).strip() else fault
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     message = " ".join(lines) or type(cause).__name__
     return f"{message}; see `--help` for the groups and `--cfg job` for every option"
+
+
+def main() -> None:
+    """`xttslab COMMAND …`: the same as `python -m xttslab.COMMAND …`."""
+    write_utf8()
+    known = _commands()
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name in ("-h", "--help"):
+        print("xttslab COMMAND [KEY=VALUE …]; `xttslab COMMAND --help` lists its groups\n")
+        for command, purpose in known.items():
+            print(f"  {command:<12}{purpose}")
+    elif name == "--version":
+        print(__version__)
+    elif name in known:
+        sys.argv[:2] = [f"xttslab {name}"]
+        runpy.run_module(f"xttslab.{name}", run_name="__main__", alter_sys=True)
+    else:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        _say(f"xttslab {name}: no such command; {hint}")
+        sys.exit(2)
+
+
+def _commands() -> dict[str, str]:
+    """Every entry point, which is a module with a file in conf/, and what it does in one line."""
+    names = sorted(path.stem for path in CONF.glob("*.yaml"))
+    sources = {name: (PACKAGE / f"{name}.py").read_text("utf-8") for name in names}
+    described = {name: ast.get_docstring(ast.parse(source)) for name, source in sources.items()}
+    return {name: (text or "").splitlines()[0] for name, text in described.items()}

@@ -1,4 +1,4 @@
-"""python -m xttslab.compare: two or more runs in, one page with what sets them apart out.
+"""Compare two or more runs on one page: tables, curves, audio side by side, a verdict.
 
 python -m xttslab.compare runs=[milliomos,combined]
 python -m xttslab.compare runs=[milliomos,combined] listen=true
@@ -20,15 +20,20 @@ def main(config: DictConfig) -> None:
     from omegaconf import OmegaConf
 
     from xttslab.errors import UserError
-    from xttslab.reporting.analysis import Rules
+    from xttslab.tracking.lookup import require_run
+
+    plain = OmegaConf.to_container(config, resolve=True)
+    names = plain["runs"]
+    if not isinstance(names, list) or len(names) < 2:
+        shown = f"[{','.join(names)}]" if isinstance(names, list) else names
+        raise UserError(f"runs={shown}: name two or more runs, as in runs=[first,second]")
+    for name in names:
+        require_run(name, config.tracking.uri)
+    from xttslab.reporting.analysis import Rules  # from here on, libraries that need seconds
     from xttslab.reporting.build import compare_references, listen
     from xttslab.reporting.verdict import VerdictRules
 
-    plain = OmegaConf.to_container(config, resolve=True)
     rules = Rules.of(plain["rules"])
-    if not isinstance(plain["runs"], list):
-        raise UserError(f"runs={plain['runs']}: name two or more, as in runs=[first,second]")
-    names = [str(name) for name in plain["runs"]]
     if config.listen:
         listen(names, config.tracking.uri, rules, config.tasks, config.port)
     written = compare_references(

@@ -1,4 +1,4 @@
-"""python -m xttslab.evaluate: a run, or a folder of recordings, in; marks with their reasons out.
+"""Score a run's voice, or a folder of recordings, with the reasons for every score.
 
 python -m xttslab.evaluate run=best:combined
 python -m xttslab.evaluate run=best:combined search=references
@@ -22,18 +22,45 @@ def main(config: DictConfig) -> None:
     """
     from xttslab.errors import UserError
 
-    if config.search not in (None, "references"):
+    if config.search not in ("", None, "references"):
         raise UserError(f"search={config.search}: there is one search, search=references")
     if config.search and not config.run:
         raise UserError("search=references needs run=RUN, whose folder keeps the winners")
     if config.clips and config.run:
         raise UserError("give run= or clips=, not both: clips= scores recordings as they are")
+    if config.others:
+        _require_folder(config, "others")
     if config.clips:
         _score_folder(config)
         return
+    _require_subject(config)
     from xttslab.judging.commands import judge_run, search_references  # they load torch
 
     (search_references if config.search else judge_run)(config)
+
+
+def _require_subject(config: DictConfig) -> None:
+    from xttslab.data.corpus import require_folders
+    from xttslab.errors import UserError
+    from xttslab.model.files import require_base
+    from xttslab.speaking.texts import require_voice
+
+    if config.run:
+        require_voice(config.run, config.tracking.uri)
+    if dataset := config.get("dataset"):
+        require_folders(dataset.name, dataset.sources)
+    elif not config.run:
+        raise UserError("judge what? give run=RUN, or clips=DIR, or a base's dataset=NAME")
+    if not config.run:
+        require_base(config.model, config.weights)
+
+
+def _require_folder(config: DictConfig, option: str) -> None:
+    from pathlib import Path
+
+    from xttslab.files import require_folder
+
+    require_folder(Path(config[option]), option)
 
 
 def _score_folder(config: DictConfig) -> None:
@@ -41,13 +68,24 @@ def _score_folder(config: DictConfig) -> None:
 
     from hydra.utils import instantiate
 
+    from xttslab.errors import UserError
+
+    if not config.references:
+        raise UserError(
+            "clips= needs references=DIR: real recordings of the speaker, which scores are read "
+            "against"
+        )
+    for option in ("clips", "references"):
+        _require_folder(config, option)
+    if config.texts and not Path(config.texts).is_file():
+        raise UserError(f"{config.texts}: no such file; correct texts=")
     from xttslab.evaluation.folder_scores import score_folder
     from xttslab.evaluation.stopwatch import Stopwatch
     from xttslab.evaluation.tables import card_lines, end_lines
 
     names = ("clips", "references", "texts", "others")
-    paths = {name: Path(config[name]).expanduser() if config[name] else None for name in names}
-    out, watch = Path(config.out or "scores.csv").expanduser(), Stopwatch()
+    paths = {name: Path(config[name]) if config[name] else None for name in names}
+    out, watch = Path(config.out or "scores.csv"), Stopwatch()
     scoring = instantiate(config.evaluation.scoring)
     card = score_folder(**paths, out=out, scoring=scoring, watch=watch)
     for line in (*card_lines({"clips": card}), *end_lines(watch, out)):

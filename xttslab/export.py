@@ -1,4 +1,4 @@
-"""python -m xttslab.export: a run in, a small folder for inference out.
+"""Export a run as a small folder that speaks.
 
 python -m xttslab.export run=best:combined out=voice
 python -m xttslab.export run=best:combined out=voice_08 blend=0.8 mlflow_model=served
@@ -20,6 +20,14 @@ def main(config: DictConfig) -> None:
 
     from hydra.utils import instantiate
 
+    from xttslab.files import require_new, require_writable
+    from xttslab.tracking.lookup import require_run
+
+    require_run(config.run, config.tracking.uri)
+    for option in ("out", "mlflow_model"):
+        if config[option]:
+            require_new(Path(config[option]), option)
+            require_writable(Path(config[option]))
     from xttslab.exporting.folder import loads_in_coqui, write_export
     from xttslab.exporting.gathering import gather
     from xttslab.exporting.serving import save_served_model

@@ -60,6 +60,28 @@ def replacing(path: Path, durable: bool = False, shared: bool = False) -> Iterat
         _discard(partial)
 
 
+def require_folder(path: Path, option: str) -> None:
+    """Raise UserError unless `path`, the value of `option`, is a folder."""
+    if not path.is_dir():
+        what = "is a file, not a folder" if path.exists() else "no such folder"
+        raise UserError(f"{path}: {what}; correct {option}=")
+
+
+def require_new(path: Path, option: str) -> None:
+    """Raise UserError if there is a file or folder where `option` wants one made."""
+    if path.exists():
+        raise UserError(f"{path}: exists already; name another one with {option}=, or remove it")
+
+
+def require_writable(path: Path) -> None:
+    """Raise UserError if no file can be made at `path`, before the work that ends in it."""
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file")
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise UserError(f"{path}: cannot be written, for {parent} is no folder that you may write")
+
+
 def replace(source: Path, target: Path) -> None:
     """Rename `source` to `target`, whose file, if any, is gone; tried for `PATIENCE_S` seconds.
 

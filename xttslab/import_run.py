@@ -1,4 +1,4 @@
-"""python -m xttslab.import_run: a Coqui training folder in, a run as ours out.
+"""Import a training of Coqui's trainer as a run.
 
 python -m xttslab.import_run source=PATH dataset=milliomos run_name=milliomos_coqui
 """
@@ -18,13 +18,16 @@ def main(config: DictConfig) -> None:
     """Import one training and say what came of it."""
     from omegaconf import OmegaConf
 
-    from xttslab.importing.coqui_run import Target, import_coqui
+    from xttslab.files import require_folder
     from xttslab.tracking.naming import check_run_name
 
-    source = Path(config.source).expanduser()
+    source = Path(config.source)
+    require_folder(source, "source")
     name = config.run_name or source.resolve().name
-    used = OmegaConf.to_container(config.get("dataset") or OmegaConf.create({}), resolve=True)
     check_run_name(name)
+    from xttslab.importing.coqui_run import Target, import_coqui  # which needs seconds
+
+    used = OmegaConf.to_container(config.get("dataset") or OmegaConf.create({}), resolve=True)
     target = Target(
         Path(config.output_dir) / name,
         config.tracking.uri,

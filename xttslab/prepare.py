@@ -1,4 +1,4 @@
-"""python -m xttslab.prepare: recordings in, checked and normalised clips with a manifest out.
+"""Prepare recordings, or clips with texts, as a data set to train on.
 
 python -m xttslab.prepare dataset=milliomos source=PATH
 python -m xttslab.prepare dataset=demo_milliomos
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xttslab.commands import CONF, PREPARED_CONF, launch
+from xttslab.commands import CONF, launch, prepared_conf
 from xttslab.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def main(config: DictConfig) -> None:
     from xttslab.data.preparing.preparation import prepare
     from xttslab.data.preparing.screen import show
     from xttslab.data.preparing.sources import locate
+    from xttslab.evaluation.predictors import PredictorMissing
+    from xttslab.evaluation.recognition import RecogniserFault
     from xttslab.reporting.audit.page import HTML, write_audit
 
     config.language = require_language(str(config.language))
@@ -46,15 +48,21 @@ def main(config: DictConfig) -> None:
         plan, rules = _plan(config), instantiate(config.audit)
     preload(*SHARED, *(SHARED_FOR_VOICES if plan.recipe.voices else ()))
     try:
-        changed = prepare(locate(config.source, folder.path), folder, plan)
+        if plan.recogniser:
+            plan.recogniser.check()
+        changed = prepare(locate(config.source or None, folder.path), folder, plan)
     except KeyboardInterrupt as stop:
         raise UserError("interrupted; the same command goes on from here") from stop
+    except PredictorMissing as fault:
+        recogniser = isinstance(fault, RecogniserFault)
+        option, remedy = ("transcripts.", "") if recogniser else ("", "; or add voices=null")
+        raise UserError(f"{option}{fault}{remedy}") from fault
     if changed or not (folder.path / HTML).is_file():
         write_audit(folder.path, rules)
     else:
         print(f"{folder.path}: nothing has changed, nothing to do")
     if not (CONF / "dataset" / f"{folder.name}.yaml").exists():
-        folder.write_config(PREPARED_CONF, config.language)
+        folder.write_config(prepared_conf(config.data_dir), config.language)
     show(folder, config.language)
 
 
@@ -112,7 +120,7 @@ def plain_name(arguments: Sequence[str]) -> list[str]:
     """`dataset=NAME` → `name=NAME`: Hydra would look for NAME in the group of data sets, and here
     it is a new name."""
     named = "dataset="
-    return [f"name='{a[len(named) :]}'" if a.startswith(named) else a for a in arguments]
+    return [f"name={a[len(named) :]}" if a.startswith(named) else a for a in arguments]
 
 
 if __name__ == "__main__":

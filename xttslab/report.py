@@ -1,4 +1,4 @@
-"""python -m xttslab.report: a run in, its analysis as one HTML page and as Markdown out.
+"""Analyse a run: one page of HTML, and the same as Markdown.
 
 python -m xttslab.report run=milliomos
 """
@@ -18,6 +18,9 @@ def main(config: DictConfig) -> None:
     """Write the report of one run and say what it found first."""
     from omegaconf import OmegaConf
 
+    from xttslab.tracking.lookup import require_run
+
+    require_run(config.run, config.tracking.uri)
     from xttslab.reporting.analysis import Rules
     from xttslab.reporting.build import report_run
 

@@ -1,4 +1,4 @@
-"""python -m xttslab.sync: runs that an outage kept from MLflow in, the same runs in MLflow out.
+"""Send MLflow what an outage held back.
 
 python -m xttslab.sync
 python -m xttslab.sync uri=http://mlflow.example:5000
@@ -25,7 +25,7 @@ def main(config: DictConfig) -> None:
     if not journals(outputs):
         raise UserError(f"{outputs}: no tracked run in it; name the folder with output_dir=")
     left = []
-    for run in send_held_back(outputs, config.uri):
+    for run in send_held_back(outputs, config.uri or None):
         state = f"{run.pending} held back ({run.fault})" if run.fault else "complete"
         print(f"{run.run_dir}: {run.sent} records sent to {run.uri}, {state}", flush=True)
         left += [run] if run.fault else []

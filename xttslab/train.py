@@ -1,4 +1,4 @@
-"""python -m xttslab.train: a data set and a model in, a tracked, fine-tuned run and its report out.
+"""Fine-tune a model on a data set, tracked from the first step to the report.
 
 python -m xttslab.train dataset=combined trainer.max_epochs=60
 python -m xttslab.train -m optim.lr=2e-6,5e-6 dataset=milliomos
@@ -20,10 +20,12 @@ def main(config: DictConfig) -> float | None:
     from xttslab.data.corpus import require_folders
     from xttslab.errors import UserError
     from xttslab.model.files import require_base
+    from xttslab.tracking.lookup import require_start
 
     # What is missing is said before the libraries that need seconds to load.
     require_folders(config.dataset.name, config.dataset.sources)
     require_base(config.model, config.weights)
+    require_start(config.init_from, config.tracking.uri)
     from omegaconf import OmegaConf
 
     from xttslab.training.announcing import leads

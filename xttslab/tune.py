@@ -1,4 +1,4 @@
-"""python -m xttslab.tune: a space of settings in, an Optuna study of tracked runs and its best out.
+"""Search a space of settings with an Optuna study of trainings.
 
 python -m xttslab.tune sweep=lr dataset=combined tuning.trials=20
 python -m xttslab.tune sweep=lr          (again: the study goes on where it was stopped)
@@ -24,9 +24,11 @@ def main(config: DictConfig) -> float:
     from xttslab.data.corpus import require_folders
     from xttslab.errors import UserError
     from xttslab.model.files import require_base
+    from xttslab.tracking.lookup import require_start
 
     require_folders(config.dataset.name, config.dataset.sources)
     require_base(config.model, config.weights)
+    require_start(config.init_from, config.tracking.uri)
     if not config.sweep or not config.sweep.get("space"):
         raise UserError(
             "sweep= names no space to search; choose sweep=lr, or run a grid with "

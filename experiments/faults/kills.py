@@ -89,7 +89,7 @@ def _train(run: str) -> None:
     chosen = ["dataset=milliomos", *TINY_MODEL, *QUICK, *OPTIONS, f"run_name={run}", "resume=true"]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", chosen)
-    sys.stdout = open(os.devnull, "w")
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")
     train(config)
 
 
@@ -155,7 +155,8 @@ def furnish(folder: Path) -> None:
 
 def kill_until(wanted: int, log: Path) -> list[dict[str, object]]:
     """Kill run after run until there are `wanted` kills and the last run is finished."""
-    done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    done = [json.loads(line) for line in lines]
     while sum(entry["end"] == "killed" for entry in done) < wanted or done[-1]["end"] == "killed":
         chance = random.Random(len(done))
         runs = sum(entry["end"] == "finished" for entry in done)
@@ -166,7 +167,7 @@ def kill_until(wanted: int, log: Path) -> list[dict[str, object]]:
         end = attempt(f"cut_{runs:02d}", moment, count, delay)
         took = round(time.monotonic() - started, 1)
         done.append({"run": f"cut_{runs:02d}", "moment": moment, "end": end, "seconds": took})
-        with log.open("a") as lines:
+        with log.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(done[-1]) + "\n")
         print(*done[-1].values(), flush=True)
     return done

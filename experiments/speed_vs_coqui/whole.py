@@ -116,7 +116,8 @@ def _measured(command: list[str], folder: Path, threads: int) -> dict[str, float
         watch.join()
     wall = time.perf_counter() - started
     if code:
-        raise SystemExit(f"{' '.join(command)}: failed\n{Path(log.name).read_text()[-3000:]}")
+        end = Path(log.name).read_text(encoding="utf-8")[-3000:]
+        raise SystemExit(f"{' '.join(command)}: failed\n{end}")
     return {
         "wall_s": wall,
         "cpu_s": _children_s() - worked,

@@ -9,7 +9,7 @@ from xttslab.evaluation import recognition
 from xttslab.evaluation.clips import SpokenClip
 from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.pronunciation import compare
-from xttslab.evaluation.recognition import Heard, Recogniser
+from xttslab.evaluation.recognition import Heard, Recogniser, RecogniserFault
 
 
 class Pipeline:
@@ -64,10 +64,37 @@ def test_mute_and_empty_recordings_have_no_words(pipeline: Pipeline) -> None:
 
 def test_a_model_that_cannot_be_had_is_a_missing_predictor(tmp_path: Any) -> None:
     pytest.importorskip("faster_whisper", reason="faster-whisper is not installed (extra eval)")
-    with pytest.raises(PredictorMissing) as fault:
-        Recogniser(model=str(tmp_path / "none")).transcribe([tone(0.5)])
-    assert "cannot be loaded" in str(fault.value)
-    assert "use model=packaged or a folder" in str(fault.value)
+    (tmp_path / "empty").mkdir()
+    for name, reason in (("none", "no folder, and no model of"), ("empty", "cannot be loaded (")):
+        with pytest.raises(PredictorMissing) as fault:
+            Recogniser(model=str(tmp_path / name)).transcribe([tone(0.5)])
+        assert str(fault.value).startswith(f"model={tmp_path / name}: {reason}")
+        assert str(fault.value).endswith(
+            "; use packaged, or a folder that holds a faster-whisper model"
+        )
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (
+            RuntimeError("Library cublas64_12.dll is not found\nhint"),
+            "device=cpu: Library cublas64_12",
+        ),
+        (ValueError("'xx' is not a valid language code"), "language=hu: 'xx' is not a valid lang"),
+    ],
+)
+def test_a_fault_at_the_first_clip_names_its_setting(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception, message: str
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(recognition, "_pipeline", lambda *_: SimpleNamespace(transcribe=fail))
+    with pytest.raises(RecogniserFault) as raised:
+        Recogniser().transcribe([tone(0.5)])
+    assert str(raised.value).startswith(message)
+    assert "\n" not in str(raised.value)
 
 
 def test_the_packaged_model_understands_hungarian(demo: tuple[SpokenClip, ...]) -> None:

@@ -133,9 +133,9 @@ def test_two_folders_of_the_same_content_are_equal(work: Path, tmp_path: Path) -
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert old in text
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def store(work: Path, command: str) -> None:

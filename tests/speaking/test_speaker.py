@@ -163,16 +163,19 @@ def test_an_unknown_category_lists_the_known(speaker: Speaker) -> None:
 def test_text_comes_from_one_place(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     path.write_bytes("\ufeffKérem!".encode())
-    assert text_to_say(None, str(path)) == "Kérem!"
-    assert text_to_say("Jó", None) == "Jó"
-    for text, file in ((None, None), ("a", "b")):
+    assert text_to_say("", str(path)) == "Kérem!"
+    assert text_to_say("Jó", "") == "Jó"
+    for text, file in (("", ""), ("a", "b")):
         with pytest.raises(UserError, match="either text="):
             text_to_say(text, file)
-    path.write_bytes(b"K\xe9rem")
-    with pytest.raises(UserError, match=r"text\.txt: is not UTF-8 text \(byte 1\)"):
-        text_to_say(None, str(path))
+    for encoding in ("cp1250", "utf-16", "utf-16-le"):
+        path.write_bytes("Őszi szünet.\r\nJó estét kívánok!".encode(encoding))
+        assert text_to_say("", str(path)) == "Őszi szünet.\nJó estét kívánok!"
+    path.write_bytes(b"\n \n")
+    with pytest.raises(UserError, match=r"text\.txt: there is no text to say in it"):
+        text_to_say("", str(path))
     with pytest.raises(UserError, match=r"gone\.txt: cannot be read \(No such file"):
-        text_to_say(None, str(tmp_path / "gone.txt"))
+        text_to_say("", str(tmp_path / "gone.txt"))
 
 
 def test_a_category_is_spoken_at_its_own_temperature(speaker: Speaker) -> None:

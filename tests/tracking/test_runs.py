@@ -41,6 +41,17 @@ def test_a_run_is_found_by_every_name_it_has(tmp_path, uri):
         assert on_disk.params == by_id.params
 
 
+@pytest.mark.parametrize("name", ["Vágó \"úr\" 'régi'", 'idéző "jel"', "100 %_\\n, a=b (új)"])
+def test_a_name_may_hold_what_people_type(tmp_path, uri, name):
+    run_id, *_ = track(tmp_path / "a", uri, "run", dataset="milliomos", best_value=1.0)
+    runs.open_client(uri).update_run(run_id, name=name)
+    near, *_ = track(tmp_path / "b", uri, "other", dataset="milliomos", best_value=2.0)
+    runs.open_client(uri).update_run(near, name=name.replace('"', "x").replace("'", "x") + "x")
+    assert find_run(name, uri).run_id == run_id
+    with pytest.raises(UserError, match="no finished run on data set"):
+        find_run(f"best:{name}", uri)
+
+
 def test_the_newest_of_a_name_is_meant(tmp_path, uri):
     track(tmp_path / "a", uri, "same")
     newer, *_ = track(tmp_path / "b", uri, "same")

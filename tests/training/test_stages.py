@@ -21,7 +21,7 @@ BEST = "checkpoints/best.safetensors"
 
 
 def rows(run: str) -> list[dict[str, float]]:
-    lines = Path(f"outputs/{run}/metrics.jsonl").read_text().splitlines()
+    lines = Path(f"outputs/{run}/metrics.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
@@ -57,7 +57,9 @@ def test_a_gpt_learns_the_codes_of_the_dvae_that_it_starts_from(chain) -> None:
     trained = read_tensors(best("codes"))
     assert torch.equal(base.codec.dvae.codebook.embed, trained["dvae.codebook.embed"])
     assert codec_of(best("reader")) == run.run_dir.resolve() / "codec.safetensors"
-    record = json.loads(Path("outputs/reader/checkpoints/checkpoints.json").read_text())
+    record = json.loads(
+        Path("outputs/reader/checkpoints/checkpoints.json").read_text(encoding="utf-8")
+    )
     assert record["codec"] == base.codec.fingerprint
     assert record["origin"] == ""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from omegaconf import OmegaConf
 
 from xttslab.tracking.client import open_client
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.store import RunTracker
 from xttslab.tracking.syncing import send_held_back
+from xttslab.tuning import grid
 from xttslab.tuning.children import child_tags
 from xttslab.tuning.grid import NOTE, SweepParent
 
@@ -37,7 +39,7 @@ def child(name: str, rate: float, value: float, key: str, uri: str = "") -> None
 def test_a_grids_runs_have_one_parent_with_the_best(workplace, capsys) -> None:
     callback = SweepParent()
     callback.on_multirun_start(CONFIG)
-    key = json.loads(Path("multirun/now", NOTE).read_text())["key"]
+    key = json.loads(Path("multirun/now", NOTE).read_text(encoding="utf-8"))["key"]
     for number, rate in enumerate((1e-6, 1e-5, 1e-4)):
         child(f"run{number}", rate, abs(number - 1) + 4.0, key)
     callback.on_multirun_end(CONFIG)
@@ -64,3 +66,17 @@ def test_children_that_arrive_with_the_sync_find_their_parent(workplace) -> None
     experiment = client.get_experiment_by_name("xttslab")
     held = {r.info.run_name: r for r in client.search_runs([experiment.experiment_id])}
     assert held["a_child"].data.tags["mlflow.parentRunId"] == held["z_parent"].info.run_id
+
+
+def test_what_failed_in_an_earlier_sweep_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid.SweepFailures, "folder", None)
+    assert grid.failed_runs() == 0
+    (tmp_path / grid.FAILED).mkdir()
+    (tmp_path / grid.FAILED / "0").touch()
+    config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}})
+    grid.SweepFailures().on_multirun_start(config)
+    assert grid.failed_runs() == 0
+    (tmp_path / grid.FAILED / "1").touch()
+    assert grid.failed_runs() == 1

@@ -23,6 +23,13 @@ SAMPLE_RATE = 22_050  # what XTTS's DVAE and conditioning encoder read
 SAMPLES_PER_CODE = 1_024  # mel hop 256 × two stride-2 convolutions
 MAX_CODES = 605  # gpt_max_audio_tokens of XTTS-v2
 MIN_SECONDS = 0.5
+FORMATS = {  # ending → libsndfile's container and coding
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+    ".ogg": ("OGG", "VORBIS"),
+}
+_BLOCK = 1 << 16  # samples written at once: libvorbis overflows its stack on a long array
 MAX_SECONDS = MAX_CODES * SAMPLES_PER_CODE / SAMPLE_RATE  # 28.1 s
 BLOCK_SECONDS = 20.0
 _OFFSET = 0.05  # a constant this large beside the RMS is a fault of the recording …
@@ -154,7 +161,7 @@ def audio_blocks(path: Path) -> Iterator[np.ndarray]:
 
 
 def read_audio(path: Path, rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Read any file that libsndfile decodes (wav, flac, ogg, opus, mp3).
+    """Read any file that libsndfile (wav, flac, ogg, opus, mp3) or PyAV (m4a, mp4, webm …) decodes.
 
     Returns float32 samples of shape (n,), channels mixed as `Mixdown` says, resampled by soxr's
     highest quality. Raises AudioFault for a file that is missing, empty, cannot be decoded, or
@@ -164,9 +171,12 @@ def read_audio(path: Path, rate: int = SAMPLE_RATE) -> np.ndarray:
     try:
         with open_audio(path) as (file, _):
             native = file.samplerate
-    except (sf.LibsndfileError, OSError) as fault:
-        raise undecodable(path, fault) from fault
-    blocks = list(audio_blocks(path))
+    except (sf.LibsndfileError, OSError):
+        from xttslab.data.preparing.decoding import Stream  # it builds on this module
+
+        native, blocks = SAMPLE_RATE, [block[:, None] for block in Stream(path)]
+    else:
+        blocks = list(audio_blocks(path))
     if not blocks:
         raise AudioFault(path, "the audio is empty", "0 s", "record or export it again")
     samples = np.concatenate(blocks)
@@ -178,17 +188,15 @@ def read_audio(path: Path, rate: int = SAMPLE_RATE) -> np.ndarray:
 def read_seconds(path: Path) -> float:
     """Duration as the header gives it; raises AudioFault as `read_audio` does."""
     require_file(path)
-    try:
-        with open_audio(path) as (file, _):
-            return file.frames / file.samplerate
-    except (sf.LibsndfileError, OSError) as fault:
-        raise undecodable(path, fault) from fault
+    from xttslab.data.preparing.decoding import inspect  # it builds on this module
+
+    return inspect(path).seconds
 
 
-def require_file(path: Path) -> None:
+def require_file(path: Path, remedy: str = "correct the manifest or add the file") -> None:
     """Raise AudioFault unless `path` is a file."""
     if not path.is_file():
-        raise AudioFault(path, "no such audio file", "", "correct the manifest or add the file")
+        raise AudioFault(path, "no such audio file", "", remedy)
 
 
 def undecodable(path: Path, fault: Exception) -> AudioFault:
@@ -206,13 +214,24 @@ def require_finite(path: Path, samples: np.ndarray) -> None:
 
 
 def write_audio(path: Path, samples: np.ndarray, rate: int = SAMPLE_RATE) -> None:
-    """Write (n,) float samples in [-1, 1] as 16-bit PCM, atomically.
+    """Write (n,) float samples in [-1, 1] in the format of the file's ending, atomically.
 
-    Raises UserError when the disk is full or the folder cannot be written.
+    Raises UserError for an ending that `require_format` refuses, when the disk is full or the
+    folder cannot be written.
     """
+    require_format(path)
+    container, coding = FORMATS[path.suffix.lower()]
     buffer = io.BytesIO()
-    sf.write(buffer, np.clip(samples, -1.0, 1.0), rate, subtype="PCM_16", format="WAV")
+    with sf.SoundFile(buffer, "w", rate, 1, subtype=coding, format=container) as file:
+        for start in range(0, len(samples), _BLOCK):
+            file.write(np.clip(samples[start : start + _BLOCK], -1.0, 1.0))
     write_atomically(path, buffer.getvalue())
+
+
+def require_format(path: Path) -> None:
+    """Raise UserError unless the ending names a format that is written: wav, flac, mp3 or ogg."""
+    if path.suffix.lower() not in FORMATS:
+        raise UserError(f"{path}: name a recording that ends in {', '.join(FORMATS)}")
 
 
 def code_count(samples: int) -> int:

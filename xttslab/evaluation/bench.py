@@ -10,6 +10,7 @@ from rich import get_console
 from rich.progress import Progress, TaskID
 
 from xttslab.evaluation.predictors import PredictorMissing
+from xttslab.evaluation.recognition import RecogniserFault
 from xttslab.evaluation.stopwatch import Stopwatch
 
 Result = TypeVar("Result")
@@ -52,7 +53,8 @@ class Bench(AbstractContextManager["Bench"]):
                     timed.enter_context(watch.stage(stage))
                 return work()
         except PredictorMissing as fault:
-            self.missing |= dict.fromkeys(measures, str(fault))
+            option = "evaluation.scoring.recogniser." if isinstance(fault, RecogniserFault) else ""
+            self.missing |= dict.fromkeys(measures, f"{option}{fault}")
             return None
         finally:
             self._bars.update(self._task, completed=self._clips)

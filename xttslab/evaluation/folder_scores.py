@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xttslab.errors import UserError
 from xttslab.evaluation.folders import read_clips
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.scoring import Scorer
@@ -15,7 +14,7 @@ from xttslab.evaluation.tables import write_card, write_clips
 
 def score_folder(
     clips: Path,
-    references: Path | None,
+    references: Path,
     texts: Path | None,
     others: Path | None,
     out: Path,
@@ -31,13 +30,8 @@ def score_folder(
         out: the table; in a folder that exists, `scores.csv` there.
         watch: times the stages.
 
-    Raises UserError without references, and as `read_clips` does.
+    Raises UserError as `read_clips` does.
     """
-    if references is None:
-        raise UserError(
-            "clips= needs references=DIR: real recordings of the speaker, which marks are read "
-            "against"
-        )
     with watch.stage("read"):
         spoken = read_clips(clips, texts)
         real = read_clips(references)

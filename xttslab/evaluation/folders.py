@@ -10,12 +10,11 @@ from xttslab.data.audio import read_audio
 from xttslab.data.audio_names import locate_audio
 from xttslab.data.manifest import find_metadata, has_metadata
 from xttslab.data.metadata import Row, read_rows
+from xttslab.data.preparing.sources import AUDIO_SUFFIXES
 from xttslab.errors import UserError
 from xttslab.evaluation.clips import RATE, SpokenClip
 
 log = logging.getLogger(__name__)
-
-ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
 
 def read_clips(folder: Path, texts: Path | None = None) -> list[SpokenClip]:
@@ -40,9 +39,10 @@ def read_clips(folder: Path, texts: Path | None = None) -> list[SpokenClip]:
 def _recordings(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give one that holds recordings")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
     if not paths:
-        raise UserError(f"{folder}: no recording in it; put {', '.join(ENDINGS)} files there")
+        endings = ", ".join(AUDIO_SUFFIXES[:5])
+        raise UserError(f"{folder}: no recording in it; put {endings} … files there")
     return paths
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import PositiveInt
+from pydantic import dataclasses as checked
 
 from xttslab.evaluation.acoustics import quietest_cut
 from xttslab.evaluation.clips import RATE
@@ -18,6 +22,16 @@ from xttslab.evaluation.whisper_model import PACKAGED, resolve
 _WINDOW = 28 * RATE  # Whisper hears at most 30 s at once
 _TOKENS_PER_SECOND = 10  # fast Hungarian needs 6; more is a recogniser that loops
 _INSTALL = "run `pip install faster-whisper`"
+_MODEL = f"use {PACKAGED}, or a folder that holds a faster-whisper model"
+_DEVICE = "use cpu"
+
+
+class RecogniserFault(PredictorMissing):
+    """A setting of `Recogniser` that cannot be used here; the message begins `setting=value: `."""
+
+    def __init__(self, setting: str, value: object, reason: object, remedy: str) -> None:
+        line = (str(reason).splitlines() or [type(reason).__name__])[0].rstrip(".")
+        super().__init__(f"{setting}={value}: {line}; {remedy}")
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,7 @@ class Heard:
         return "".join(word.text for word in self.words).strip()
 
 
-@dataclass(frozen=True)
+@checked.dataclass(frozen=True)
 class Recogniser:
     """faster-whisper with the limits that keep `base` from looping on synthetic speech.
 
@@ -53,8 +67,8 @@ class Recogniser:
     language: str = "hu"
     device: str = "cpu"
     compute_type: str = "int8"
-    beam_size: int = 5
-    batch_size: int = 8
+    beam_size: PositiveInt = 5
+    batch_size: PositiveInt = 8
 
     def transcribe(
         self, audios: Sequence[np.ndarray], on_done: Callable[[int], None] | None = None
@@ -62,7 +76,8 @@ class Recogniser:
         """Recognise float32 clips at 16 kHz of any length; an empty or mute one has no words.
 
         Clips of like length share a batch. `on_done` is told how many pieces a batch finished.
-        Raises PredictorMissing when faster-whisper or the model cannot be loaded.
+        Raises PredictorMissing when faster-whisper is not installed, RecogniserFault when the model
+        cannot be loaded or a setting does not work on this machine.
         """
         pipeline = _pipeline(self.model, self.device, self.compute_type)
         pieces = [piece for row, audio in enumerate(audios) for piece in _pieces(row, audio)]
@@ -70,11 +85,41 @@ class Recogniser:
         words: list[list[Word]] = [[] for _ in audios]
         for start in range(0, len(pieces), self.batch_size):
             batch = pieces[start : start + self.batch_size]
-            for piece, heard in zip(batch, self._batch(pipeline, batch), strict=True):
+            try:
+                found = self._batch(pipeline, batch)
+            except ValueError as fault:
+                remedy = "use the two letters of a language that Whisper knows"
+                raise RecogniserFault("language", self.language, fault, remedy) from fault
+            except RuntimeError as fault:  # CUDA's libraries are looked for at the first clip
+                raise RecogniserFault("device", self.device, fault, _DEVICE) from fault
+            for piece, heard in zip(batch, found, strict=True):
                 words[piece.row] += heard
             if on_done:
                 on_done(len(batch))
         return [Heard(tuple(sorted(row, key=lambda word: word.start))) for row in words]
+
+    def check(self) -> None:
+        """Raise RecogniserFault for a setting that cannot work here, and PredictorMissing
+        where faster-whisper is not installed, without loading the model."""
+        package, backend = require("faster_whisper", _INSTALL), require("ctranslate2", _INSTALL)
+        known = package.available_models()
+        if not (self.model in (PACKAGED, *known) or Path(self.model).is_dir()):
+            if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.model):  # a repository of the hub
+                reason = f"no folder, and no model of faster-whisper ({', '.join(known)})"
+                raise RecogniserFault("model", self.model, reason, _MODEL)
+        if self.device == "cuda" and not backend.get_cuda_device_count():
+            raise RecogniserFault("device", self.device, "no GPU that CUDA can use here", _DEVICE)
+        if self.device not in ("cpu", "cuda", "auto"):
+            raise RecogniserFault(
+                "device", self.device, "no such device", f"{_DEVICE}, cuda or auto"
+            )
+        if self.device != "auto" and self.compute_type not in ("auto", "default"):
+            able = sorted(backend.get_supported_compute_types(self.device))
+            if self.compute_type not in able:
+                reason = f"not computed by this {self.device}"
+                raise RecogniserFault(
+                    "compute_type", self.compute_type, reason, f"use {', '.join(able)}"
+                )
 
     def _batch(self, pipeline: Any, batch: Sequence[_Piece]) -> list[list[Word]]:
         """Recognise up to `batch_size` pieces in one pass: they are joined, and told apart again
@@ -130,13 +175,12 @@ def _pieces(row: int, audio: np.ndarray) -> list[_Piece]:
 
 @lru_cache(maxsize=2)
 def _pipeline(model: str, device: str, compute_type: str) -> Any:
+    Recogniser(model, device=device, compute_type=compute_type).check()
     package = require("faster_whisper", _INSTALL)
     try:
         whisper = package.WhisperModel(resolve(model), device=device, compute_type=compute_type)
-    except (OSError, RuntimeError, ValueError) as fault:  # no such name, no network, no such device
-        reason = str(fault).splitlines()[0]
-        raise PredictorMissing(
-            f"speech recogniser {model!r} cannot be loaded ({reason}); "
-            f"use model={PACKAGED} or a folder that holds a faster-whisper model"
-        ) from fault
+    except (OSError, RuntimeError, ValueError) as fault:  # no such name, no network, a broken file
+        raise RecogniserFault("model", model, f"cannot be loaded ({fault})", _MODEL) from fault
+    except PredictorMissing as fault:
+        raise RecogniserFault("model", model, fault, _MODEL) from fault
     return package.BatchedInferencePipeline(whisper)

@@ -24,7 +24,8 @@ from xttslab.files import replacing
 from xttslab.model.base import Base
 from xttslab.model.decoder import XttsDecoder
 from xttslab.model.voice import Speaking, Voice
-from xttslab.speaking.exported import CONFIG, MODEL, OURS, VOCABULARY, VOICES
+from xttslab.speaking.exported import CONFIG, MODEL, VOCABULARY, VOICES
+from xttslab.speaking.texts import OURS
 
 Prepared = Mapping[str, tuple[Tensor, Tensor]]  # category → prompt latents, speaker embedding
 

@@ -14,7 +14,7 @@ from xttslab.evaluation.references import real_clips
 from xttslab.evaluation.scoring import Scorer
 from xttslab.evaluation.stopwatch import Stopwatch
 from xttslab.evaluation.tables import end_lines
-from xttslab.judging.configured import others_of, path_of, plan_of, sentences_of, subject_of
+from xttslab.judging.configured import others_of, plan_of, sentences_of, subject_of
 from xttslab.judging.keeping import track_evaluation, track_search, write_evaluation
 from xttslab.judging.rows import evaluate
 from xttslab.judging.screen import evaluation_lines, winner_lines
@@ -36,7 +36,7 @@ def judge_run(config: DictConfig) -> None:
     scoring = instantiate(config.evaluation.scoring)
     evaluation = evaluate(subject, plan, scoring, others, watch)
     folder = (subject.run_dir or Path("outputs") / subject.name) / "evaluation"
-    out = path_of(config.out) if config.out else folder
+    out = Path(config.out) if config.out else folder
     with watch.stage("write"):
         write_evaluation(evaluation, out)
         epoch = epoch_of(subject.checkpoint) if subject.checkpoint else None

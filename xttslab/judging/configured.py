@@ -46,12 +46,7 @@ def plan_of(config: DictConfig, language: str) -> Plan:
 
 def others_of(config: DictConfig) -> list[SpokenClip]:
     """Recordings of other speakers, where a folder of them is named."""
-    return read_clips(path_of(config.others)) if config.others else []
-
-
-def path_of(given: str) -> Path:
-    """A path as people write it, `~` included."""
-    return Path(given).expanduser()
+    return read_clips(Path(config.others)) if config.others else []
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

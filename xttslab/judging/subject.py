@@ -13,9 +13,10 @@ from xttslab.data.manifest import EVAL, Clip, read_folder
 from xttslab.errors import UserError
 from xttslab.model.base import build_base, load_codec
 from xttslab.model.lineage import codec_of
-from xttslab.speaking.exported import OURS, load_export
+from xttslab.speaking.exported import load_export
 from xttslab.speaking.loading import category_clips, load_run, run_config, speaker_of
 from xttslab.speaking.speaker import Speaker
+from xttslab.speaking.texts import is_exported
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def subject_of_run(run: str, uri: str, dataset: Mapping[str, Any] | None) -> Sub
     Raises UserError for a run that does not exist, and for data that is missing or holds nothing
     out.
     """
-    if (Path(run) / OURS).is_file():
+    if is_exported(run):
         if dataset is None:
             raise UserError(f"{run}: an exported voice names no data; give dataset=NAME")
         speaker = load_export(Path(run))

@@ -16,11 +16,11 @@ from xttslab.model.checkpoints import read_tensors
 from xttslab.model.sampling import Sampling
 from xttslab.model.voice import Speaking
 from xttslab.speaking.speaker import Speaker
+from xttslab.speaking.texts import OURS
 
-# Coqui's names of an inference folder's files; the last holds what only xttslab reads.
+# Coqui's names of an inference folder's files.
 MODEL, CONFIG, VOCABULARY = "model.pth", "config.json", "vocab.json"
 VOICES = "speakers_xtts.pth"
-OURS = "xttslab.yaml"
 
 
 def load_export(folder: Path) -> Speaker:

@@ -11,8 +11,9 @@ from xttslab.model.base import Base, build_base
 from xttslab.model.lineage import VOCABULARY, load_trained, require_voice
 from xttslab.model.voice import Speaking
 from xttslab.speaking.chosen import read_chosen
-from xttslab.speaking.exported import OURS, load_export
+from xttslab.speaking.exported import load_export
 from xttslab.speaking.speaker import Speaker
+from xttslab.speaking.texts import is_exported
 from xttslab.tracking.client import DEFAULT_URI
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def load(run: str, uri: str = DEFAULT_URI, settings: Speaking | None = None) -> 
     Its categories are those of the data that it was trained on, where that is on this disk.
     `settings` are its own from then on; an exported folder brings those that it was exported with.
     """
-    if (Path(run) / OURS).is_file():
+    if is_exported(run):
         speaker = load_export(Path(run))
         speaker.settings = speaker.settings or settings
         return speaker

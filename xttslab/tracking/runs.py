@@ -23,6 +23,7 @@ from xttslab.tracking.client import (
     without_credentials,
 )
 from xttslab.tracking.journal import Journal
+from xttslab.tracking.lookup import BEST, listing, no_run, no_run_on, require_run, run_folder
 from xttslab.tracking.records import FINISHED, replay
 from xttslab.tracking.writer import KEY_TAG
 
@@ -33,12 +34,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
-BEST = "best:"
 PAGE = 1000  # runs that a store is asked for at once
 _SIZES = "model.architecture."
 _WEIGHTS = "best.safetensors"  # of the best epoch so far, as `model.lineage` calls it
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
-_NAMED_IN_ERRORS = 8
 
 
 @dataclass(frozen=True)
@@ -75,21 +74,20 @@ def find_run(
     be reached.
     """
     path = Path(reference).expanduser()
-    run_dir = _run_folder(path)
+    run_dir = run_folder(path)
     if run_dir or path.is_file():
         return _on_disk(path, run_dir)
+    require_run(reference, uri)
     store = _Store(tracking_uri(uri))
     if reference.startswith(BEST):
         return _best(store, reference.removeprefix(BEST), model)
     if _RUN_ID.fullmatch(reference):
         found = store.search(f"attributes.run_id = '{reference}'")
     else:
-        found = store.search(f"attributes.run_name = {_quoted(reference)}")
+        found = store.search(_equals("attributes.run_name", reference))
+        found = [run for run in found if run.info.run_name == reference]
     if not found:
-        raise UserError(
-            f"run {reference!r} is not in {store.shown} and names no checkpoint or run folder; "
-            f"{_listing('runs there', [run.info.run_name for run in store.search()])}"
-        )
+        raise no_run(reference, store.shown, [run.info.run_name for run in store.search()])
     return store.record(found[0])
 
 
@@ -100,11 +98,6 @@ class _Store:
         self.shown = without_credentials(uri)
         database = database_file(uri)
         self._project = database.parent.parent if database else Path()
-        if database and not database.is_file():
-            raise UserError(
-                f"no run yet: {database} does not exist; train first, or name the store with "
-                "tracking.uri or MLFLOW_TRACKING_URI"
-            )
         self._client: MlflowClient = self._ask(lambda: open_client(uri))
 
     def search(self, condition: str = "") -> list[Run]:
@@ -170,12 +163,12 @@ def _best(store: _Store, dataset: str, model: Mapping[str, str] | None) -> RunRe
     finished = f"attributes.status = '{FINISHED}'"
     runs = [
         run
-        for run in store.search(f"{finished} and tags.dataset = {_quoted(dataset)}")
-        if math.isfinite(_best_value(run))
+        for run in store.search(_equals("tags.dataset", dataset, f"{finished} and "))
+        if run.data.tags.get("dataset") == dataset and math.isfinite(_best_value(run))
     ]
     alike = [run for run in runs if model is None or _is_of(run, model)]
     if not alike:
-        raise UserError(_no_best(store, dataset, runs, model, finished))
+        raise _no_best(store, dataset, runs, model, finished)
     newest = alike[0]
     alike = [
         run
@@ -200,15 +193,15 @@ def _no_best(
     runs: Sequence[Run],
     model: Mapping[str, str] | None,
     finished: str,
-) -> str:
+) -> UserError:
     if runs and model:
-        others = _listing("its runs are of", [_described(_model_of(run)) for run in runs])
+        others = listing("its runs are of", [_described(_model_of(run)) for run in runs])
         missing = f"no finished run of {_described(model)} on data set {dataset!r}"
-        return f"{missing} in {store.shown}; {others}; choose that model=, or name a run"
+        remedy = "choose that model=, or name a run"
+        return UserError(f"{missing} in {store.shown}; {others}; {remedy}")
     tags = [run.data.tags for run in store.search(finished)]
     known = [of_run["dataset"] for of_run in tags if "dataset" in of_run]
-    found = _listing("there are runs on", known)
-    return f"no finished run on data set {dataset!r} in {store.shown}; {found}"
+    return no_run_on(dataset, store.shown, known)
 
 
 def _model_of(run: Run) -> dict[str, str]:
@@ -231,10 +224,13 @@ def _described(model: Mapping[str, str]) -> str:
     return f"{model.get('model.name')}" + (f" ({layers} layers × {width})" if layers else "")
 
 
-def _quoted(value: str) -> str:
-    """For MLflow's filters, which know no escapes."""
-    quote = '"' if "'" in value else "'"
-    return f"{quote}{value}{quote}"
+def _equals(column: str, value: str, and_also: str = "") -> str:
+    """A condition of MLflow's filters. They know no escapes: a value with quotes of both kinds is
+    matched by `LIKE` with any character in their place, and the caller compares what is found."""
+    if '"' in value:
+        pattern = re.sub("['\"]", "_", value)
+        return f"{and_also}{column} LIKE '{pattern}'"
+    return f'{and_also}{column} = "{value}"'
 
 
 def _best_value(run: Run) -> float:
@@ -242,14 +238,6 @@ def _best_value(run: Run) -> float:
         return float(run.data.tags.get("best_value", "nan"))
     except ValueError:
         return math.nan
-
-
-def _run_folder(path: Path) -> Path | None:
-    """The folder with a journal that `path` is or lies in."""
-    if not path.exists():
-        return None
-    folders = (path, *path.resolve().parents)
-    return next((folder for folder in folders if Journal(folder).exists()), None)
 
 
 def _on_disk(path: Path, run_dir: Path | None) -> RunRecord:
@@ -290,12 +278,3 @@ def _checkpoint(tags: Mapping[str, str], run_dir: Path | None) -> Path | None:
         return None
     found = found_path(noted, run_dir or Path(), Path.is_file)
     return found if found and not _of_another(found.parent.parent, tags) else None
-
-
-def _listing(label: str, names: Sequence[str]) -> str:
-    unique = sorted(set(names))
-    if not unique:
-        return f"{label}: none"
-    more = len(unique) - _NAMED_IN_ERRORS
-    shown = ", ".join(unique[:_NAMED_IN_ERRORS])
-    return f"{label}: {shown}" + (f" and {more} more" if more > 0 else "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
@@ -19,6 +19,32 @@ from omegaconf import DictConfig
 from xttslab.files import write_atomically
 
 NOTE = "sweep.json"
+FAILED = "failed"  # in the sweep's folder: an empty file for every run that failed
+
+
+class SweepFailures(Callback):
+    """Remembers where a sweep's runs, on whichever process or machine, note that they failed."""
+
+    folder: ClassVar[Path | None] = None
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        SweepFailures.folder = folder = Path(config.hydra.sweep.dir) / FAILED
+        for earlier in folder.glob("*"):  # of another sweep that was given the same folder
+            earlier.unlink()
+
+
+def note_failure() -> None:
+    """Note, in a run of a sweep, that it failed."""
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.cwd) / hydra.sweep.dir / FAILED
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / str(hydra.job.num)).touch()
+
+
+def failed_runs() -> int:
+    """How many runs of the sweep that this process started have failed; 0 without a sweep."""
+    folder = SweepFailures.folder
+    return len(list(folder.iterdir())) if folder and folder.is_dir() else 0
 
 
 class SweepParent(Callback):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def show(folder: Folder, language: str, console: Console | None = None) -> None:
     warning = read_sheet(folder.path).warning()
     if warning:
         console.print(f"[yellow]warning:[/yellow] {escape(warning)}")
-    elsewhere = "" if folder.path.parent == Path("data") else f" data_dir={folder.path.parent}"
+    place = shlex.quote(f"data_dir={folder.path.parent}")
+    elsewhere = "" if folder.path.parent == Path("data") else f" {place}"
     console.print(f"next: python -m xttslab.train dataset={folder.name}{elsewhere}")
 
 

@@ -1,0 +1,120 @@
+"""The wheel holds all that a project elsewhere needs, and says truly what it builds on."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.conftest import CONF
+
+ROOT = CONF.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+DECLARED = {
+    canonicalize_name(one.name): one
+    for one in map(
+        Requirement, [*PROJECT["project"]["dependencies"], *(r for e in EXTRAS.values() for r in e)]
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of what it is made of and laid out as an installer does."""
+    source, out = (tmp_path_factory.mktemp(name) for name in ("source", "out"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("xttslab", "conf"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    build = "import setuptools.build_meta as backend, sys; backend.build_wheel(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(out)], cwd=source, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (wheel,) = out.glob("xttslab-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(out / "site")
+    return out / "site"
+
+
+def files(folder: Path, pattern: str) -> set[str]:
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob(pattern)
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_the_wheel_holds_code_configuration_and_assets(unpacked: Path) -> None:
+    assert files(unpacked / "xttslab/conf", "*") == files(CONF, "*.yaml")
+    assert files(unpacked / "xttslab/assets", "*") == files(ROOT / "xttslab/assets", "*")
+    assert files(unpacked / "xttslab", "*.py") == files(ROOT / "xttslab", "*.py")
+    (about,) = unpacked.glob("*.dist-info")
+    assert {path.name for path in unpacked.iterdir()} == {"xttslab", about.name}
+    assert "xttslab = xttslab.commands:main" in (about / "entry_points.txt").read_text("utf-8")
+    assert "Requires-Python: >=3.11" in (about / "METADATA").read_text("utf-8")
+
+
+def test_the_wheel_runs_from_any_folder(unpacked: Path, tmp_path: Path) -> None:
+    """Its own configuration, and the data sets that were prepared where it runs."""
+    prepared = tmp_path / "data/conf/dataset"
+    prepared.mkdir(parents=True)
+    (prepared / "sajat.yaml").write_text("name: sajat\nsources: {}\n", encoding="utf-8")
+    code = "import xttslab.commands as c; print(c.__file__); c.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "train", "--cfg", "job", "dataset=sajat", "model=xtts_mini"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(unpacked)}, capture_output=True,
+        encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    place, *shown = done.stdout.splitlines()
+    assert Path(place) == unpacked / "xttslab/commands.py"
+    assert "  name: sajat" in shown
+    assert "  name: xtts_mini" in shown
+
+
+def test_everything_imported_is_declared() -> None:
+    """What an environment happens to hold through another package may be gone tomorrow."""
+    ours = {"xttslab", "experiments"}
+    missing: dict[str, str] = {}
+    homes = packages_distributions()
+    for path in (ROOT / "xttslab").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in {name.partition(".")[0] for name in names} - ours:
+                made_by = {canonicalize_name(home) for home in homes.get(name, ())}
+                if name not in sys.stdlib_module_names and made_by and not made_by & set(DECLARED):
+                    missing[name] = str(path.relative_to(ROOT))
+    assert missing == {}
+
+
+def test_what_was_tested_together_is_within_the_declared_bounds() -> None:
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    pins = {
+        canonicalize_name(name): version
+        for name, version in re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE)
+    }
+    assert len(pins) >= 20
+    wrong = {
+        name: str(DECLARED[name])
+        for name, version in pins.items()
+        if name in DECLARED and version not in DECLARED[name].specifier
+    }
+    assert wrong == {}
+    unbounded = {name for name, one in DECLARED.items() if not one.specifier} - {"xttslab"}
+    assert unbounded == set()

@@ -1,0 +1,173 @@
+"""Quotes the texts and paths of a command line, so that Hydra takes every character as it is.
+
+Hydra's grammar refuses accents, spaces, `!`, `(` and `=` in a bare value and splits it at commas;
+OmegaConf evaluates `${…}` in it. Which keys hold text is read from conf/: those whose default is a
+text. (An unset text is '' there; null is an unset number.)
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+Kind = Literal["text", "texts", "group", "other"]
+Defaults = Mapping[str, Sequence[Any]]  # key → its value in every file of conf/ that has it
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_FUNCTION = re.compile(r"(choice|glob|interval|range|shuffle|sort|tag)\(.*\)")  # of a sweep
+_CHOICE = re.compile(r"[\w/\-+.$%*@?|:, \[\]]*", re.ASCII)  # what Hydra reads without quotes
+_REFERENCE = re.compile(r"\$\{(\.*)([\w.]+)\}")
+_PACKAGE = re.compile(r"# @package (\S+)")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def quote(arguments: Sequence[str], kinds: Mapping[str, Kind]) -> list[str]:
+    """The arguments with every text and path quoted for Hydra; all else stays as it is.
+
+    `text=Nagyszerű!` → `text='Nagyszerű!'`, `runs=[Őszi,b]` → `runs=['Őszi','b']`. A value that
+    is quoted already stands for the same text, so quoting twice changes nothing. Commas separate
+    in lists, and after `-m` where no space follows, unless they stand within quotes.
+    """
+    sweep = "-m" in arguments or "--multirun" in arguments
+    return [_argument(argument, kinds, sweep) for argument in arguments]
+
+
+def plain(value: str) -> str:
+    """The text that a person means by a value, with Hydra's quotes or without.
+
+    A leading `~/` is the home folder: bash replaces it, other shells leave it to the program.
+    """
+    if not re.fullmatch(_QUOTED, value, re.DOTALL):
+        return os.path.expanduser(value) if re.match(r"~([/\\]|$)", value) else value
+    mark = value[0]
+    text = re.sub(rf"\\+{mark}|\\+$", lambda found: found[0][1::2], value[1:-1])
+    return re.sub(r"(\\+)\$\{", lambda found: found[1][1::2] + "${", text)
+
+
+def quoted(text: str) -> str:
+    """A value of Hydra's grammar that stands for exactly this text in a configuration."""
+    return in_quotes(re.sub(r"(\\*)\$\{", r"\1\1\\${", text))
+
+
+def in_quotes(text: str) -> str:
+    """A value of Hydra's grammar that stands for this text, interpolations included."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+def _argument(argument: str, kinds: Mapping[str, Kind], sweep: bool) -> str:
+    key, sign, value = argument.partition("=")
+    kind = kinds.get(key.lstrip("+"), "other")
+    untouched = value in ("", "null") or (sweep and _FUNCTION.fullmatch(value))
+    if not sign or kind == "other" or untouched:
+        return argument
+    if kind == "group":
+        return argument if _CHOICE.fullmatch(value) else f"{key}={quoted(plain(value))}"
+    if kind == "texts" and value.startswith("[") and value.endswith("]"):
+        return f"{key}={_lists(value) if sweep else _list(value)}"
+    parts = _split(value, r",(?! )") if sweep else [value]
+    return f"{key}={','.join(quoted(plain(part)) for part in parts)}"
+
+
+def _lists(value: str) -> str:
+    return ",".join(_list(f"[{part}]") for part in value[1:-1].split("],["))
+
+
+def _list(value: str) -> str:
+    return f"[{','.join(quoted(plain(part)) for part in _split(value[1:-1], ','))}]"
+
+
+def _split(value: str, separator: str) -> list[str]:
+    """The parts between separators that do not stand within quotes; none of an empty value."""
+    part = rf"(?:^|(?<=,))\s*(?:{_QUOTED})\s*(?=,|$)"
+    found = re.finditer(rf"{part}|{separator}", value, re.DOTALL)
+    ends = [one.span() for one in found if one[0] == ","]
+    starts = [0, *(end for _, end in ends)]
+    stops = [*(start for start, _ in ends), len(value)]
+    parts = [value[a:b].strip() for a, b in zip(starts, stops, strict=True)]
+    return parts if any(parts) else []
+
+
+def kinds_of(defaults: Defaults) -> dict[str, Kind]:
+    """What each key holds: `text`, a list of `texts`, a choice of a `group`, or `other`.
+
+    A key that is a number, a switch or unset (null) in any file is `other`.
+    """
+    return {key: _kind(key, defaults) for key in defaults}
+
+
+def _kind(key: str, defaults: Defaults) -> Kind:
+    kinds = {_kind_of(value, key, defaults) for value in defaults.get(key, ())}
+    return kinds.pop() if len(kinds) == 1 else "other"
+
+
+def _kind_of(value: Any, key: str, defaults: Defaults) -> Kind:
+    if value is GROUP:
+        return "group"
+    if key.startswith("hydra."):  # Hydra's own settings have interpolations on the command line
+        return "other"
+    if isinstance(value, list):
+        return "texts" if all(isinstance(one, str) for one in value) else "other"
+    if not isinstance(value, str) or _is_number(value):
+        return "other"
+    if reference := _REFERENCE.fullmatch(value):
+        levels, name = len(reference[1]), reference[2]
+        above = key.split(".")[: -levels or None] if levels else []
+        return _kind(".".join([*above, name]), defaults)
+    return "text"
+
+
+GROUP = object()  # stands for the default of a key that chooses a file of a group
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)  # YAML 1.1, which PyYAML reads, takes 2e-6 for a text
+    except ValueError:
+        return False
+    return True
+
+
+def defaults_of(conf: Path, entry: str) -> Defaults:
+    """Every key of entry point `entry` with its values in the files of `conf`."""
+    found: dict[str, list[Any]] = {}
+    packages: dict[str, set[str]] = {}
+    for content in _primary(conf, entry):
+        for item in content.pop("defaults", []):
+            for choice in item if isinstance(item, dict) else ():
+                group, renamed, package = choice.split()[-1].partition("@")
+                packages.setdefault(group, set()).update([package] if renamed else [])
+        _gather(content, "", found)
+    for path in sorted(conf.glob("*/*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        group = path.parent.name
+        content = yaml.load(text, _LOADER) or {}
+        content.pop("defaults", None)
+        header = _PACKAGE.match(text)
+        for package in {header[1] if header else group, *packages.get(group, ())}:
+            _gather(content, "" if package == "_global_" else package, found)
+    return found | {path.name: [GROUP] for path in conf.iterdir() if path.is_dir()}
+
+
+def _primary(conf: Path, entry: str) -> Iterator[dict[str, Any]]:
+    """The file of an entry point and those that it builds on."""
+    text = (conf / f"{entry}.yaml").read_text(encoding="utf-8")
+    content = yaml.load(text, _LOADER)
+    for item in content.get("defaults", []):
+        if isinstance(item, str) and (conf / f"{item}.yaml").is_file():
+            yield from _primary(conf, item)
+    yield content
+
+
+def _gather(content: Mapping[str, Any], package: str, found: dict[str, list[Any]]) -> None:
+    for name, value in content.items():
+        key = f"{package}.{name}" if package else str(name)
+        if isinstance(value, dict) and value:
+            _gather(value, key, found)
+        else:
+            found.setdefault(key, []).append(value)
