@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.speed_vs_coqui.clips import write_clips
-from experiments.speed_vs_coqui.measuring import Task, run_side
+from experiments.speed_vs_coqui.measuring import Task, measurable, run_side
 
 RECIPE = "Coqui's recipe, float32"
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -41,7 +41,7 @@ def speed_table(device: str, size: str, steps: int, only: Sequence[str] = ()) ->
     theirs: dict[str, Any] | None = None
     with tempfile.TemporaryDirectory() as folder:
         clips = str(write_clips(Path(folder), train=3, held_out=1))
-        for variant, choice in VARIANTS.items():
+        for variant, choice in measurable(VARIANTS, device).items():
             if only and not any(part in variant for part in only):
                 continue
             shared = {"clips": clips, "size": size, "steps": steps}

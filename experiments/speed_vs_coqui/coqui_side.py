@@ -30,7 +30,7 @@ def main(task: Task) -> None:
     model.xtts.gpt.train()
     optimizer = model.get_optimizer()
     train = [row for row in samples(Path(task.clips)) if row["split"] == "train"]
-    rates = gemm_rates(task.device)
+    rates = gemm_rates(task.device, task.size)
     clock, tokens, half = StepClock(task.device), 0, "16" in task.precision
     for _ in range(task.steps + 1):
         batches = iter(model.get_data_loader(config, samples=train))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -14,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from xttslab.model.placing import slow_bfloat16
+from xttslab.training.memory import peak_memory_gb
 
 ROOT = Path(__file__).resolve().parents[2]
 VOCABULARY = ROOT / "xttslab/assets/xtts_mini/vocab.json"
@@ -67,10 +69,8 @@ class StepClock:
         """Medians without the first step, with the peak memory of the process or card in GB."""
         warm = self.steps[1:] or self.steps
         found = {key: statistics.median(s[key] for s in warm) for key in ("wall_s", "cpu_s")}
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        if self._gpu:
-            peak = torch.cuda.max_memory_allocated()
-        return {**found, "steps": len(warm), "tokens": tokens, "peak_gb": peak / 1e9}
+        peak_gb = peak_memory_gb(torch.device(self.device))
+        return {**found, "steps": len(warm), "tokens": tokens, "peak_gb": peak_gb}
 
 
 def architecture(size: str) -> list[str]:
@@ -84,12 +84,29 @@ def architecture(size: str) -> list[str]:
     ]
 
 
-def gemm_rates(device: str, rows: int = 855) -> dict[str, float]:
-    """GFLOP/s of (rows, 1024) × (1024, 4096) in both precisions: the machine of this minute."""
-    found = {}
-    for name, kind in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        a = torch.randn(rows, 1024, dtype=kind, device=device)
-        b = torch.randn(1024, 4096, dtype=kind, device=device)
+def without_bfloat16(device: str) -> str:
+    """Why nothing is measured in bfloat16 on a device; "" where it is."""
+    return slow_bfloat16() if device == "cpu" else ""
+
+
+def measurable(variants: dict[str, Any], device: str) -> dict[str, Any]:
+    """The variants without those in bfloat16 where a processor is slow in it, which is said."""
+    if not (why := without_bfloat16(device)):
+        return variants
+    print(f"left out, since {why}: all in bfloat16")
+    return {name: choice for name, choice in variants.items() if "bfloat16" not in name}
+
+
+def gemm_rates(device: str, size: str, rows: int = 855) -> dict[str, float]:
+    """GFLOP/s of (rows, width) × (width, 4 · width) in both precisions, or in float32 alone (see
+    `without_bfloat16`): the machine of this minute."""
+    found, width = {}, SIZES[size][1]
+    kinds = {"float32": torch.float32}
+    if not without_bfloat16(device):
+        kinds["bfloat16"] = torch.bfloat16
+    for name, kind in kinds.items():
+        a = torch.randn(rows, width, dtype=kind, device=device)
+        b = torch.randn(width, 4 * width, dtype=kind, device=device)
         clock = StepClock(device)
         for _ in range(8):
             clock.start()
@@ -97,7 +114,7 @@ def gemm_rates(device: str, rows: int = 855) -> dict[str, float]:
                 a @ b
             clock.stop()
         seconds = statistics.median(step["wall_s"] for step in clock.steps[2:])
-        found[f"gemm_{name}"] = 4 * 2 * rows * 1024 * 4096 / seconds / 1e9
+        found[f"gemm_{name}"] = 4 * 2 * rows * width * 4 * width / seconds / 1e9
     return found
 
 

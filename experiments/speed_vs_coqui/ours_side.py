@@ -45,7 +45,7 @@ def main(task: Task) -> None:
     quiet_libraries()
     pl.seed_everything(7, verbose=False)
     config = composed(task)
-    rates = gemm_rates(task.device)
+    rates = gemm_rates(task.device, task.size)
     with tempfile.TemporaryDirectory() as folder:
         stage, data = build(config, Path(folder))
         if task.compiled:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.speed_vs_coqui.clips import write_clips
-from experiments.speed_vs_coqui.measuring import SIZES, Task, run_side
+from experiments.speed_vs_coqui.measuring import SIZES, Task, measurable, run_side
 from experiments.speed_vs_coqui.whole import WholeRun, whole_runs
 
 RECIPE = "Coqui, float32 (its recipe)"
@@ -74,12 +74,13 @@ def main() -> None:
 def steps(options: argparse.Namespace, record: Path) -> str:
     """Measure all variants of one step; returns the table."""
     found: dict[str, list[dict[str, Any]]] = {}
+    variants = measurable(VARIANTS, options.device)
     with tempfile.TemporaryDirectory() as folder:
         clips = str(write_clips(Path(folder), train=3, held_out=1))
         shared = {"clips": clips, "size": options.size, "steps": options.steps}
         shared |= {"threads": options.threads, "device": options.device}
         for turn in range(options.rounds):
-            for name, choice in list(VARIANTS.items())[: REPEATED if turn else None]:
+            for name, choice in list(variants.items())[: REPEATED if turn else None]:
                 measured = run_side(Task(**shared, **choice))
                 found.setdefault(name, []).append(measured)
                 with record.open("a", encoding="utf-8") as file:

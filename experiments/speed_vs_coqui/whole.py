@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.speed_vs_coqui.clips import write_clips
-from experiments.speed_vs_coqui.measuring import ROOT, architecture
+from experiments.speed_vs_coqui.measuring import ROOT, architecture, measurable
 
 RECIPE = "Coqui, float32 (its recipe)"
 BF16 = "trainer.precision=bf16-mixed"
@@ -52,12 +51,13 @@ def whole_runs(task: WholeRun, out: Path, place: Path, only: Sequence[str] = ())
 
     `out` gets a line of JSON for each; `place` is a folder with room for the checkpoints.
     """
+    ours = measurable(OURS, "cpu")
     clips = write_clips(place / "data/milliomos", task.clips, task.held_out)
     given = [sys.executable, "-m", "experiments.speed_vs_coqui.given", str(place / "base")]
     subprocess.run([*given, task.size], cwd=ROOT, check=True)
     theirs = ["experiments.speed_vs_coqui.whole", str(clips), task.size, str(task.epochs)]
     commands = {RECIPE: (1, theirs)}
-    for name, (threads, chosen) in OURS.items():
+    for name, (threads, chosen) in ours.items():
         commands[name] = (threads, ["xttslab.train", *_ours(task, place), *chosen])
     rows = []
     for number, (name, (threads, command)) in enumerate(commands.items()):
@@ -147,8 +147,8 @@ def _bytes(folder: Path) -> int:
 
 def _children_s() -> float:
     """Processor seconds of all processes that were started and have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def coqui_run(clips: Path, size: str, epochs: int) -> None:

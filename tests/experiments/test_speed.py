@@ -11,8 +11,10 @@ from experiments.gpu_check.stages import OTHERS, stage_table
 from experiments.growth.run import fill, measure
 from experiments.speed_vs_coqui import clips as clip_files
 from experiments.speed_vs_coqui.clips import read_rows, write_clips
-from experiments.speed_vs_coqui.run import RECIPE, step_gflop, step_table
+from experiments.speed_vs_coqui.measuring import gemm_rates, measurable
+from experiments.speed_vs_coqui.run import RECIPE, VARIANTS, step_gflop, step_table
 from tests.conftest import QUICK, TINY_MODEL, make_clips
+from xttslab.model import placing
 
 
 @pytest.fixture
@@ -24,11 +26,24 @@ def demo(tmp_path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_both_trainers_are_timed_on_a_cpu(demo) -> None:
-    chosen = ["recipe", "ours, bfloat16, LoRA"]
+    chosen = ["recipe", "ours, float32"]
     _, _, theirs, ours = speed_table("cpu", "tiny", 1, chosen).splitlines()
     number = r"\| \d+\.\d\d "
     assert re.fullmatch(rf"\| Coqui's recipe, float32 {number}\| 1\.00 {number}\| 1\.00 \|", theirs)
-    assert re.fullmatch(rf"\| ours, bfloat16, LoRA, recompute=all {number * 4}\|", ours)
+    assert re.fullmatch(rf"\| ours, float32 {number * 4}\|", ours)
+
+
+def test_nothing_is_measured_in_bfloat16_where_a_processor_is_slow_in_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert set(gemm_rates("cpu", "tiny", rows=8)) == {"gemm_float32", "gemm_bfloat16"}
+    assert measurable(VARIANTS, "cpu") == VARIANTS
+    monkeypatch.setattr(placing, "bfloat16_slowdown", lambda: 140.4)
+    assert set(gemm_rates("cpu", "tiny", rows=8)) == {"gemm_float32"}
+    assert measurable({"a, float32": 1, "b, bfloat16": 2}, "cpu") == {"a, float32": 1}
+    said = "left out, since this processor multiplies matrices 140 times more slowly in bfloat16"
+    assert capsys.readouterr().out == f"{said}: all in bfloat16\n"
+    assert measurable(VARIANTS, "cuda") == VARIANTS
 
 
 def test_every_stage_is_tried_on_a_device(workplace) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
@@ -13,10 +15,12 @@ from xttslab.data.batches import Example, collate
 from xttslab.model.adapters import add_lora
 from xttslab.model.gpt import XttsGpt
 from xttslab.model.losses import clip_losses
-from xttslab.training.memory import BatchSize, estimate_memory
+from xttslab.training import memory as memory_module
+from xttslab.training.memory import BatchSize, estimate_memory, peak_memory_gb
 from xttslab.training.parameters import train_adapters
 
 WIDTH, CLIPS, FRAMES = 256, 3, 300
+CPU = torch.device("cpu")
 
 
 def model(recompute: str = "none") -> XttsGpt:
@@ -106,3 +110,26 @@ def test_the_peak_is_the_larger_of_what_never_meets() -> None:
     assert memory.peak_gb == pytest.approx(
         0.5 + (memory.weights + memory.optimizer + memory.speaking) / 1e9
     )
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(("system", "unit"), [("linux", 1024), ("darwin", 1)])
+def test_posix_systems_count_in_units_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, system: str, unit: int
+) -> None:
+    counted = pytest.importorskip("resource")
+    used = SimpleNamespace(ru_maxrss=3_000_000_000 // unit)
+    monkeypatch.setattr(memory_module.sys, "platform", system)
+    monkeypatch.setattr(counted, "getrusage", lambda who: used)
+    assert peak_memory_gb(CPU) == pytest.approx(3.0)
+
+
+def test_windows_knows_the_peak_of_the_working_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_module.sys, "platform", "win32")
+    used = SimpleNamespace(rss=1_000_000_000, peak_wset=2_500_000_000)
+    monkeypatch.setattr(psutil.Process, "memory_info", lambda process: used)
+    assert peak_memory_gb(CPU) == 2.5
+
+
+def test_the_peak_is_no_less_than_what_is_used_now() -> None:
+    assert peak_memory_gb(CPU) >= 0.5 * psutil.Process().memory_info().rss / 1e9

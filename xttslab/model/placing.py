@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from xttslab.errors import UserError
-from xttslab.model.gpt import XttsGpt
-from xttslab.model.voice import Voice
+
+if TYPE_CHECKING:
+    from xttslab.model.gpt import XttsGpt
+    from xttslab.model.voice import Voice
 
 Precision = Literal["float32", "bf16"]
 _SLOWER = 2.0  # instructions for bfloat16 make it about as fast as float32, or faster

@@ -6,11 +6,16 @@ The counts are of the tensors that PyTorch keeps for the backward pass, in multi
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import psutil
+import torch
 from torch import nn
 
-from xttslab.model.transformer import Recompute
+if TYPE_CHECKING:
+    from xttslab.model.transformer import Recompute
 
 # What each preset takes at XTTS-v2's size with its fullest batch, in GB (conf/hardware/).
 PRESETS = {"gpu_24gb": 18.0, "gpu_12gb": 9.7, "gpu_8gb": 7.0, "gpu_6gb": 4.8}
@@ -99,3 +104,19 @@ def _activations(gpt: nn.Module, batch: BatchSize, half: bool) -> float:
     widest = max(gpt.number_text_tokens / 4, gpt.num_audio_tokens)  # a quarter or less is text
     logits = batch.tokens * widest * _FLOAT * _LOGIT_COPIES
     return (layers + conditioning) * gpt.model_dim + copies + logits
+
+
+def peak_memory_gb(device: torch.device) -> float:
+    """The most memory used so far, in 10⁹ bytes: of the GPU, else of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    return _peak_of_process() / 1e9
+
+
+def _peak_of_process() -> int:
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource  # psutil knows no peak elsewhere
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, KiB on Linux

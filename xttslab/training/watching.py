@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from typing import Protocol
 
-import psutil
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import Checkpoint
+
+from xttslab.training.memory import peak_memory_gb
 
 
 class MetricLog(Protocol):
@@ -51,19 +50,3 @@ class EpochLog(Checkpoint):
     def _log(self, trainer: pl.Trainer, epoch: int, health: Mapping[str, float]) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.tracker.log_metrics({**metrics, **health}, step=epoch)
-
-
-def peak_memory_gb(device: torch.device) -> float:
-    """The most memory used so far, in 10⁹ bytes: of the GPU, else of the process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e9
-    return _peak_of_process() / 1e9
-
-
-def _peak_of_process() -> int:
-    if sys.platform == "win32":
-        return psutil.Process().memory_info().peak_wset
-    import resource  # psutil knows no peak elsewhere
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, KiB on Linux
