@@ -58,17 +58,22 @@ def slow_bfloat16() -> str:
 def bfloat16_slowdown() -> float:
     """How many times as long as in float32 a small matrix product takes in bfloat16 on the
     processor; tried once a process."""
-    return _product_s(torch.bfloat16) / _product_s(torch.float32)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several wait for each other longer than they work, on a busy machine
+    try:
+        trials = [(_product_s(torch.bfloat16), _product_s(torch.float32)) for _ in range(10)]
+    finally:
+        torch.set_num_threads(threads)
+    # The first of each is slow on every processor, and others may be disturbed.
+    half, whole = map(min, zip(*trials, strict=True))
+    return half / whole
 
 
 def _product_s(kind: torch.dtype) -> float:
-    left, right = torch.zeros(64, 256, dtype=kind), torch.zeros(256, 256, dtype=kind)
-    times = []
-    for _ in range(6):
-        started = time.perf_counter()
-        torch.mm(left, right)
-        times.append(time.perf_counter() - started)
-    return min(times)  # the first is slow on every processor, and others may be disturbed
+    left, right = torch.ones(64, 256, dtype=kind), torch.ones(256, 256, dtype=kind)
+    started = time.perf_counter()
+    torch.mm(left, right)
+    return time.perf_counter() - started
 
 
 def _halve(gpt: XttsGpt) -> None:
