@@ -86,3 +86,17 @@ def test_git_keeps_one_line_ending() -> None:
     assert "* text=auto eol=lf" in lines
     binary = {line.split()[0] for line in lines if line.endswith(" binary")}
     assert binary >= {"*.flac", "*.ogg", "*.wav", "*.png", "*.safetensors"}
+
+
+NEEDS_POSIX = (
+    "symlink_to(", "os.symlink(", "os.kill(", "signal.SIGKILL", 'get_context("fork")', "#!/bin/",
+    ".st_mode", "os.mkfifo(",
+)  # fmt: skip
+
+
+def test_tests_that_need_a_posix_system_say_so() -> None:
+    """They are left out on Windows; a file that uses such things marks some of its tests."""
+    for path in sorted(Path(__file__).parent.rglob("test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        if path != Path(__file__) and any(name in text for name in NEEDS_POSIX):
+            assert "pytest.mark.posix" in text, f"{path.name}: mark what needs a POSIX system"

@@ -75,6 +75,7 @@ def foreign_run(tmp_path: Path) -> Path:
     return run_dir
 
 
+@pytest.mark.posix
 def test_a_journal_reads_and_sends_nothing_outside_its_run(foreign_run, empty_store) -> None:
     assert _from_journal(foreign_run) == {}
     shutil.copy(empty_store, foreign_run / "mlflow.db")

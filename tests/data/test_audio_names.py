@@ -84,6 +84,7 @@ def test_a_folder_that_was_renamed_is_found_unless_other_rows_own_it(tmp_path: P
     assert found(tmp_path, "béla/03.wav", "anna/03.wav") == ["béla/03.wav", missing]
 
 
+@pytest.mark.posix
 def test_what_is_not_there_names_the_place_that_was_tried(tmp_path: Path) -> None:
     place(tmp_path / "set", "wavs/u1.wav")
     place(tmp_path, "out.wav", "set.wav")

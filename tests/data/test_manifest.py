@@ -145,6 +145,7 @@ def test_equal_names_in_two_folders_are_refused_in_a_finished_set_only(folder: P
     assert len(read_folder(folder, raw=True)[0]) == 2
 
 
+@pytest.mark.posix
 def test_a_link_that_points_to_itself_is_a_missing_file(folder: Path) -> None:
     (folder / "loop.wav").symlink_to(folder / "loop.wav")
     metadata(folder, "audio_file|text", "loop.wav|Egy.", "a.wav|Kettő.")

@@ -64,6 +64,7 @@ def test_a_damaged_file_is_told(tmp_path: Path, name: str) -> None:
         read_tensors(path)
 
 
+@pytest.mark.posix
 def test_weights_can_be_read_by_whom_other_files_can(tmp_path: Path) -> None:
     (tmp_path / "other").touch()
     write_tensors(tmp_path / "best.safetensors", WEIGHTS)

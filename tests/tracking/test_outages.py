@@ -132,6 +132,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.posix
 def test_killed_between_writing_and_sending(tmp_path, line: Line, server):
     line.state = "slow"
     for when in ("at once", "arrived", "between"):

@@ -197,6 +197,7 @@ sys.exit(max(process.exitcode for process in processes))
 """
 
 
+@pytest.mark.posix
 def test_eight_runs_start_on_one_new_database(tmp_path, monkeypatch):
     monkeypatch.delenv(URI_VARIABLE, raising=False)
     uri = f"sqlite:///{tmp_path}/mlruns/mlflow.db"

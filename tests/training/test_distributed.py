@@ -15,6 +15,8 @@ import pytest
 
 from tests.conftest import QUICK, TINY_MODEL
 
+pytestmark = pytest.mark.posix  # signals, and processes that talk by gloo
+
 SAME = [
     "dataset=milliomos",
     *TINY_MODEL,

@@ -62,6 +62,7 @@ def test_a_preset_that_did_not_suffice_is_not_named_again() -> None:
     assert list(PRESETS.values()) == sorted(PRESETS.values(), reverse=True)
 
 
+@pytest.mark.posix
 def test_a_killed_data_worker_is_one_line(workplace, tiny, monkeypatch) -> None:
     def kill_workers() -> None:
         for child in psutil.Process().children(recursive=True):

@@ -13,6 +13,8 @@ from tests.training.test_run import losses
 from xttslab.training.module import GptStage
 from xttslab.training.run import train
 
+pytestmark = pytest.mark.posix  # Windows ends a process by os.kill, whatever the signal
+
 OPTIONS = ("trainer.max_epochs=4", "batch.clips=2")
 
 

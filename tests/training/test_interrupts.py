@@ -57,6 +57,7 @@ def in_mlflow(run: str) -> dict[str, list[int]]:
     }
 
 
+@pytest.mark.posix
 def test_killed_twice_a_run_ends_with_the_same_numbers(workplace: Path) -> None:
     whole = start("whole")
     assert whole.wait(timeout=300) == 0

@@ -12,8 +12,8 @@ from xttslab.tracking.client import open_client
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.store import RunTracker
 from xttslab.tracking.syncing import send_held_back
-from xttslab.tuning import grid
-from xttslab.tuning.children import child_tags
+from xttslab.tuning import children, grid
+from xttslab.tuning.children import child_tags, command
 from xttslab.tuning.grid import NOTE, SweepParent
 
 CONFIG = OmegaConf.create(
@@ -80,3 +80,13 @@ def test_what_failed_in_an_earlier_sweep_is_forgotten(
     assert grid.failed_runs() == 0
     (tmp_path / grid.FAILED / "1").touch()
     assert grid.failed_runs() == 1
+
+
+@pytest.mark.parametrize(
+    ("system", "quoted"), [("linux", "'run_name=a b'"), ("win32", '"run_name=a b"')]
+)
+def test_a_runs_command_is_quoted_for_the_shell_of_its_system(
+    monkeypatch: pytest.MonkeyPatch, system: str, quoted: str
+) -> None:
+    monkeypatch.setattr(children.sys, "platform", system)
+    assert command(["run_name=a b", "seed=7"]) == f"python -m xttslab.train {quoted} seed=7"
