@@ -31,7 +31,8 @@ def test_other_processes_of_the_run_report_nothing(
     reported: list[Path], tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
-    main(tiny("run_name=shared"))
+    two = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    main(tiny("run_name=shared", *two))
     assert reported == []
 
 

@@ -95,6 +95,16 @@ def remove(path: Path) -> None:
     _patiently(lambda: path.unlink(missing_ok=True))
 
 
+def duplicate(path: Path, name: Path) -> None:
+    """Let a file be there under another name too, copied only where the disk has no hard links."""
+    remove(name)
+    try:
+        os.link(path, name)
+    except OSError:
+        with replacing(name) as partial:
+            shutil.copyfile(path, partial)
+
+
 def _patiently(step: Callable[[], None]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while True:

@@ -17,18 +17,23 @@ if TYPE_CHECKING:
 
 def main(config: DictConfig) -> float | None:
     """Train as configured; returns the best monitored loss, which sweeps minimise."""
+    from hydra.core.hydra_config import HydraConfig
+
     from xttslab.data.corpus import require_folders
     from xttslab.errors import UserError
     from xttslab.model.files import require_base
     from xttslab.tracking.lookup import require_start
+    from xttslab.training.unread import refuse_unread, usual_config
 
     # What is missing is said before the libraries that need seconds to load.
     require_folders(config.dataset.name, config.dataset.sources)
     require_base(config.model, config.weights)
     require_start(config.init_from, config.tracking.uri)
+    if HydraConfig.initialized():
+        refuse_unread(config, usual_config())
     from omegaconf import OmegaConf
 
-    from xttslab.training.announcing import leads
+    from xttslab.training.announcing import is_rank_zero
     from xttslab.training.run import run_name, train
     from xttslab.tuning.grid import sweep_tags
 
@@ -40,7 +45,7 @@ def main(config: DictConfig) -> float | None:
 
     config.run_name = run_name(config)
     best = train(config, sweep_tags())
-    if leads():
+    if is_rank_zero():
         from xttslab.reporting.closing import report_finished
 
         plain = OmegaConf.to_container(config, resolve=True)

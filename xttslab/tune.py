@@ -25,6 +25,7 @@ def main(config: DictConfig) -> float:
     from xttslab.errors import UserError
     from xttslab.model.files import require_base
     from xttslab.tracking.lookup import require_start
+    from xttslab.training.unread import refuse_unread, usual_config
 
     require_folders(config.dataset.name, config.dataset.sources)
     require_base(config.model, config.weights)
@@ -34,6 +35,7 @@ def main(config: DictConfig) -> float:
             "sweep= names no space to search; choose sweep=lr, or run a grid with "
             "`python -m xttslab.train -m sweep=…`"
         )
+    refuse_unread(config, usual_config(), varied=config.sweep.space)
     from xttslab.training.run import train
     from xttslab.tuning.search import Search
 

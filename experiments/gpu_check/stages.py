@@ -29,17 +29,17 @@ ALLOWED = {"32-true": 0.003, "bf16-mixed": 0.03, "16-mixed": 0.03}  # off the pr
 SHORT = (
     "dataset=demo_milliomos", f"data_dir={ROOT / 'data'}", "codes_dir=codes", "model=xtts_mini",
     "trainer.max_epochs=1", "trainer.enable_progress_bar=false", "samples.every_n_epochs=0",
-    "batch.clips=8", "scheduler.warmup_steps=0", "timed_steps=0",
+    "scheduler.warmup_steps=0", "timed_steps=0",
 )  # fmt: skip
 RATES = {
-    "gpt": ("optim.lr=1e-4",),
+    "gpt": ("batch.clips=8", "optim.lr=1e-4"),
     "dvae": ("optim.lr=1e-4", "stage.batches=20"),
     "decoder": ("optim.lr=3e-4", "stage.batches=20"),
 }
 OTHERS = {
-    "gpt, LoRA": ("adapter=lora", "optim.lr=3e-4"),
-    "gpt, recompute=all": ("model.recompute=all", "optim.lr=1e-4"),
-    "gpt, optim=adamw_8bit": ("optim=adamw_8bit", "optim.lr=1e-4"),
+    "gpt, LoRA": ("adapter=lora", "batch.clips=8", "optim.lr=3e-4"),
+    "gpt, recompute=all": ("model.recompute=all", "batch.clips=8", "optim.lr=1e-4"),
+    "gpt, optim=adamw_8bit": ("optim=adamw_8bit", "batch.clips=8", "optim.lr=1e-4"),
 }
 QUIETEST = 1e-3  # peak of a wave that is more than silence
 SPOKEN = "Jó napot kívánok, kedves nézőink! Kezdjük a mai játékot."

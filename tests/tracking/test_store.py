@@ -9,9 +9,11 @@ import pytest
 
 from xttslab.errors import UserError
 from xttslab.tracking.client import URI_VARIABLE, open_client
+from xttslab.tracking.delivery import Delivery
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.protocol import NullTracker, Tracker
 from xttslab.tracking.records import FAILED
+from xttslab.tracking.runs import find_run
 from xttslab.tracking.store import RunTracker
 
 
@@ -74,6 +76,91 @@ def test_whole_run_and_its_continuation_are_in_the_store(tmp_path, uri):
         {"epoch": 1, "train/mel_ce": 4.9, "eval/mel_ce": 4.5, "eval/total": 4.6},
         {"epoch": 2, "eval/mel_ce": 4.0},
     ]
+
+
+def begin(run_dir, uri, rate: float):
+    """A run whose epochs 0 to 3 are in the store, with a sample of the last; returns its id."""
+    tracker = RunTracker.start(run_dir, "cut", uri=uri)
+    tracker.log_params({"optim.lr": rate, "resume": False})
+    tracker.log_dataset("milliomos", "f" * 64, "data/milliomos")
+    for epoch in range(4):
+        tracker.log_metrics({"eval/mel_ce": 5.0 - epoch, "lr": rate}, step=epoch)
+    sample = run_dir / "samples/epoch_003/03_greeting.wav"
+    sample.parent.mkdir(parents=True)
+    sample.write_bytes(b"RIFF")
+    tracker.log_artifact(sample, "samples/epoch_003")
+    assert tracker.finish(FAILED)
+    return tracker.run_id
+
+
+def go_on(run_dir, uri, rate: float, fingerprint: str = "f" * 64):
+    """Resume behind epoch 2, as a training does, and log epoch 3 again."""
+    again = RunTracker.start(run_dir, "cut", uri=uri, resume=True)
+    again.log_params({"optim.lr": rate, "resume": True})
+    again.log_dataset("milliomos", fingerprint, "data/milliomos")
+    again.go_back(2)
+    assert again.last_step == 2
+    assert [row["epoch"] for row in rows(run_dir)] == [0, 1, 2]
+    again.log_metrics({"eval/mel_ce": 2.5, "lr": rate}, step=3)
+    return again
+
+
+@pytest.mark.parametrize(("rate", "fingerprint"), [(1e-6, "f" * 64), (3e-6, "e" * 64)])
+def test_another_history_behind_an_epoch_is_a_run_of_its_own(
+    tmp_path, uri, caplog, rate, fingerprint
+):
+    run_dir = tmp_path / "outputs/cut"
+    first = begin(run_dir, uri, 3e-6)
+    (run_dir / "samples/epoch_003/03_greeting.wav").rename(run_dir / "moved.wav")
+    again = go_on(run_dir, uri, rate, fingerprint)
+    assert again.finish()
+    assert again.run_id != first
+    client = open_client(uri)
+    new, old = client.get_run(again.run_id), client.get_run(first)
+    assert (new.info.run_name, new.info.status) == ("cut", "FINISHED")
+    assert (old.info.run_name, old.info.status) == ("cut, set aside behind epoch 2", "KILLED")
+    assert old.data.tags["set_aside"] == "2"
+    assert "set_aside" not in new.data.tags
+    values = {(0, 5.0), (1, 4.0), (2, 3.0)}
+    assert history(client, again.run_id, "eval/mel_ce") == values | {(3, 2.5)}
+    assert history(client, first, "eval/mel_ce") == values | {(3, 2.0)}
+    assert new.data.params["optim.lr"] == "3e-06"
+    assert find_run("cut", uri).run_id == again.run_id
+    assert "what it had logged behind that is a run of its own now, tagged set_aside" in caplog.text
+    assert not (run_dir / "tracking/refused.jsonl").exists()  # the sample that was moved away
+
+    last = RunTracker.start(run_dir, "cut", uri=uri, resume=True)  # nothing to go back behind
+    last.go_back(3)
+    last.log_metrics({"eval/mel_ce": 2.0}, step=4)
+    assert last.finish()
+    assert last.run_id == again.run_id
+
+
+def test_the_same_settings_go_on_in_the_same_run(tmp_path, uri):
+    run_dir = tmp_path / "outputs/cut"
+    first = begin(run_dir, uri, 3e-6)
+    again = go_on(run_dir, uri, 3e-6)
+    assert again.finish()
+    assert again.run_id == first
+    assert rows(run_dir)[3] == {"epoch": 3, "eval/mel_ce": 2.5, "lr": 3e-6}
+    expected = {(0, 5.0), (1, 4.0), (2, 3.0), (3, 2.0)}  # MLflow takes no value back
+    assert history(open_client(uri), first, "eval/mel_ce") == expected
+
+
+def test_what_was_set_aside_before_it_arrived_never_arrives(tmp_path, uri, monkeypatch):
+    run_dir = tmp_path / "outputs/cut"
+    with monkeypatch.context() as patch:
+        patch.setattr(RunTracker, "close", lambda self, *_: True)
+        patch.setattr(Delivery, "send_pending", lambda self, *_: 0)  # an outage
+        begin(run_dir, uri, 3e-6)
+        go_on(run_dir, uri, 1e-6)
+    again = RunTracker.attach(run_dir)
+    assert again.close()
+    client = open_client(uri)
+    assert len(client.search_runs(["1"])) == 1
+    expected = {(0, 5.0), (1, 4.0), (2, 3.0), (3, 2.5)}
+    assert history(client, again.run_id, "eval/mel_ce") == expected
+    assert find_run("cut", uri).changes() == [("optim.lr", "3e-06", "1e-06")]
 
 
 def test_what_is_not_finite_is_said_and_a_gap_in_the_chart(tmp_path, uri, caplog):

@@ -204,3 +204,20 @@ def test_a_judge_learns_beside_the_decoder_and_is_not_kept(clips: list[SpokenCli
     assert math.isfinite(end["train/pull"])
     assert all(name.startswith("hifigan_decoder.") for name in stage.trained_weights())
     assert any(name.startswith("judge.") for name in stage.state_dict())
+
+
+def test_a_discriminator_does_not_scale_the_gradient_of_the_decoder() -> None:
+    stage = stage_of(speaker_weight=0.0, judge_weight=0.1)
+    optimizer = torch.optim.SGD(stage.learning.parameters())
+    large, small = stage.judge.pictures[0].score.bias, stage.decoder.envelopes.bias
+    large.grad, small.grad = torch.full_like(large, 100.0), torch.zeros_like(small)
+    small.grad[0] = 0.5
+    stage.configure_gradient_clipping(optimizer, gradient_clip_val=1.0)
+    assert small.grad[0].item() == 0.5  # within its limit, so as it was
+    assert large.grad.norm().item() == pytest.approx(1.0)
+    assert stage.gradients.epoch_means() == {
+        "grad_norm": 0.5,
+        "grad_clipped": 0.0,
+        "grad_norm_discriminator": pytest.approx(100.0),
+        "grad_clipped_discriminator": 1.0,
+    }

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.conftest import QUICK, TINY_MODEL
+from xttslab.errors import UserError
+from xttslab.training.announcing import find_rank, is_rank_zero
+from xttslab.training.run import RUN_NAME, run_name
 
 pytestmark = pytest.mark.posix  # signals, and processes that talk by gloo
 
@@ -29,12 +34,23 @@ TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 REPO = Path(__file__).parents[2]
 
 
-def start(name: str, *overrides: str) -> subprocess.Popen:
-    command = [sys.executable, "-W", "ignore", "-m", "xttslab.train", f"run_name={name}"]
+MODULE = ("-m", "xttslab.train")
+
+
+def start(
+    name: str,
+    *overrides: str,
+    program: Sequence[str] = MODULE,
+    variables: Mapping[str, str] | None = None,
+) -> subprocess.Popen:
+    command = [sys.executable, "-W", "ignore", *program, f"run_name={name}"]
     environment = {**os.environ, "PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
     for inherited in ("XTTSLAB_RUN_NAME", "LOCAL_RANK", "RANK", "MASTER_PORT"):
         environment.pop(inherited, None)
-    return subprocess.Popen([*command, *SAME, *overrides], env=environment, stderr=subprocess.PIPE)
+    environment |= variables or {}
+    gpt = not any(override.startswith("stage=") for override in overrides)
+    same = [option for option in SAME if gpt or not option.startswith("batch.")]
+    return subprocess.Popen([*command, *same, *overrides], env=environment, stderr=subprocess.PIPE)
 
 
 def rows(name: str) -> list[dict[str, float]]:
@@ -78,6 +94,93 @@ def test_a_killed_process_stops_the_other_and_the_run_goes_on(workplace) -> None
     _, said = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, said.decode()[-2000:]
     assert [row["epoch"] for row in rows("cut")] == list(range(done + 2))
+
+
+# The first process's clock says after every epoch that ten minutes have passed, the other's never.
+CLOCKS = """
+import itertools, os, sys, types
+from xttslab.training import keeping
+step = 601 if os.environ["SLURM_PROCID"] == "0" else 0
+keeping.time = types.SimpleNamespace(monotonic=itertools.count(0, step).__next__)
+save = keeping.WholeFiles.save_checkpoint
+def saved(self, *rest, **more):
+    save(self, *rest, **more)
+    print("saved", file=sys.stderr)
+keeping.WholeFiles.save_checkpoint = saved
+from xttslab.commands import launch
+from xttslab.train import main
+launch(main, "train")
+"""
+
+
+def slurm(rank: int, port: int) -> dict[str, str]:
+    """What srun tells the tasks of a job."""
+    place = {"SLURM_PROCID": rank, "SLURM_LOCALID": rank, "SLURM_NODEID": 0, "MASTER_PORT": port}
+    job = {"SLURM_NTASKS": 2, "SLURM_NTASKS_PER_NODE": 2, "SLURM_JOB_ID": 7}
+    numbers = {name: str(value) for name, value in (place | job).items()}
+    return {**numbers, "SLURM_JOB_NAME": "voice", "MASTER_ADDR": "127.0.0.1"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_tasks_of_slurm_are_one_run_and_save_when_the_clock_of_the_first_says_so(workplace) -> None:
+    more = ["samples.every_n_epochs=1", "samples.score_every_n_epochs=0", "trainer.max_epochs=2"]
+    port, program = free_port(), ("-c", CLOCKS)
+    tasks = [
+        start("large", *more, *TWO, program=program, variables=slurm(rank, port))
+        for rank in range(2)
+    ]
+    said = [task.communicate(timeout=300)[1].decode() for task in tasks]  # would wait for ever
+    assert [task.returncode for task in tasks] == [0, 0], said[0][-2000:] + said[1][-2000:]
+    assert [text.count("saved") for text in said] == [2, 0]
+    assert [row["epoch"] for row in rows("large")] == [0, 1, 2]
+    spoken = sorted(path.name for path in Path("outputs/large/samples").glob("epoch_*"))
+    assert spoken == [f"epoch_{epoch:03d}" for epoch in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("variables", "first"),
+    [
+        ({}, True),
+        ({**slurm(0, 1)}, True),
+        ({**slurm(1, 1)}, False),
+        ({"LOCAL_RANK": "1"}, False),  # started by Lightning
+        ({"NODE_RANK": "1"}, False),  # on the second machine, by hand
+        ({"RANK": "3", "LOCAL_RANK": "0", "GROUP_RANK": "1", "TORCHELASTIC_RUN_ID": "x"}, False),
+    ],
+)
+def test_rank_zero_is_the_one_that_lightning_means(
+    monkeypatch, tiny, variables: dict[str, str], first: bool
+) -> None:
+    for name, value in {"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2", **variables}.items():
+        monkeypatch.setenv(name, value)
+    nodes = 1 if "SLURM_NTASKS" in variables else 2
+    find_rank(tiny(*TWO, f"+trainer.num_nodes={nodes}").trainer)
+    assert is_rank_zero() == first
+    find_rank(tiny().trainer)  # of one process, whatever the variables say
+    assert is_rank_zero()
+
+
+def test_processes_started_elsewhere_need_a_name(monkeypatch, tiny) -> None:
+    monkeypatch.delenv(RUN_NAME, raising=False)
+    for name, value in slurm(1, 1).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match="several processes were started from outside; give run_na"):
+        run_name(tiny(*TWO))
+    assert run_name(tiny(*TWO, "run_name=large")) == "large"
+    monkeypatch.setenv(RUN_NAME, "made_up_by_the_first")
+    assert run_name(tiny(*TWO)) == "made_up_by_the_first"
+    assert run_name(tiny()).startswith("milliomos_xtts_mini_")  # one process alone
+
+
+def test_what_lightning_refuses_is_one_line(tiny) -> None:
+    with pytest.raises(UserError, match=r"trainer: .*zzz") as raised:
+        run_name(tiny("trainer.accelerator=zzz"))
+    assert "\n" not in str(raised.value)
 
 
 SOUND = {

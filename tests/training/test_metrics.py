@@ -40,8 +40,23 @@ def test_reading_is_not_measured_without_another_text() -> None:
 def test_gradients_are_noted_of_updates_that_took_place() -> None:
     log = GradientLog()
     for norm in (torch.inf, 0.5, 1.5, 2.5):  # a scaler starts too high, and leaves that update out
-        log.add(torch.tensor(norm), 1.0)
+        log.add({"": torch.tensor(norm)}, 1.0)
     assert log.epoch_means() == {"grad_norm": 1.5, "grad_clipped": pytest.approx(2 / 3)}
-    log.add(torch.tensor(torch.inf), 1.0)
+    log.add({"": torch.tensor(torch.inf)}, 1.0)
     assert log.epoch_means() == {}
     assert log.epoch_means() == {}
+
+
+def test_parts_of_a_model_have_norms_of_their_own() -> None:
+    log = GradientLog()
+    assert (log.updates, log.last) == (0, None)
+    for decoder, discriminator in ((0.5, 4.0), (3.5, 0.5)):
+        log.add({"": torch.tensor(decoder), "discriminator": torch.tensor(discriminator)}, 1.0)
+    assert (log.updates, log.last.item()) == (2, 4.0)
+    assert log.epoch_means() == {
+        "grad_norm": 2.0,
+        "grad_clipped": 0.5,
+        "grad_norm_discriminator": 2.25,
+        "grad_clipped_discriminator": 0.5,
+    }
+    assert log.updates == 0

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from xttslab.errors import UserError
 from xttslab.model.checkpoints import read_tensors
+from xttslab.reporting.closing import report_finished
 from xttslab.tracking.runs import find_run
 from xttslab.training.module import GptStage
 from xttslab.training.run import train
@@ -140,3 +142,27 @@ def test_a_fresh_start_never_overwrites_a_run(workplace, tiny) -> None:
 def test_a_monitor_that_is_not_logged_is_named(workplace, tiny) -> None:
     with pytest.raises(UserError, match=r"checkpoint.monitor=eval/nothing is not logged"):
         train(tiny("run_name=odd", "checkpoint.monitor=eval/nothing", "checkpoint.patience=0"))
+
+
+def test_a_run_is_evaluated_every_n_epochs_and_goes_on(workplace, tiny, capsys) -> None:
+    options = ("run_name=seldom", "trainer.check_val_every_n_epoch=2", "trainer.max_epochs=5")
+    best = train(tiny(*options))
+    logged = rows("seldom")
+    assert sorted(logged) == [0, 1, 2, 3, 4, 5]
+    for epoch, row in logged.items():
+        evaluated = epoch in (0, 2, 4)
+        assert any(name.startswith(("eval", "gap")) for name in row) == evaluated, epoch
+        assert ("train/mel_ce" in row) == (epoch > 0)
+        if epoch:  # 8 clips in an epoch, which takes parts of a second
+            assert 0.01 < 8 / row["speed/clips_per_s"] < 60
+    assert best == min(logged[epoch]["eval/mel_ce"] for epoch in (2, 4))
+    table = Path("outputs/seldom/evaluation/clip_losses.csv").read_text(encoding="utf-8")
+    assert [line.split(",")[0] for line in table.splitlines()[1::2]] == ["0", "2", "4"]
+    config = OmegaConf.to_container(tiny(), resolve=True)
+    asked = (config["tracking"]["uri"], config["rules"], config["evaluation"]["gates"])
+    assert report_finished(Path("outputs/seldom"), *asked), capsys.readouterr().err
+
+
+def test_a_run_that_would_never_be_evaluated_is_refused(workplace, tiny) -> None:
+    with pytest.raises(UserError, match=r"check_val_every_n_epoch=3 with .*max_epochs=2: no epoch"):
+        train(tiny("run_name=never", "trainer.check_val_every_n_epoch=3"))

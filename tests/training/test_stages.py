@@ -100,7 +100,8 @@ def test_the_decoder_learns_and_speaks_with_the_gpt_that_it_learned_from(chain) 
 
 def test_a_gpt_that_goes_on_keeps_the_trained_decoder(chain) -> None:
     assert weight_chain(best("further")) == [best("further"), best("sound"), best("reader")]
-    record = json.loads(Path("outputs/further/checkpoints/checkpoints.json").read_text("utf-8"))
+    kept = Path("outputs/further/checkpoints/checkpoints.json")
+    record = json.loads(kept.read_text(encoding="utf-8"))
     assert record["origin"] == "../../sound/checkpoints/best.safetensors"  # moves with the project
     assert decoder_of(best("further")) == best("sound")
     sound, _ = load_run("outputs/sound")

@@ -73,6 +73,7 @@ def run_facts(run: RunData) -> list[tuple[str, str]]:
         "accumulation": run.params.get("trainer.accumulate_grad_batches"),
         "clipping": run.params.get("trainer.gradient_clip_val"),
         "seed": run.params.get("seed"),
+        "changed when resumed": ", ".join(run.changes),
         "commit": run.tags.get("git_commit") or run.tags.get("mlflow.source.git.commit"),
         "status": run.status,
     }

@@ -51,6 +51,7 @@ class RunData:
     rejected: int = 0  # clips that the data set has but that were not used
     run_dir: Path | None = None
     checkpoint: Path | None = None
+    changes: Sequence[str] = ()  # parameters that were changed when the run was resumed
 
     def curve(self, name: str) -> Curve:
         """The metric's curve; without points where the run has no such metric."""
@@ -102,7 +103,7 @@ def read_record(record: RunRecord, uri: str) -> RunData:
         record.run_id,
         record.status,
         completed(histories, _text_weight(record.params)),
-        record.params,
+        {**record.params, **{name: value for name, _, value in record.changes()}},
         dict(record.tags),
         read_manifests(files),
         files,
@@ -111,6 +112,7 @@ def read_record(record: RunRecord, uri: str) -> RunData:
         sum(len(rows) for name in _LEFT_OUT for rows in _tables(files, name)),
         record.run_dir,
         record.checkpoint,
+        [f"{name} {old or '–'} → {new}" for name, old, new in record.changes()],
     )
 
 

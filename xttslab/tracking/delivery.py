@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xttslab.tracking.client import first_line, open_client, without_credentials
 from xttslab.tracking.journal import Destination, Journal
-from xttslab.tracking.records import Artifact, Record, Started
-from xttslab.tracking.writer import Refused, RunWriter, Unreachable, open_run
+from xttslab.tracking.records import Artifact, Metrics, Record, Started, WentBack
+from xttslab.tracking.writer import (
+    SET_ASIDE,
+    AnotherHistory,
+    Refused,
+    RunWriter,
+    Unreachable,
+    open_run,
+)
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -56,29 +65,50 @@ class Delivery:
             try:
                 return self._send_from(self._destination(), arrived)
             except _RunGone:
-                log.warning(
-                    "%s: its MLflow run is gone from the store; it is sent again from the journal",
-                    self.journal.run_dir,
+                why = "its MLflow run is gone from the store; it is sent again from the journal"
+            except AnotherHistory:
+                why = (
+                    "it went back to an earlier epoch with other settings; in MLflow what it had "
+                    f"logged behind that is a run of its own now, tagged {SET_ASIDE}"
                 )
-                return self._send_from(Destination(without_credentials(self.uri)), arrived)
+            log.warning("%s: %s", self.journal.run_dir, why)
+            return self._send_from(Destination(without_credentials(self.uri)), arrived)
 
     def _send_from(self, destination: Destination, arrived: Callable[[], None]) -> int:
         count = 0
-        latest = {
-            record: offset
-            for record, offset in self.journal.read(destination.offset)
-            if isinstance(record, Artifact)
-        }
+        left_out = self._superseded(destination.offset)
         for record, offset in self.journal.read(destination.offset):
             run_id = destination.run_id
-            # a file that was rewritten since (the samples page) is sent once, as it is now
-            if not isinstance(record, Artifact) or latest.get(record, offset) == offset:
+            if offset not in left_out:
                 run_id = self._send(record, run_id)
             destination = Destination(destination.uri, run_id, offset)
             self.journal.set_destination(destination)
             count += 1
             arrived()
         return count
+
+    def _superseded(self, start: int) -> set[int]:
+        """The offsets of records that are not to be sent any more: a file that was rewritten since
+        (the samples page) is sent once, as it is now; of epochs that the run went back behind,
+        values are left out, and files that were moved away."""
+        left_out: set[int] = set()
+        latest: set[Artifact] = set()
+        goes_back_to: float = math.inf  # the earliest epoch that a later record goes back to
+        for record, offset in reversed([*self.journal.read(start)]):
+            match record:
+                case WentBack():
+                    goes_back_to = min(goes_back_to, record.epoch)
+                case Metrics() if record.step > goes_back_to:
+                    left_out.add(offset)
+                case Artifact():
+                    moved = goes_back_to < math.inf and not self._file(record).is_file()
+                    if moved or record in latest:
+                        left_out.add(offset)
+                    latest.add(record)
+        return left_out
+
+    def _file(self, artifact: Artifact) -> Path:
+        return self.journal.run_dir / artifact.file
 
     def _destination(self) -> Destination:
         shown = without_credentials(self.uri)

@@ -17,6 +17,7 @@ class Tracker(Protocol):
     def log_params(self, params: Mapping[str, object]) -> None: ...
     def set_tags(self, tags: Mapping[str, object]) -> None: ...
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
+    def go_back(self, epoch: int) -> None: ...
     def log_dataset(
         self,
         name: str,
@@ -42,6 +43,9 @@ class NullTracker:
         pass
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        pass
+
+    def go_back(self, epoch: int) -> None:
         pass
 
     def log_dataset(

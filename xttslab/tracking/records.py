@@ -36,6 +36,18 @@ class Resumed:
 
 
 @dataclass(frozen=True)
+class WentBack:
+    """The run goes on from its state after `epoch`: what it logged of later epochs is set aside.
+
+    `changed`: its parameters or data are others since, so that those epochs will not repeat.
+    """
+
+    epoch: int  # -1: before anything
+    changed: bool
+    time: int
+
+
+@dataclass(frozen=True)
 class Params:
     values: Mapping[str, str]
 
@@ -77,10 +89,20 @@ class Finished:
     time: int
 
 
-Record = Started | Resumed | Params | Tags | Metrics | DatasetUsed | Artifact | Finished
+Record = Started | Resumed | WentBack | Params | Tags | Metrics | DatasetUsed | Artifact | Finished
 _KINDS: dict[str, type[Record]] = {
     kind.__name__: kind
-    for kind in (Started, Resumed, Params, Tags, Metrics, DatasetUsed, Artifact, Finished)
+    for kind in (
+        Started,
+        Resumed,
+        WentBack,
+        Params,
+        Tags,
+        Metrics,
+        DatasetUsed,
+        Artifact,
+        Finished,
+    )
 }
 
 
@@ -118,6 +140,7 @@ class RunState:
     experiment: str = ""
     status: str = RUNNING
     resumes: int = 0
+    fingerprint: str = ""  # of the data that it used last
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, dict[int, float]] = field(default_factory=dict)
@@ -139,7 +162,8 @@ def replay(records: Iterable[Record]) -> RunState:
 
 
 def apply(state: RunState, record: Record) -> None:
-    """Change `state` by one record; the first value of a (metric, step) stays."""
+    """Change `state` by one record; the first value of a (metric, step) stays, unless the run went
+    back to an epoch before."""
     match record:
         case Started():
             state.key, state.name, state.experiment = record.key, record.name, record.experiment
@@ -155,5 +179,18 @@ def apply(state: RunState, record: Record) -> None:
                 state.metrics.setdefault(name, {}).setdefault(record.step, value)
         case Finished():
             state.status = record.status
-        case DatasetUsed() | Artifact():
+        case WentBack():
+            state.metrics = counting(state.metrics, record.epoch)
+        case DatasetUsed():
+            state.fingerprint = record.fingerprint
+        case Artifact():
             pass
+
+
+def counting(metrics: Mapping[str, Mapping[int, float]], epoch: int) -> dict[str, dict[int, float]]:
+    """Name → {step: value} without the steps behind `epoch`."""
+    cut = {
+        name: {step: value for step, value in history.items() if step <= epoch}
+        for name, history in metrics.items()
+    }
+    return {name: history for name, history in cut.items() if history}

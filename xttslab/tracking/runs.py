@@ -37,6 +37,7 @@ _Answer = TypeVar("_Answer")
 PAGE = 1000  # runs that a store is asked for at once
 _SIZES = "model.architecture."
 _WEIGHTS = "best.safetensors"  # of the best epoch so far, as `model.lineage` calls it
+_RESUMED = re.compile(r"resume\.(\d+)\.(.+)")  # a parameter that the n-th resumption changed
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -59,6 +60,18 @@ class RunRecord:
     def history(self, metric: str) -> dict[int, float]:
         """Epoch → value, in the order of the epochs; empty if the run has no such metric."""
         return dict(sorted(self._read(metric).items())) if metric in self.metrics else {}
+
+    def changes(self) -> list[tuple[str, str, str]]:
+        """Parameters that were changed when the run was resumed: name, former and new value, the
+        newest change last."""
+        resumed = (_RESUMED.fullmatch(tag) for tag in self.tags)
+        tags = sorted((int(m[1]), m[2]) for m in resumed if m and m[2] != "resume")
+        values, found = dict(self.params), []
+        for number, name in tags:
+            value = self.tags[f"resume.{number}.{name}"]
+            found.append((name, values.get(name, ""), value))
+            values[name] = value
+        return found
 
 
 def find_run(

@@ -34,6 +34,7 @@ from xttslab.tracking.records import (
     Resumed,
     Started,
     Tags,
+    WentBack,
     apply,
     plain_numbers,
     replay,
@@ -53,6 +54,7 @@ class RunTracker:
     def __init__(self, journal: Journal, uri: str) -> None:
         self._journal = journal
         self._state = replay(record for record, _ in journal.read())
+        self._changed = False  # whether this start has other parameters or data than the one before
         self._delivery = Delivery(journal, uri)
         self._sender = Sender(self._delivery)
 
@@ -123,6 +125,7 @@ class RunTracker:
         fresh = {k: v for k, v in texts.items() if k not in known}
         if fresh:
             self._write(Params(fresh))
+        self._changed |= bool(changed.keys() - {"resume"})
         if changed:
             self.set_tags({f"resume.{self._state.resumes}.{k}": v for k, v in changed.items()})
 
@@ -132,8 +135,8 @@ class RunTracker:
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Log the values of epoch `step` (may be called several times for one epoch).
 
-        A (name, step) that the run holds stays as it is. Values that are not finite are said,
-        become NaN in MLflow (a gap in the chart) and keep their name in metrics.jsonl.
+        A (name, step) that the run holds stays as it is (see `go_back`). Values that are not finite
+        are said, become NaN in MLflow (a gap in the chart) and keep their name in metrics.jsonl.
         """
         held = self._state.metrics
         named = {mlflow_name(name): float(value) for name, value in metrics.items()}
@@ -143,6 +146,17 @@ class RunTracker:
             log.warning("epoch %d: not a finite number: %s", step, odd)
         if fresh:
             self._write(Metrics(step, fresh, _now()))
+            self._write_rows()
+
+    def go_back(self, epoch: int) -> None:
+        """Set aside the metrics of all epochs behind `epoch`, from which the run goes on.
+
+        In MLflow, which cannot take a value back, they stay: with the same parameters and data the
+        epochs repeat them; with others, what was logged there remains as a run of its own, tagged
+        `set_aside`, and this one goes on as a new run that holds its history alone.
+        """
+        if any(step > epoch for step in self._state.rows()):
+            self._write(WentBack(epoch, self._changed, _now()))
             self._write_rows()
 
     def log_dataset(
@@ -158,6 +172,7 @@ class RunTracker:
         `fingerprint`: hash of the content (its first 36 characters are kept); `source`: folder or
         address; `profile`: numbers about it, such as clips and minutes.
         """
+        self._changed |= self._state.fingerprint not in ("", fingerprint)
         self._write(DatasetUsed(name, fingerprint, source, context, dict(profile or {})))
 
     def log_artifact(self, path: Path, folder: str = "") -> None:

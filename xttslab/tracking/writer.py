@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from xttslab.tracking.client import database_file
 from xttslab.tracking.moving import ARTIFACTS
 from xttslab.tracking.records import (
+    KILLED,
     RUNNING,
     Artifact,
     DatasetUsed,
@@ -22,6 +23,7 @@ from xttslab.tracking.records import (
     Resumed,
     Started,
     Tags,
+    WentBack,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 KEY_TAG = "xttslab.key"  # holds Started.key: finds a run whose creation was not noted
 PARENT_TAG = "xttslab.parent"  # holds the key of the sweep that the run is part of …
+SET_ASIDE = "set_aside"  # the epoch behind which the run's history was begun anew elsewhere
 _MLFLOW_PARENT = "mlflow.parentRunId"  # … which in this store is that run
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # opens as runs + charts
 _PER_REQUEST = 100  # MLflow's limit for params and tags
@@ -37,6 +40,10 @@ _PER_REQUEST = 100  # MLflow's limit for params and tags
 
 class Unreachable(Exception):
     """The store did not take a record now and may take it later."""
+
+
+class AnotherHistory(Exception):
+    """The store's run holds epochs that were set aside since; it remains as a run of its own."""
 
 
 class Refused(Exception):
@@ -102,6 +109,8 @@ class RunWriter:
         match record:
             case Resumed():
                 self._client.update_run(self.run_id, status=RUNNING)
+            case WentBack():
+                self._go_back(record)
             case Params():
                 self._send_texts(params=record.values)
             case Tags():
@@ -142,6 +151,21 @@ class RunWriter:
             self._client.log_batch(self.run_id, metrics=fresh)
         for metric in fresh:
             held.setdefault(metric.key, set()).add(metric.step)
+
+    def _go_back(self, record: WentBack) -> None:
+        """Let go of the run if it holds epochs that will not repeat; raises AnotherHistory."""
+        held = self._held_metrics()
+        behind = {step for steps in held.values() for step in steps if step > record.epoch}
+        if not record.changed or not behind:
+            return
+        run = self._client.get_run(self.run_id)
+        if SET_ASIDE not in run.data.tags:
+            name = f"{run.info.run_name}, set aside behind epoch {record.epoch}"
+            self._client.update_run(self.run_id, status=KILLED, name=name)
+            self._client.set_tag(self.run_id, SET_ASIDE, str(record.epoch))
+        if KEY_TAG in run.data.tags:
+            self._client.delete_tag(self.run_id, KEY_TAG)  # the new one is found by it
+        raise AnotherHistory
 
     def _find_parent(self) -> None:
         """Link a run that arrived before its parent did."""

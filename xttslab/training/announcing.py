@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from xttslab.data.corpus import Corpus
 from xttslab.data.datasheet import read_sheet
+from xttslab.errors import UserError
 from xttslab.files import write_atomically
 from xttslab.tracking.protocol import NullTracker, Tracker
 from xttslab.tracking.store import RunTracker
+from xttslab.training.quiet import quiet_libraries
 from xttslab.training.starting import Start
 
 DATA_FILES = (
@@ -22,9 +26,36 @@ DATA_FILES = (
 )  # fmt: skip
 
 
-def leads() -> bool:
-    """Whether this is the first, or the only, process of a run."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))) == 0
+def find_rank(trainer: DictConfig) -> bool:
+    """Let Lightning find this process's rank, whatever started it (torchrun, Slurm's srun, MPI,
+    LSF, Lightning itself), before anything is written; `is_rank_zero` tells it from then on.
+
+    Returns whether this is one of several processes that this one did not start itself. Raises
+    UserError for settings that Lightning refuses.
+    """
+    quiet_libraries()
+    try:
+        made = instantiate(
+            trainer,
+            _convert_="all",
+            precision="32-true",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except InstantiationException as fault:
+        raise UserError(f"trainer: {' '.join(str(fault.__cause__).split())}") from fault
+    rank_zero_only.rank = made.global_rank  # which Lightning does for several processes alone
+    if made.world_size == 1:
+        return False
+    environment = made.strategy.cluster_environment
+    return environment.creates_processes_externally or made.num_nodes > 1
+
+
+def is_rank_zero() -> bool:
+    """Whether this is the first, or the only, process of the run (see `find_rank`)."""
+    return rank_zero_only.rank == 0
 
 
 def start_tracking(
@@ -32,7 +63,7 @@ def start_tracking(
 ) -> Tracker:
     """Begin the run in the store, with `tags` beside its own, or go on with it; only the first
     process tracks."""
-    if not leads():
+    if not is_rank_zero():
         return NullTracker()
     tracker = RunTracker.start(
         run_dir,

@@ -24,7 +24,7 @@ class ClipLossTable(Checkpoint):
     One row an epoch and held-out clip: `mel` is the sum of its cross-entropies in nats,
     `mel_tokens` how many there are. `mel_other_text` is the same sum with the text of the clip
     `other_text`; both are empty where no other text is held out, and in epochs that were evaluated
-    before it was measured. Rows of an epoch that is run again take the place of the old.
+    before it was measured.
     """
 
     def __init__(self, tracker: Tracker, run_dir: Path) -> None:
@@ -35,11 +35,10 @@ class ClipLossTable(Checkpoint):
             return
         assert isinstance(pl_module, GptStage)
         epoch = 0 if trainer.state.fn == "validate" else trainer.current_epoch + 1
-        kept = [row for row in self._written() if int(row["epoch"]) < epoch]
         buffer = io.StringIO()
         table = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
         table.writeheader()
-        table.writerows([*kept, *_rows(pl_module, epoch)])
+        table.writerows([*self._written(), *_rows(pl_module, epoch)])
         write_atomically(self.path, buffer.getvalue().encode())
         self.tracker.log_artifact(self.path, FOLDER)
 

@@ -6,7 +6,7 @@ decoder learns what this voice's hidden states sound like.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -85,7 +85,7 @@ class DecoderStage(SoundStage):
             )
             loss = loss + self.speaker_weight * parts["speaker"]
         self.note("train", parts)
-        return loss
+        return self.group_share(loss, batch_idx)
 
     def validation_step(self, cut: DecoderCut, batch_idx: int) -> None:
         _, parts = self._made(cut, self._embed(cut.reference))
@@ -99,6 +99,10 @@ class DecoderStage(SoundStage):
     def learning(self) -> nn.Module:
         parts = [part for part in (self.decoder, self.judge) if part is not None]
         return nn.ModuleList(parts)
+
+    @property
+    def clipped_apart(self) -> Mapping[str, nn.Module]:
+        return {} if self.judge is None else {"discriminator": self.judge}
 
     def trained_weights(self) -> dict[str, Tensor]:
         """The decoder with its speaker encoder, under the names of Coqui's `Xtts`."""

@@ -70,7 +70,7 @@ class DvaeStage(SoundStage):
         if self.global_step < self.plain_steps:
             error = _distance(self.codec.dvae.decoder(self.codec.dvae.encoder(mel)), mel, batch)
             self.note("train", {"mel_l1": error})
-            return error
+            return self.group_share(error, batch_idx)
         if self.plain_steps and self.global_step == self.plain_steps:
             self._place_codes()
         vectors = self.codec.encode_mel(mel)  # (B, T, C)
@@ -83,7 +83,7 @@ class DvaeStage(SoundStage):
             parts["text_ctc"] = self.spelling.loss(quantised, batch)
             loss = loss + self.text_weight * parts["text_ctc"]
         self.note("train", parts)
-        return loss
+        return self.group_share(loss, batch_idx)
 
     def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
         mel = self.codec.code_mel(batch.wave)[..., :-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,26 +11,31 @@ import torch
 from torch import Tensor
 
 from xttslab.errors import UserError
+from xttslab.training.stage import Stage
 
 
 class LossGuard(pl.Callback):
     """Stops a run before it keeps anything of an epoch that went wrong: `last` and the best stay
     those of the good epochs.
 
-    A step's loss and gradient are looked at when the next step is done, so that a GPU never waits
-    for it, and those of an epoch's last step before the epoch is logged or saved.
+    A step's loss, and at an update the gradient of the steps that it accumulates, are looked at
+    when the next step is done, so that a GPU never waits for them, and those of an epoch's last
+    step before the epoch is logged or saved. There all processes of a run decide alike.
 
     Args:
-        limit: the largest loss that a working run can have, in the loss's unit.
+        limit: the largest loss of a step that a working run can have, in the loss's unit.
         best: the checkpoint that the advice names.
     """
 
     def __init__(self, limit: float, best: str) -> None:
         self.limit, self.best = limit, best
-        self._step: tuple[Tensor, Tensor | None, Any] | None = None  # loss, gradient norm, batch
+        self._updates = 0  # of this epoch
+        self._group: list[Tensor] = []  # the clips of each step since the last update
+        self._step: tuple[Tensor, Tensor | None, list[Tensor]] | None = None  # loss, norm, clips
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._step = None
+        self._step, self._updates = None, 0
+        self._group.clear()
 
     def on_train_batch_end(
         self,
@@ -39,33 +45,48 @@ class LossGuard(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        self._look(trainer, pl_module)
-        # a scaler (16-mixed) meets overflowing gradients by leaving the update out: they are usual
-        scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
-        norms = [] if scaled else getattr(getattr(pl_module, "gradients", None), "norms", [])
-        self._step = (outputs["loss"], norms[-1] if norms else None, batch)
+        assert isinstance(pl_module, Stage)
+        if fault := self._fault(trainer, pl_module):
+            raise UserError(fault)
+        self._group.append(getattr(batch, "rows", torch.empty(0)))  # not every stage knows them
+        norm, clips = None, self._group[-1:]
+        if pl_module.gradients.updates > self._updates:
+            self._updates, clips = pl_module.gradients.updates, self._group
+            # a scaler (16-mixed) meets overflowing gradients by leaving the update out: usual there
+            scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
+            norm = None if scaled else pl_module.gradients.last
+            self._group = []
+        self._step = (pl_module.step_loss, norm, clips)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._look(trainer, pl_module)
+        faults = [self._fault(trainer, pl_module)]
+        if trainer.world_size > 1:
+            shares: list[Any] = [None] * trainer.world_size
+            torch.distributed.all_gather_object(shares, faults[0])
+            faults = shares
+        if fault := next(filter(None, faults), None):
+            raise UserError(fault)
 
-    def _look(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def _fault(self, trainer: pl.Trainer, module: pl.LightningModule) -> str | None:
+        """What is wrong with the step before, and what to do; None where nothing is."""
         if self._step is None:
-            return
-        loss, norm, batch = self._step
+            return None
+        loss, norm, clips = self._step
         value, gradient = float(loss), 0.0 if norm is None else float(norm)
         if value <= self.limit and math.isfinite(gradient):
-            return
-        what = f"gradient is {gradient}" if value <= self.limit else f"loss is {value:.4g}"
-        raise UserError(
-            f"epoch {trainer.current_epoch + 1}: the {what}{_names(module, batch)}; nothing of "
-            "this epoch was kept: go on from the last good one with resume=true and a lower "
-            f"optim.lr or trainer.gradient_clip_val, or begin anew with init_from={self.best}"
+            return None
+        if value <= self.limit:
+            what = f"gradient is {gradient}{_names(module, clips)}"
+        else:
+            what = f"loss is {value:.4g}{_names(module, clips[-1:])}"
+        return (
+            f"epoch {trainer.current_epoch + 1}: the {what}; nothing of this epoch was kept: go on "
+            "from the last good one with resume=true and a lower optim.lr or "
+            f"trainer.gradient_clip_val, or begin anew with init_from={self.best}"
         )
 
 
-def _names(module: pl.LightningModule, batch: Any) -> str:
-    """The clips of a batch, where the stage knows them."""
-    rows = getattr(batch, "rows", None)
-    if not isinstance(rows, torch.Tensor):
-        return ""
-    return " on " + ", ".join(module.clips[row].id for row in rows.tolist())
+def _names(module: pl.LightningModule, clips: Sequence[Tensor]) -> str:
+    """The clips of some steps."""
+    names = [module.clips[row].id for rows in clips for row in rows.tolist()]
+    return f" on {', '.join(names)}" if names else ""

@@ -25,7 +25,7 @@ def fit_gpt(job: Job) -> RunCheckpoints:
     _choose_trained(config, base)
     if config.compile:
         base.gpt.compile()
-    data = job.clip_data()
+    data = job.clip_data(sound=config.loss.sound_weight > 0)
     job.tracker.log_metrics(data.code_statistics(), step=0)
     job.tracker.set_tags({"codec": base.codec.fingerprint[:12]})  # losses compare within one codec
     job.tracker.log_params({f"share.{name}": share for name, share in data.shares().items()})

@@ -28,6 +28,7 @@ from xttslab.training.announcing import plain
 from xttslab.training.exploding import LossGuard
 from xttslab.training.interrupting import CtrlC
 from xttslab.training.keeping import RunCheckpoints, WholeFiles
+from xttslab.training.one_history import OneHistory
 from xttslab.training.schedules import ConfiguredRate
 from xttslab.training.scoring import EpochScores
 from xttslab.training.selection import SELECTION, Selection
@@ -57,8 +58,9 @@ class Job:
     resume_from: Path | None
     callbacks: Sequence[pl.Callback] = ()
 
-    def clip_data(self) -> ClipData:
-        """The corpus as codes, computed where the store lacks them, and loaders over them."""
+    def clip_data(self, sound: bool = False) -> ClipData:
+        """The corpus as codes, computed where the store lacks them, and loaders over them, whose
+        batches carry the mel of their codes if `sound` is asked for."""
         config = self.config
         store, keys = fill_store(self.corpus, self.base.codec, Path(config.codes_dir))
         return ClipData(
@@ -71,7 +73,7 @@ class Job:
             config.dataset.balance,
             config.dataset.max_repeats,
             config.seed,
-            sound=config.loss.sound_weight > 0,
+            sound=sound,
         )
 
     def optimizer(self) -> Callable[..., Optimizer]:
@@ -127,8 +129,17 @@ class Job:
         return samples.score_every_n_epochs if spoken else 0
 
     def trainer(self, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
-        """Lightning's trainer as configured, with a stage's callbacks."""
+        """Lightning's trainer as configured, with a stage's callbacks.
+
+        Raises UserError where no epoch would be evaluated, and so none be the best.
+        """
         config, chosen = self.config, list(callbacks)
+        every, last = config.trainer.check_val_every_n_epoch, config.trainer.max_epochs
+        if every and last and 0 < last < every:
+            raise UserError(
+                f"trainer.check_val_every_n_epoch={every} with trainer.max_epochs={last}: no epoch "
+                "would be evaluated, and no checkpoint kept as the best; choose a smaller one"
+            )
         if config.trainer.enable_progress_bar:
             chosen.append(RichProgressBar(leave=False))
         if config.checkpoint.patience:
@@ -142,7 +153,8 @@ class Job:
             chosen.append(EarlyStopping(monitor, **stopping))
         limit = config.loss.limit if config.stage.name == "gpt" else sys.float_info.max
         best = self.run_dir / "checkpoints" / BEST
-        chosen += [ConfiguredRate(), LossGuard(limit, str(best)), *self.callbacks, CtrlC()]
+        chosen += [OneHistory(self.tracker, self.run_dir), ConfiguredRate()]
+        chosen += [LossGuard(limit, str(best)), *self.callbacks, CtrlC()]
         return instantiate(
             config.trainer,
             _convert_="all",

@@ -6,7 +6,7 @@ tokens in nats per token; sums are kept per clip, so any grouping is exact.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import torch
@@ -39,30 +39,46 @@ class LossMeter:
 
 
 class GradientLog:
-    """Gradient norms of an epoch's steps, kept on the device until the epoch ends."""
+    """Gradient norms of an epoch's updates, kept on the device until the epoch ends."""
 
     def __init__(self) -> None:
-        self.norms: list[Tensor] = []
-        self.clipped: list[Tensor] = []
+        self.norms: dict[str, list[Tensor]] = {}  # part of the model, "" for the main one → norms
+        self.limit: float | None = None
 
-    def add(self, norm: Tensor, limit: float | None) -> None:
-        """Note one step's norm before clipping to `limit`."""
-        self.norms.append(norm.detach())
-        self.clipped.append(norm.detach() > (limit or float("inf")))
+    @property
+    def updates(self) -> int:
+        """How many updates are noted."""
+        return max(map(len, self.norms.values()), default=0)
+
+    @property
+    def last(self) -> Tensor | None:
+        """The sum of all parts' norms at the last update: not finite where one of them is not."""
+        newest = [norms[-1] for norms in self.norms.values()]
+        return torch.stack(newest).sum() if newest else None
+
+    def add(self, norms: Mapping[str, Tensor], limit: float | None) -> None:
+        """Note the norms of one update, by part, before each was clipped to `limit`."""
+        self.limit = limit
+        for name, norm in norms.items():
+            self.norms.setdefault(name, []).append(norm.detach())
 
     def epoch_means(self) -> dict[str, float]:
-        """Mean norm and the share of steps that were clipped; starts anew.
+        """`grad_norm` and `grad_clipped`, the share of updates that were clipped, and the same of
+        other parts with `_<part>` behind; starts anew.
 
         Of updates that took place: 16-mixed leaves out those whose scaled gradients overflow.
         """
-        if not self.norms:
-            return {}
-        norms, clipped = torch.stack(self.norms), torch.stack(self.clipped).float()
-        self.__init__()
-        made = torch.isfinite(norms)
-        if not made.any():
-            return {}
-        return {"grad_norm": norms[made].mean().item(), "grad_clipped": clipped[made].mean().item()}
+        found: dict[str, float] = {}
+        for name, listed in self.norms.items():
+            norms = torch.stack(listed)
+            norms = norms[torch.isfinite(norms)]
+            if len(norms):
+                end = f"_{name}" if name else ""
+                clipped = (norms > (self.limit or float("inf"))).float()
+                found[f"grad_norm{end}"] = norms.mean().item()
+                found[f"grad_clipped{end}"] = clipped.mean().item()
+        self.norms.clear()
+        return found
 
 
 def epoch_means(

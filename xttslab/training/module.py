@@ -73,6 +73,7 @@ class GptStage(Stage):
         return batch.to(device, non_blocking=True)
 
     def on_train_epoch_start(self) -> None:
+        super().on_train_epoch_start()
         self.meters["train"] = self._meter()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -85,7 +86,7 @@ class GptStage(Stage):
         loss = weighted_total(text, mel, *self.weights)
         if self.hearing is not None:
             loss = loss + self.sound_weight * self._sound_distance(logits.heard, batch.sound)
-        return loss * self._group_scale(batch_idx)
+        return self.group_share(loss, batch_idx)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Update, then free the gradients: Lightning would keep them through the next pass
@@ -160,11 +161,3 @@ class GptStage(Stage):
         everywhere = count.clone()
         torch.distributed.all_reduce(everywhere)
         return sums.sum() * torch.distributed.get_world_size() / everywhere
-
-    def _group_scale(self, batch_idx: int) -> float:
-        """Lightning divides by the accumulation even where an epoch's last group is smaller."""
-        group = self.trainer.accumulate_grad_batches
-        batches = self.trainer.num_training_batches
-        last = batches % group
-        in_last = last and batch_idx >= batches - last
-        return group / last if in_last else 1.0

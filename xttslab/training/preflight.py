@@ -165,10 +165,11 @@ def _advice(there_gb: float, device: torch.device) -> str:
 
 
 def _disk_gb(memory: Memory, trained: int, files: int, half_files: bool) -> float:
-    """The best files and `last`, each once more while it is being replaced."""
+    """The best files of now and those that `last` and the one before it count as best, `last`, and
+    each once more while it is being replaced."""
     best = trained * (2 if half_files else 4)
     last = trained * 4 + memory.optimizer
-    return (best * (files + 1) + 2 * last) / 1e9
+    return (best * (3 * files + 1) + 2 * last) / 1e9
 
 
 def _time_step(stage: GptStage, data: ClipData, trainer: pl.Trainer, steps: int) -> float:

@@ -19,14 +19,14 @@ from xttslab.errors import UserError
 from xttslab.model.base import Base, build_base, load_codec
 from xttslab.model.lineage import CODEC, codec_of, load_trained, require_voice, save_codec
 from xttslab.tracking.naming import check_run_name
-from xttslab.training.announcing import flat, leads, plain, start_tracking
+from xttslab.training.announcing import find_rank, flat, is_rank_zero, plain, start_tracking
 from xttslab.training.decoder_run import fit_decoder
 from xttslab.training.dvae_run import FITTED_CLIPS, fit_dvae
 from xttslab.training.explaining import explained
 from xttslab.training.gpt_run import fit_gpt
 from xttslab.training.job import Job, require_trainable
 from xttslab.training.keeping import RunCheckpoints, resume_point
-from xttslab.training.quiet import quiet_libraries
+from xttslab.training.one_history import go_back
 from xttslab.training.starting import Start, resolve_start
 from xttslab.training.summary import print_summary
 
@@ -50,7 +50,6 @@ def train(
 
     Raises UserError for everything that the user can mend, before any training where possible.
     """
-    quiet_libraries()
     require_trainable(config.trainer)
     run_dir = Path(config.output_dir) / run_name(config)
     resume_from = _resume_point(run_dir, config.resume)
@@ -71,6 +70,8 @@ def train(
             require_voice(start.checkpoint)
     tracker = start_tracking(config, run_dir, corpus, start, tags or {})
     try:
+        if resume_from is None and is_rank_zero():
+            go_back(run_dir, tracker, -1)
         if config.stage.name != "dvae":
             _settle_codec(base, corpus, run_dir, start)
         job = Job(config, base, corpus, start, tracker, run_dir, resume_from, callbacks)
@@ -86,7 +87,7 @@ def train(
         tracker.finish("FAILED")
         raise
     tracker.finish()
-    if leads():
+    if is_rank_zero():
         (run_dir / "finished").touch()
         keeper.tidy()
     return best
@@ -99,11 +100,16 @@ def _model(config: DictConfig) -> dict[str, str]:
 
 
 def run_name(config: DictConfig) -> str:
-    """The configured name, else data set, model and a short id."""
+    """The configured name, else data set, model and a short id; the processes of one run share it.
+
+    Raises UserError for a name that cannot be one, and where several processes were started that
+    would each make up their own.
+    """
+    shared = find_rank(config.trainer)
     if config.run_name:
         check_run_name(config.run_name)
         return config.run_name
-    if "LOCAL_RANK" in os.environ:  # a process of a run that another process named
+    if shared:  # another process of the run has named it
         if RUN_NAME not in os.environ:
             raise UserError("several processes were started from outside; give run_name=")
         return os.environ[RUN_NAME]
@@ -114,7 +120,7 @@ def run_name(config: DictConfig) -> str:
 
 def _resume_point(run_dir: Path, resume: bool) -> Path | None:
     """The checkpoint to go on from; refuses to start where a run already is."""
-    if not resume and leads() and (run_dir / "config.yaml").exists():
+    if not resume and is_rank_zero() and (run_dir / "config.yaml").exists():
         raise UserError(
             f"{run_dir}: holds a run already; go on with it by resume=true, or give another "
             "run_name"
@@ -137,7 +143,8 @@ def _settle_codec(base: Base, corpus: Corpus, run_dir: Path, start: Start) -> No
     elif not inherited:
         rows = corpus.train[:FITTED_CLIPS]
         base.codec.fit([read_audio(corpus.clips[row].audio) for row in rows])
-    save_codec(base, run_dir)
+    if is_rank_zero():  # all processes of a run arrive at the same codec at the same time
+        save_codec(base, run_dir)
 
 
 def _conclude(keeper: RunCheckpoints, job: Job) -> float | None:

@@ -98,8 +98,10 @@ class SpokenSamples(Checkpoint):
         if trainer.state.fn == "validate":
             self._speak(trainer, pl_module, epoch=0)
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        trainer.callback_metrics.pop(SELECTION, None)  # Lightning keeps values of epochs before
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The page of a run that goes on shows what is left of it (`training.one_history`)."""
+        if trainer.is_global_zero and trainer.ckpt_path and self.folder.is_dir():
+            self._write_page()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         epoch = trainer.current_epoch + 1
@@ -122,9 +124,8 @@ class SpokenSamples(Checkpoint):
         return self.folder / f"epoch_{epoch:03d}"
 
     def _speak(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> None:
-        """Speak unless an interrupted start already has; sending twice does no harm."""
         spoken = self._folder(epoch)
-        if trainer.is_global_zero and not spoken.is_dir():
+        if trainer.is_global_zero:
             self._write(spoken, module)
         if self.scores is not None and self.scores.due(epoch, trainer.max_epochs):
             self._score(trainer, spoken, epoch)
@@ -146,6 +147,9 @@ class SpokenSamples(Checkpoint):
         if (loss := trainer.callback_metrics.get("eval/mel_ce")) is not None:
             self.losses[epoch] = float(loss)
         self.tracker.log_artifact(spoken, f"samples/{spoken.name}")
+        self._write_page()
+
+    def _write_page(self) -> None:
         page = self.folder / "index.html"
         plan = self.plan
         write_gallery(self.folder, plan.sentences, plan.references, page, self.losses)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ class Stage(pl.LightningModule):
     """
 
     may_be_halved = True  # whether its weights may be stored in 16 bits
+    step_loss: Tensor  # the loss of the step that was done last, see `group_share`
 
     def __init__(
         self,
@@ -53,6 +54,27 @@ class Stage(pl.LightningModule):
     def trained_weights(self) -> dict[str, Tensor]:
         """What this stage trains, under the names of Coqui's `Xtts`."""
 
+    @property
+    def clipped_apart(self) -> Mapping[str, nn.Module]:
+        """Parts of `learning` that have a loss of their own, and so a gradient norm of their own to
+        be clipped by; each name ends that of its metric, `grad_norm_<name>`."""
+        return {}
+
+    def group_share(self, loss: Tensor, batch_idx: int) -> Tensor:
+        """A step's loss, so scaled that a group of accumulated steps sums to its mean: Lightning
+        divides by `accumulate_grad_batches` even where an epoch's last group is smaller. The loss
+        itself stays in `step_loss`."""
+        self.step_loss = loss.detach()
+        group = self.trainer.accumulate_grad_batches
+        batches = self.trainer.num_training_batches
+        last = batches % group
+        return loss * (group / last) if last and batch_idx >= batches - last else loss
+
+    def on_train_epoch_start(self) -> None:
+        """Forget what earlier epochs published: Lightning would give it out as this epoch's where
+        this epoch is not evaluated or scored."""
+        self.trainer.callback_metrics.clear()
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         place = (self.seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
@@ -63,14 +85,19 @@ class Stage(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip the norm over all parameters if asked, and note it either way.
+        """Clip the norm over all parameters if asked, and note it either way; parts that are
+        `clipped_apart` by their own.
 
         Lightning's own clipping refuses fused optimisers in every mixed precision, though only
         scaled 16-bit gradients would be wrong; `Job.optimizer` takes no fused one there.
         """
-        trained = [p for group in optimizer.param_groups for p in group["params"]]
-        norm = torch.nn.utils.clip_grad_norm_(trained, gradient_clip_val or float("inf"))
-        self.gradients.add(norm, gradient_clip_val)
+        parts = {name: list(part.parameters()) for name, part in self.clipped_apart.items()}
+        apart = {parameter for part in parts.values() for parameter in part}
+        every = [p for group in optimizer.param_groups for p in group["params"]]
+        parts = {"": [p for p in every if p not in apart], **parts}
+        limit = gradient_clip_val or float("inf")
+        norms = {name: torch.nn.utils.clip_grad_norm_(part, limit) for name, part in parts.items()}
+        self.gradients.add(norms, gradient_clip_val)
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser over everything that requires gradients, decaying matrices only."""

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from xttslab.training.announcing import leads
+from xttslab.training.announcing import is_rank_zero
 from xttslab.training.keeping import RunCheckpoints
 
 _LOSSES = ("text_ce", "mel_ce", "total")
@@ -43,7 +43,7 @@ def print_summary(run_dir: Path, keeper: RunCheckpoints) -> int:
     for name in _SHOWN:
         if any(name in row for row in picked):
             table.add_row(name, *(_shown(row.get(name)) for row in picked))
-    console = Console(quiet=not leads())
+    console = Console(quiet=not is_rank_zero())
     console.print(table)
     guess = rows[0].get("codes/unigram_entropy")
     if guess:

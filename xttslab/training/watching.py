@@ -29,7 +29,7 @@ class EpochLog(Checkpoint):
         self._started = self._trained_s = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._started = time.perf_counter()
+        self._started, self._trained_s = time.perf_counter(), 0.0
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._trained_s = time.perf_counter() - self._started
@@ -39,10 +39,11 @@ class EpochLog(Checkpoint):
             self._log(trainer, 0, {})
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        seconds = self._trained_s or time.perf_counter() - self._started  # not evaluated: till now
         health = {
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "speed/clips_per_s": self.clips / self._trained_s,
-            "speed/audio_s_per_s": self.audio_seconds / self._trained_s,
+            "speed/clips_per_s": self.clips / seconds,
+            "speed/audio_s_per_s": self.audio_seconds / seconds,
             "memory/peak_gb": peak_memory_gb(pl_module.device),
         }
         self._log(trainer, trainer.current_epoch + 1, health)

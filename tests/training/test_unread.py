@@ -1,0 +1,111 @@
+"""A stage refuses options that it does not read, and trains without what it says it does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from xttslab.errors import UserError
+from xttslab.training import unread
+from xttslab.training.run import train
+from xttslab.training.unread import UNREAD, refuse_unread
+
+OTHER = {  # looked at, but of no effect
+    "dataset.balance": "equal",
+    "dataset.max_repeats": 1,
+    "model.attention_dropout": 0.5,
+    "model.dropout": 0.5,
+    "model.recompute": "all",
+}
+BASIS = ("dataset=milliomos", "model=xtts_mini")
+SHORT = {
+    "dvae": ("stage.batches=2", "stage.batch_codes=80"),
+    "decoder": ("stage.batches=2", "stage.crops=4", "stage.crop_codes=8"),
+}
+
+
+@pytest.mark.parametrize(
+    ("stage", "given", "named"),
+    [
+        ("decoder", ["adapter=lora"], "adapter=lora"),
+        ("dvae", ["adapter=lora", "batch.workers=2"], "adapter=lora, batch.workers=2"),
+        ("decoder", ["batch.clips=4", "loss.mask=coqui"], "batch.clips=4, loss.mask=coqui"),
+        ("decoder", ["train_only=[gpt]", "compile=true"], "compile=True, train_only=['gpt']"),
+        ("dvae", ["checkpoint.half=true", "dataset.balance=sqrt"], "checkpoint.half=True, data"),
+        ("dvae", ["samples.temperature=0.5"], "samples.temperature=0.5"),
+        ("decoder", ["experiment=demo", "timed_steps=9"], "batch.clips=8, batch.prompt=other, ti"),
+    ],
+)
+def test_what_a_stage_does_not_read_is_named(compose, stage: str, given, named: str) -> None:
+    default = compose(f"stage={stage}", *BASIS)
+    config = compose(f"stage={stage}", *BASIS, *given)
+    with pytest.raises(UserError, match=rf"stage={stage} does not read ") as raised:
+        refuse_unread(config, default)
+    assert named in str(raised.value)
+    assert str(raised.value).endswith(": leave that out")
+
+
+@pytest.mark.parametrize(
+    ("stage", "basis", "given"),
+    [
+        ("gpt", [], ["adapter=lora", "batch.clips=4", "compile=true", "samples.top_k=1"]),
+        ("decoder", [], ["batch.workers=2", "checkpoint.half=true", "samples.temperature=0.5"]),
+        ("decoder", ["hardware=gpu_6gb"], ["optim.lr=1e-4"]),  # the preset of the card, as it is
+        ("dvae", ["hardware=gpu_8gb"], ["checkpoint.patience=0", "scheduler=constant"]),
+        ("dvae", [], ["samples.every_n_epochs=0", "timed_steps=0"]),  # nothing is asked for
+    ],
+)
+def test_what_a_stage_reads_or_nobody_said_is_not_refused(compose, stage, basis, given) -> None:
+    default = compose(f"stage={stage}", *BASIS, *basis)
+    refuse_unread(compose(f"stage={stage}", *BASIS, *basis, *given), default)
+
+
+def test_a_search_over_what_is_not_read_is_refused(compose) -> None:
+    config = compose("stage=dvae", *BASIS)
+    refuse_unread(config, config, varied=["optim.lr"])
+    with pytest.raises(UserError, match=r"stage=dvae does not read adapter\.rank=…: leave"):
+        refuse_unread(config, config, varied=["optim.lr", "adapter.rank"])
+
+
+def spoiled(config: DictConfig, stage: str) -> DictConfig:
+    """The configuration with every option that the stage does not read as none can be."""
+    for name in UNREAD[stage]:
+        spoil(config, name)
+    return config
+
+
+def spoil(config: DictConfig, name: str) -> None:
+    node = OmegaConf.select(config, name)
+    if isinstance(node, DictConfig):
+        for key in node:
+            spoil(config, f"{name}.{key}")
+    elif not isinstance(node, ListConfig):
+        OmegaConf.update(config, name, OTHER.get(name, "spoiled"))
+
+
+@pytest.mark.parametrize("stage", SHORT)
+def test_a_stage_trains_whatever_the_options_say_that_it_does_not_read(
+    workplace, tiny, stage: str
+) -> None:
+    more = (f"stage={stage}", *SHORT[stage], "trainer.max_epochs=1")
+    plain = train(tiny(*more, "run_name=plain"))
+    assert train(spoiled(tiny(*more, "run_name=spoiled"), stage)) == plain
+
+
+def test_the_command_says_it_at_once(workplace: Path) -> None:
+    call = [sys.executable, "-m", "xttslab.train", *BASIS, "stage=decoder", "adapter=lora"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(unread.__file__).parents[2])}
+    done = subprocess.run(
+        [*call, "hardware=gpu_8gb", "batch.clips=2"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = "error: stage=decoder does not read adapter=lora, batch.clips=2: leave that out\n"
+    assert (done.returncode, done.stderr) == (2, said)

@@ -1,0 +1,95 @@
+"""Refuses options that the chosen stage does not read, so that none is ignored in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from xttslab.errors import UserError
+
+_OF_GPT = (
+    "adapter",
+    "batch.clips",
+    "batch.eval_clips",
+    "batch.max_tokens",
+    "batch.misheard",
+    "batch.prompt",
+    "batch.prompt_seconds",
+    "batch.train_eval_clips",
+    "compile",
+    "dataset.balance",
+    "dataset.max_repeats",
+    "loss",
+    "model.attention_dropout",
+    "model.dropout",
+    "model.recompute",
+    "timed_steps",
+    "train_only",
+)
+# Stage → the options, or groups of options, that it has no use for.
+UNREAD: dict[str, tuple[str, ...]] = {
+    "gpt": (),
+    "decoder": _OF_GPT,
+    "dvae": (
+        *_OF_GPT,
+        "batch.workers",
+        "checkpoint.half",
+        "checkpoint.selection",
+        "evaluation.scoring",
+        "samples",
+    ),
+}
+_BASIS = ("dataset", "model", "stage", "hardware")  # groups that set options of their own
+
+
+def refuse_unread(config: DictConfig, default: DictConfig, varied: Iterable[str] = ()) -> None:
+    """Raise UserError that names what `config` says otherwise than `default` and its stage does
+    not read, and what a search has `varied` in vain.
+
+    `default` is the configuration of the same data set, model, stage and hardware.
+    """
+    unread = UNREAD[config.stage.name]
+    if not config.samples.every_n_epochs:  # no samples are wanted: so it is
+        unread = tuple(name for name in unread if name != "samples")
+    # references to other options are compared as they are written
+    given, usual = (
+        dict(_leaves(OmegaConf.to_container(some, resolve=False))) for some in (config, default)
+    )
+    # nought asks for nothing, and so much the stage does
+    said = {name: value for name, value in given.items() if value and usual.get(name) != value}
+    said |= dict.fromkeys(varied, "…")
+    names = {name: value for name, value in said.items() if _within(name, unread)}
+    if config.adapter.name != default.adapter.name:
+        names = {name: v for name, v in names.items() if not name.startswith("adapter.")}
+        names |= {"adapter": config.adapter.name} if "adapter" in unread else {}
+    if names:
+        listed = ", ".join(f"{name}={value}" for name, value in sorted(names.items()))
+        raise UserError(f"stage={config.stage.name} does not read {listed}: leave that out")
+
+
+def usual_config() -> DictConfig:
+    """The configuration of the running Hydra application's data set, model, stage and hardware
+    where nothing else is said."""
+    from hydra import compose
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra = HydraConfig.get()
+    chosen = {group: hydra.runtime.choices.get(group) for group in _BASIS}
+    basis = [f"{group}={name}" for group, name in chosen.items() if name not in (None, "null")]
+    places = [entry for entry in hydra.overrides.hydra if entry.startswith("hydra.searchpath")]
+    return compose("train", [*places, *basis])
+
+
+def _within(name: str, unread: Iterable[str]) -> bool:
+    return any(name == part or name.startswith(f"{part}.") for part in unread)
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted name and value of every option."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}".lstrip("."))
+    else:
+        yield name, value
