@@ -86,7 +86,7 @@ def quick_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
         from tests import bfloat16
 
         bfloat16.install()
-    if placing := sys.modules.get("xttslab.model.placing"):
+    if placing := sys.modules.get("xttslab.model.voice"):
         monkeypatch.setattr(placing, "bfloat16_slowdown", lambda: 1.0)
 
 

@@ -19,10 +19,11 @@ from tests.evaluation.conftest import embed, tone
 from xttslab.data.audio import write_audio
 from xttslab.errors import UserError
 from xttslab.evaluate import main
-from xttslab.evaluation import measuring, naturalness, recognition, speaker
+from xttslab.evaluation import measuring, naturalness, recognition
 from xttslab.evaluation import scoring as scoring_module
-from xttslab.evaluation.clips import RATE
+from xttslab.evaluation import speaker_similarity as speaker
 from xttslab.evaluation.predictors import PredictorMissing
+from xttslab.evaluation.spoken_clips import RATE
 
 REPOSITORY = CONF.parent
 QUICK = ["evaluation.scoring.bootstrap=20", "rows=[codec]", "seeds=[7]"]

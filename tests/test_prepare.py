@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from xttslab.data.audio import read_audio, write_audio
-from xttslab.data.demo import ASSETS
+from xttslab.data.preparing.sources import ASSETS
 from xttslab.errors import UserError
 from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.recognition import RecogniserFault

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from xttslab.errors import UserError
-from xttslab.tracking.artifacts import _from_journal, _listed
+from xttslab.reporting.run_data import _from_journal, _listed
 from xttslab.tracking.client import open_client
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.records import Artifact, Started
-from xttslab.tracking.syncing import send_held_back
+from xttslab.tracking.sender import send_held_back
 
 PACKAGE = Path(__file__).parents[1] / "xttslab"
 FORBIDDEN = {

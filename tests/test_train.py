@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from xttslab.reporting import closing
+from xttslab.reporting import build as closing
 from xttslab.train import main
 from xttslab.training import run
 

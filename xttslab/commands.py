@@ -34,7 +34,7 @@ def launch(task: Callable[[DictConfig], Any], config_name: str) -> None:
     """
     import hydra
 
-    from xttslab.tuning.grid import failed_runs
+    from xttslab.tuning.sweep_run import failed_runs
 
     write_utf8()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let the exceptions below reach us
@@ -97,7 +97,7 @@ def _kind(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
-        from xttslab.tuning.grid import note_failure
+        from xttslab.tuning.sweep_run import note_failure
 
         sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         try:

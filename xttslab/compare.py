@@ -29,11 +29,11 @@ def main(config: DictConfig) -> None:
         raise UserError(f"runs={shown}: name two or more runs, as in runs=[first,second]")
     for name in names:
         require_run(name, config.tracking.uri)
-    from xttslab.reporting.analysis import Rules  # from here on, libraries that need seconds
+    from xttslab.reporting.analysis import ReportRules  # from here on, libraries that need seconds
     from xttslab.reporting.build import compare_references, listen
     from xttslab.reporting.verdict import VerdictRules
 
-    rules = Rules.of(plain["rules"])
+    rules = ReportRules.of(plain["rules"])
     if config.listen:
         listen(names, config.tracking.uri, rules, config.tasks, config.port)
     written = compare_references(

@@ -34,7 +34,7 @@ def main(config: DictConfig) -> None:
         _score_folder(config)
         return
     _require_subject(config)
-    from xttslab.judging.commands import judge_run, search_references  # they load torch
+    from xttslab.evaluation.run_evaluation import judge_run, search_references  # they load torch
 
     (search_references if config.search else judge_run)(config)
 
@@ -42,7 +42,7 @@ def main(config: DictConfig) -> None:
 def _require_subject(config: DictConfig) -> None:
     from xttslab.data.corpus import require_folders
     from xttslab.errors import UserError
-    from xttslab.model.files import require_base
+    from xttslab.model.weights import require_base
     from xttslab.speaking.texts import require_voice
 
     if config.run:
@@ -79,9 +79,9 @@ def _score_folder(config: DictConfig) -> None:
         _require_folder(config, option)
     if config.texts and not Path(config.texts).is_file():
         raise UserError(f"{config.texts}: no such file; correct texts=")
+    from xttslab.evaluation.bench import Stopwatch
+    from xttslab.evaluation.cards import card_lines, end_lines
     from xttslab.evaluation.folder_scores import score_folder
-    from xttslab.evaluation.stopwatch import Stopwatch
-    from xttslab.evaluation.tables import card_lines, end_lines
 
     names = ("clips", "references", "texts", "others")
     paths = {name: Path(config[name]) if config[name] else None for name in names}

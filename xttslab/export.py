@@ -28,9 +28,8 @@ def main(config: DictConfig) -> None:
         if config[option]:
             require_new(Path(config[option]), option)
             require_writable(Path(config[option]))
-    from xttslab.exporting.folder import loads_in_coqui, write_export
-    from xttslab.exporting.gathering import gather
-    from xttslab.exporting.serving import save_served_model
+    from xttslab.exporting.export_folder import loads_in_coqui, save_served_model, write_export
+    from xttslab.exporting.model_card import gather
 
     out = Path(config.out)
     settings = instantiate(config.settings)

@@ -19,28 +19,27 @@ from xttslab.errors import UserError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from xttslab.data.preparing.clips import Voices
-    from xttslab.data.preparing.preparation import Plan
+    from xttslab.data.preparing.finishing import Voices
+    from xttslab.data.preparing.preparation import PreparationPlan
 
 # What making clips imports: 300 MB in every worker, unless the workers share it. onnxruntime is
 # left to each of them, as it starts a thread.
 SHARED = ("xttslab.data.preparing.recordings", "parselmouth", "pyloudnorm")
-SHARED_FOR_VOICES = ("resemblyzer", "xttslab.evaluation.speaker")
+SHARED_FOR_VOICES = ("resemblyzer", "xttslab.evaluation.speaker_similarity")
 
 
 def main(config: DictConfig) -> None:
     """Prepare one data set as configured and say what came of it."""
     from hydra.utils import instantiate
 
-    from xttslab.data.languages import require_language
+    from xttslab.data.columns import require_language
     from xttslab.data.parallel import preload
-    from xttslab.data.preparing.output import Folder
-    from xttslab.data.preparing.preparation import prepare
-    from xttslab.data.preparing.screen import show
+    from xttslab.data.preparing.folder import Folder
+    from xttslab.data.preparing.preparation import prepare, show
     from xttslab.data.preparing.sources import locate
     from xttslab.evaluation.predictors import PredictorMissing
     from xttslab.evaluation.recognition import RecogniserFault
-    from xttslab.reporting.audit.page import HTML, write_audit
+    from xttslab.reporting.audit import HTML, write_audit
 
     config.language = require_language(str(config.language))
     folder = Folder.named(Path(config.data_dir), config.name)
@@ -66,14 +65,14 @@ def main(config: DictConfig) -> None:
     show(folder, config.language)
 
 
-def _plan(config: DictConfig) -> Plan:
+def _plan(config: DictConfig) -> PreparationPlan:
     from hydra.utils import instantiate
 
-    from xttslab.data.preparing.preparation import Plan
+    from xttslab.data.preparing.preparation import PreparationPlan
 
     # The rules for categories are written for Hungarian.
     proposes = config.propose_categories and config.language == "hu"
-    return Plan(
+    return PreparationPlan(
         recipe=instantiate(config.recipe, voices=_voices(config.voices)),
         checks=instantiate(config.checks, _convert_="all"),
         proposer=instantiate(config.categories) if proposes else None,

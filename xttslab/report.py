@@ -21,14 +21,14 @@ def main(config: DictConfig) -> None:
     from xttslab.tracking.lookup import require_run
 
     require_run(config.run, config.tracking.uri)
-    from xttslab.reporting.analysis import Rules
+    from xttslab.reporting.analysis import ReportRules
     from xttslab.reporting.build import report_run
 
     plain = OmegaConf.to_container(config, resolve=True)
     written = report_run(
         config.run,
         config.tracking.uri,
-        Rules.of(plain["rules"]),
+        ReportRules.of(plain["rules"]),
         plain["gates"],
         Path(config.out) if config.out else None,
     )

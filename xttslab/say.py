@@ -46,7 +46,7 @@ def _asked(config: DictConfig) -> str:
     from xttslab.data.corpus import require_folders
     from xttslab.errors import UserError
     from xttslab.files import require_writable
-    from xttslab.model.files import require_base
+    from xttslab.model.weights import require_base
     from xttslab.speaking.texts import require_voice, text_to_say
 
     text, out = text_to_say(config.text, config.text_file), Path(config.out)

@@ -19,7 +19,7 @@ def main(config: DictConfig) -> None:
     from pathlib import Path
 
     from xttslab.errors import UserError
-    from xttslab.tracking.syncing import journals, send_held_back
+    from xttslab.tracking.sender import journals, send_held_back
 
     outputs = Path(config.output_dir)
     if not journals(outputs):

@@ -21,7 +21,7 @@ def main(config: DictConfig) -> float | None:
 
     from xttslab.data.corpus import require_folders
     from xttslab.errors import UserError
-    from xttslab.model.files import require_base
+    from xttslab.model.weights import require_base
     from xttslab.tracking.lookup import require_start
     from xttslab.training.unread import refuse_unread, usual_config
 
@@ -33,9 +33,9 @@ def main(config: DictConfig) -> float | None:
         refuse_unread(config, usual_config())
     from omegaconf import OmegaConf
 
-    from xttslab.training.announcing import is_rank_zero
     from xttslab.training.run import run_name, train
-    from xttslab.tuning.grid import sweep_tags
+    from xttslab.training.start import is_rank_zero
+    from xttslab.tuning.sweep_run import sweep_tags
 
     if config.sweep and config.sweep.get("space"):
         raise UserError(
@@ -46,7 +46,7 @@ def main(config: DictConfig) -> float | None:
     config.run_name = run_name(config)
     best = train(config, sweep_tags())
     if is_rank_zero():
-        from xttslab.reporting.closing import report_finished
+        from xttslab.reporting.build import report_finished
 
         plain = OmegaConf.to_container(config, resolve=True)
         run_dir = Path(config.output_dir) / config.run_name

@@ -23,7 +23,7 @@ def main(config: DictConfig) -> float:
 
     from xttslab.data.corpus import require_folders
     from xttslab.errors import UserError
-    from xttslab.model.files import require_base
+    from xttslab.model.weights import require_base
     from xttslab.tracking.lookup import require_start
     from xttslab.training.unread import refuse_unread, usual_config
 

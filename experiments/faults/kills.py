@@ -98,9 +98,10 @@ def _watch(moment: str, count: int, tell: Callable[[], object]) -> None:
     from xttslab.tracking.journal import Journal
     from xttslab.tracking.store import RunTracker
     from xttslab.tracking.writer import RunWriter
-    from xttslab.training import keeping, run
-    from xttslab.training.module import GptStage
-    from xttslab.training.speaking import SpokenSamples
+    from xttslab.training import checkpointing as keeping
+    from xttslab.training import run
+    from xttslab.training.gpt_stage import GptStage
+    from xttslab.training.samples import SpokenSamples
 
     places: dict[str, tuple[Any, str]] = {
         "step": (GptStage, "training_step"),

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 import torch
 
 from xttslab.data.batches import Batch
-from xttslab.model.gpt import XttsGpt
-from xttslab.model.losses import clip_losses
+from xttslab.model.gpt import XttsGpt, clip_losses
 
 
 def tiny_gpt() -> XttsGpt:

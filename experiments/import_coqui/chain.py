@@ -18,8 +18,8 @@ import sys
 import time
 from pathlib import Path
 
-from xttslab.data.demo import lay_out
 from xttslab.data.manifest import EVAL, Clip, read_folder, write_metadata
+from xttslab.data.preparing.sources import lay_out
 
 HERE = Path(__file__).resolve()
 ROOT = HERE.parents[2]

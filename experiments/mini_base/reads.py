@@ -17,15 +17,14 @@ import torch
 
 from experiments.mini_base.places import CACHE
 from xttslab.data.batches import Example, collate
+from xttslab.data.codes import fill_store
 from xttslab.data.corpus import load_corpus
 from xttslab.data.datamodule import BatchSettings, ClipData
-from xttslab.data.encoding import fill_store
 from xttslab.data.examples import FixedExamples
 from xttslab.model.base import Base
-from xttslab.model.gpt import XttsGpt
-from xttslab.model.losses import clip_losses
+from xttslab.model.gpt import XttsGpt, clip_losses
 from xttslab.speaking.loading import load_run
-from xttslab.training.crop_loaders import spread
+from xttslab.training.decoder_data import spread
 
 CLIPS = 64
 

@@ -31,18 +31,18 @@ from xttslab.commands import CONF
 from xttslab.data.audio import SAMPLE_RATE, read_audio
 from xttslab.data.batches import Example
 from xttslab.data.manifest import Clip, read_folder
-from xttslab.evaluation.clips import RATE
 from xttslab.evaluation.naturalness import predict_distillmos
 from xttslab.evaluation.pronunciation import compare, normalise, pooled_rate
 from xttslab.evaluation.prosody import describe
 from xttslab.evaluation.recognition import Recogniser
-from xttslab.evaluation.speaker import cosines, embed
+from xttslab.evaluation.speaker_similarity import cosines, embed
+from xttslab.evaluation.spoken_clips import RATE
 from xttslab.model.base import Base, build_base
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.loading import default_settings, load_run
 from xttslab.speaking.speaker import Speaker
-from xttslab.training.latents import decoder_latents
+from xttslab.training.decoder_data import decoder_latents
 
 MODEL = CONF / "model/xtts_mini.yaml"
 SENTENCES = 40

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from xttslab.data.hungarian import spell_out
-from xttslab.data.hungarian_numbers import attributive, cardinal, ordinal
-from xttslab.data.hungarian_suffixes import attach_to_number, day_of_month
+from xttslab.text.hungarian import spell_out
+from xttslab.text.numbers import attributive, cardinal, ordinal
+from xttslab.text.suffixes import attach_to_number, day_of_month
 
 HERE = Path(__file__).parent
 DEMO = HERE.parent / "demo_voice"

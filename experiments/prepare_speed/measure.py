@@ -29,7 +29,7 @@ import soundfile as sf
 import soxr
 
 from xttslab.data.audio import SAMPLE_RATE, read_audio
-from xttslab.data.demo import ASSETS
+from xttslab.data.preparing.sources import ASSETS
 
 ROOT = Path(__file__).parents[2]
 RATE = 44_100

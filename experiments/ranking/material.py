@@ -11,7 +11,7 @@ from pathlib import Path
 
 from xttslab.data.audio import read_audio
 from xttslab.data.manifest import read_folder
-from xttslab.evaluation.clips import RATE, SpokenClip
+from xttslab.evaluation.spoken_clips import RATE, SpokenClip
 
 REPOSITORY = Path(__file__).parents[2]
 DEMO = REPOSITORY / "xttslab" / "assets" / "demo" / "demo_milliomos"

@@ -13,15 +13,15 @@ import numpy as np
 
 from experiments.ranking.material import Voice
 from experiments.ranking.planting import SMOOTHNESS, babble, white_noise
-from xttslab.evaluation.clips import RATE, SpokenClip
 from xttslab.evaluation.emotion import RealProsody, centre
-from xttslab.evaluation.marks import Anchor, Scale
 from xttslab.evaluation.naturalness import predict_distillmos, predict_dnsmos
 from xttslab.evaluation.pronunciation import compare
 from xttslab.evaluation.prosody import describe
-from xttslab.evaluation.recognition import Heard, Recogniser
+from xttslab.evaluation.recognition import Recognised, Recogniser
+from xttslab.evaluation.scales import Anchor, Scale
 from xttslab.evaluation.smoothness import DefectWeights, defects_per_second, find_defects
-from xttslab.evaluation.speaker import embed, mean_similarity
+from xttslab.evaluation.speaker_similarity import embed, mean_similarity
+from xttslab.evaluation.spoken_clips import RATE, SpokenClip
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def speaker_pairs(
 
 
 def pronunciation_pairs(
-    heard: Mapping[str, Sequence[Heard]],
+    heard: Mapping[str, Sequence[Recognised]],
     voices: Mapping[str, Voice],
     each: int,
     random: np.random.Generator,

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from xttslab.evaluation.acoustics import speech_frames
-from xttslab.evaluation.clips import RATE
+from xttslab.evaluation.signal import speech_frames
+from xttslab.evaluation.spoken_clips import RATE
 
 _HOP = RATE // 100
 _MS = RATE // 1000

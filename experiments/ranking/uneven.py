@@ -9,13 +9,12 @@ import numpy as np
 from experiments.ranking.material import Voice
 from experiments.ranking.pairs import Pair
 from experiments.ranking.planting import click, dropout, stutter, white_noise
-from xttslab.evaluation.clips import RATE
-from xttslab.evaluation.marking import ClipSet, mark_means, mark_spread
-from xttslab.evaluation.marks import make_scale
 from xttslab.evaluation.naturalness import predict_distillmos
+from xttslab.evaluation.scales import ClipSet, make_scale, mark_means, mark_spread
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.smoothness import defects_per_second, find_defects
-from xttslab.evaluation.speaker import embed, mean_similarity
+from xttslab.evaluation.speaker_similarity import embed, mean_similarity
+from xttslab.evaluation.spoken_clips import RATE
 
 _SET, _SPOILT = 10, 3  # clips of a set, and how many of them are spoilt
 _MEASURES = {

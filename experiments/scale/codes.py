@@ -22,8 +22,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from xttslab.data.codes import MEL_BINS, CodeStore, Encoded, entry_key
-from xttslab.data.encoding import CLIPS_PER_SHARD
+from xttslab.data.codes import CLIPS_PER_SHARD, MEL_BINS, CodeStore, Encoded, entry_key
 from xttslab.data.sampler import LengthBuckets
 
 CODES_PER_S, FRAMES_PER_S = 22050 / 1024, 22050 / 256

@@ -27,11 +27,9 @@ import numpy as np
 import soundfile as sf
 
 from xttslab.commands import CONF
-from xttslab.exporting.folder import write_export
-from xttslab.exporting.gathering import gather
-from xttslab.exporting.serving import save_served_model
-from xttslab.speaking.exported import load_export
-from xttslab.speaking.loading import default_settings
+from xttslab.exporting.export_folder import save_served_model, write_export
+from xttslab.exporting.model_card import gather
+from xttslab.speaking.loading import default_settings, load_export
 from xttslab.tracking.client import DEFAULT_URI
 
 TEXT = "Nagyszerű teljesítmény, 10 000 forint!"

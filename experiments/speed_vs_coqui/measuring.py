@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from xttslab.model.placing import slow_bfloat16
-from xttslab.training.memory import peak_memory_gb
+from xttslab.model.voice import slow_bfloat16
+from xttslab.training.preflight import peak_memory_gb
 
 ROOT = Path(__file__).resolve().parents[2]
 VOCABULARY = ROOT / "xttslab/assets/xtts_mini/vocab.json"

@@ -14,14 +14,14 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from experiments.speed_vs_coqui.measuring import ROOT, StepClock, Task, architecture, gemm_rates
+from xttslab.data.codes import fill_store
 from xttslab.data.corpus import load_corpus
 from xttslab.data.datamodule import BatchSettings, ClipData
-from xttslab.data.encoding import fill_store
 from xttslab.model.adapters import add_lora
 from xttslab.model.base import build_base
-from xttslab.training.module import GptStage
-from xttslab.training.parameters import train_adapters
-from xttslab.training.quiet import quiet_libraries
+from xttslab.training.gpt_stage import GptStage
+from xttslab.training.optim import train_adapters
+from xttslab.training.start import quiet_libraries
 
 CONF = ROOT / "conf"
 

@@ -27,11 +27,11 @@ from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
 from experiments.speed_vs_coqui.measuring import without_bfloat16
-from xttslab.exporting.folder import Export, write_export
+from xttslab.exporting.export_folder import Export, write_export
 from xttslab.model.base import build_base
 from xttslab.model.sampling import Sampling
 from xttslab.model.voice import Speaking
-from xttslab.speaking.exported import load_export
+from xttslab.speaking.loading import load_export
 from xttslab.speaking.speaker import Speaker
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

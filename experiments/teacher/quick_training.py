@@ -29,7 +29,7 @@ from experiments.teacher.phonemes import HungarianPhonemes
 from experiments.teacher.quick import FEATURES, FRONT, HOP, PITCH, WEIGHTS, Generator
 from experiments.teacher.synthesis import Kokoro
 from experiments.teacher.voice import TIMBRE
-from xttslab.training.spectral import SpectralLoss
+from xttslab.training.decoder_stage import SpectralLoss
 
 TELLING = "telling.onnx"  # the whole model with features and pitch as further outputs
 CUT = 80  # frames of a cut: one second

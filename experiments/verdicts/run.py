@@ -19,9 +19,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from experiments.verdicts.sets import one_fifth, shuffled
-from xttslab.reporting.analysis import Rules
+from xttslab.reporting.analysis import ReportRules
 from xttslab.reporting.comparison import Comparison, compare_runs
-from xttslab.reporting.record import load_run
+from xttslab.reporting.run_data import load_run
 from xttslab.reporting.verdict import VerdictRules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +95,7 @@ def _compare(*names: str) -> Comparison:
         plain = OmegaConf.to_container(compose("compare", [f"runs=[{','.join(names)}]"]))
     runs = [load_run(str(PLACE / "outputs" / name), "") for name in names]
     verdict = VerdictRules(**plain["verdict"])
-    return compare_runs(runs, Rules.of(plain["rules"]), verdict, plain["gates"])
+    return compare_runs(runs, ReportRules.of(plain["rules"]), verdict, plain["gates"])
 
 
 def _sound(seed: int) -> str:

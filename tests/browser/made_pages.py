@@ -15,18 +15,18 @@ import numpy as np
 import soundfile
 
 from tests.reporting.runs import clips_of, falling, gates, rules
-from xttslab.data.mp3 import mp3
-from xttslab.evaluation.intervals import Interval
+from xttslab.data.audio import mp3
+from xttslab.evaluation.cards import write_card
+from xttslab.evaluation.scales import Interval
 from xttslab.evaluation.scorecard import AspectScore, ClipScore, Scorecard
 from xttslab.evaluation.settings import ASPECTS
-from xttslab.evaluation.tables import write_card
-from xttslab.reporting.audit.advice import Rules as AuditRules
-from xttslab.reporting.audit.page import write_audit
-from xttslab.reporting.blind_server import BlindServer
-from xttslab.reporting.booth import Booth, Stimulus, Task
+from xttslab.reporting.audit import write_audit
+from xttslab.reporting.audit_facts import AuditRules
 from xttslab.reporting.build import write_comparison, write_report
 from xttslab.reporting.comparison import compare_runs
-from xttslab.reporting.record import ManifestClip, RunData
+from xttslab.reporting.listening import Booth, Stimulus, Task
+from xttslab.reporting.listening_server import BlindServer
+from xttslab.reporting.run_data import ManifestClip, RunData
 from xttslab.reporting.verdict import VerdictRules
 from xttslab.tracking.gallery import SampleSentence, write_gallery
 
@@ -124,7 +124,7 @@ def made_run(name: str, epochs: int, folder: Path, wave: Path, off: float) -> Ru
         histories=histories,
         params={
             "optim.lr": f"{3e-6 + off:g}",
-            "scheduler._target_": "xttslab.training.schedules.cosine",
+            "scheduler._target_": "xttslab.training.optim.cosine",
             "batch.clips": "3", "dataset.sources": f"{{'{UNBROKEN}': '/mnt/c/{UNBROKEN}/{off}'}}",
         },
         tags={"dataset": UNBROKEN, "model": "xtts_v2", "init_from_name": NAMES[1]},

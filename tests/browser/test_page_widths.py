@@ -16,7 +16,7 @@ import yaml
 from tests.browser.made_pages import EPOCHS, blind_page, make_pages
 from tests.browser.test_report_pages import emulate
 from tests.conftest import CONF
-from xttslab.reporting.audit.advice import Rules
+from xttslab.reporting.audit_facts import AuditRules
 
 pytestmark = pytest.mark.browser
 
@@ -109,7 +109,7 @@ def shown(window, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str
     folder = tmp_path_factory.mktemp("pages")
     limits = yaml.safe_load((CONF / "prepare/audit.yaml").read_text(encoding="utf-8"))
     del limits["_target_"]
-    made = make_pages(folder, Rules(**limits))
+    made = make_pages(folder, AuditRules(**limits))
     assert set(made) == set(FILES)
     with blind_page(folder) as address:
         calls = {name: lambda page=page: window.get(page.as_uri()) for name, page in made.items()}

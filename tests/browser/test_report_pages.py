@@ -15,11 +15,10 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.reporting.runs import calm_run, gates, overfitted_run, rules
-from xttslab.reporting.blind_server import BlindServer
-from xttslab.reporting.booth import Booth, Stimulus, Task
 from xttslab.reporting.build import write_comparison, write_report
 from xttslab.reporting.comparison import compare_runs
-from xttslab.reporting.listening import Vote
+from xttslab.reporting.listening import Booth, Stimulus, Task, Vote
+from xttslab.reporting.listening_server import BlindServer
 from xttslab.reporting.verdict import VerdictRules
 
 pytestmark = pytest.mark.browser

@@ -13,9 +13,9 @@ import pytest
 from tests.conftest import make_clips
 from tests.data.test_corpus import Letters
 from xttslab.data.batches import CODE, IGNORED, TokenSpec
+from xttslab.data.codes import fill_store
 from xttslab.data.corpus import load_corpus
 from xttslab.data.datamodule import BatchSettings, ClipData
-from xttslab.data.encoding import fill_store
 
 SPEC = TokenSpec(start_text=72, stop_text=0, start_audio=64, stop_audio=65)
 

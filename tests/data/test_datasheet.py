@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from xttslab.data.datasheet import FILE, Consent, DataSheet, Speaker, read_sheet, write_sheet
+from xttslab.data.datasheet import (
+    FILE,
+    Consent,
+    ConsentingSpeaker,
+    DataSheet,
+    read_sheet,
+    write_sheet,
+)
 from xttslab.errors import UserError
 
 FULL = """\
@@ -33,7 +40,7 @@ def test_a_full_sheet_is_read_and_needs_no_warning(tmp_path: Path) -> None:
         language="hu",
         source="recorded for a quiz show",
         licence="by agreement",
-        speakers=(Speaker(name="Őri Béla", consent=agreed),),
+        speakers=(ConsentingSpeaker(name="Őri Béla", consent=agreed),),
     )
     assert sheet.warning() is None
 
@@ -48,9 +55,9 @@ def test_a_missing_sheet_warns_about_the_speaker(tmp_path: Path) -> None:
 
 def test_each_speaker_without_consent_is_named_and_synthetic_ones_need_none() -> None:
     people = (
-        Speaker(name="A"),
-        Speaker(name="robot", synthetic=True),
-        Speaker(name="B"),
+        ConsentingSpeaker(name="A"),
+        ConsentingSpeaker(name="robot", synthetic=True),
+        ConsentingSpeaker(name="B"),
     )
     assert "for A, B:" in str(DataSheet(name="x", language="hu", speakers=people).warning())
     assert DataSheet(name="x", language="hu", speakers=people[1:2]).warning() is None

@@ -1,4 +1,11 @@
-from xttslab.evaluation.bench import Bench
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+
+from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.predictors import PredictorMissing
 
 
@@ -20,3 +27,40 @@ def test_a_missing_predictor_is_noted_for_its_measures_and_stops_nothing() -> No
         assert bench.run("one", ["a", "b"], missing) is None
         assert bench.each("two", ["c"], [1, 2], lambda _: missing()) == [None, None]
     assert bench.missing == dict.fromkeys("abc", "it is not installed; run `pip install it`")
+
+
+def test_a_stage_that_comes_again_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from xttslab.evaluation import bench as stopwatch
+
+    clock, processor = iter([0.0, 2.0, 10.0, 13.0]), iter([0.0, 3.0, 3.0, 4.0])
+    monkeypatch.setattr(stopwatch, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(stopwatch, "process_time", lambda: next(processor))
+    watch = Stopwatch()
+    for _ in range(2):
+        with watch.stage("speak"):
+            pass
+    assert (watch.wall, watch.cpu) == ({"speak": 5.0}, {"speak": 4.0})
+    assert [re.sub(" +", " ", line) for line in watch.lines()] == [
+        "speak 5.0 s 4.0 CPU s",
+        "all stages 5.0 s 4.0 CPU s",
+    ]
+
+
+def test_a_stage_that_fails_is_timed_too() -> None:
+    watch = Stopwatch()
+    with pytest.raises(KeyError), watch.stage("speak"):
+        raise KeyError
+    assert set(watch.wall) == {"speak"}
+
+
+def test_a_bench_tells_its_stages_to_a_common_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    from xttslab.evaluation import bench as stopwatch
+
+    ticks = itertools.count()  # the bench's own watch starts before and stops after the common one
+    monkeypatch.setattr(stopwatch, "perf_counter", lambda: float(next(ticks)))
+    watch = Stopwatch()
+    for _ in range(2):
+        with Bench(progress=False, clips=1, watch=watch) as bench:
+            bench.run("speaker", ["a"], lambda: 1)
+        assert bench.seconds == {"speaker": 3.0}
+    assert watch.wall == {"speaker": 2.0}

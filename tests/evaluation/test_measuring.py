@@ -3,11 +3,11 @@ import pytest
 
 from tests.evaluation.conftest import silence, tone
 from xttslab.evaluation import measuring
-from xttslab.evaluation.clips import SpokenClip
 from xttslab.evaluation.measuring import measure
 from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.recognition import Recogniser
 from xttslab.evaluation.settings import Scoring
+from xttslab.evaluation.spoken_clips import SpokenClip
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,13 @@
 import pytest
 
 from xttslab.evaluation.pronunciation import compare, normalise, pooled_rate
-from xttslab.evaluation.recognition import Heard, Word
+from xttslab.evaluation.recognition import Recognised, Word
 
 
-def heard(*words: str) -> Heard:
+def heard(*words: str) -> Recognised:
     """Words of half a second each."""
     timed = [Word(f" {word}", i / 2, (i + 1) / 2) for i, word in enumerate(words)]
-    return Heard(tuple(timed))
+    return Recognised(tuple(timed))
 
 
 def test_texts_are_compared_as_they_sound() -> None:
@@ -23,7 +23,7 @@ def test_the_rate_is_edits_over_characters() -> None:
 
 
 def test_nothing_heard_is_all_wrong_and_has_no_end() -> None:
-    found = compare(Heard(()), "Igen.")
+    found = compare(Recognised(()), "Igen.")
     assert (found.cer, found.speech_end) == (1.0, None)
 
 

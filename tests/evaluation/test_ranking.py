@@ -9,8 +9,8 @@ from experiments.ranking.material import Voice, load_voices
 from experiments.ranking.pairs import Pair, emotion_pairs, smoothness_pairs, speaker_pairs
 from experiments.ranking.run import table
 from experiments.ranking.uneven import consistency_pairs
-from xttslab.evaluation.clips import SpokenClip
 from xttslab.evaluation.settings import Scoring
+from xttslab.evaluation.spoken_clips import SpokenClip
 
 
 def right(pairs: list[Pair]) -> float:

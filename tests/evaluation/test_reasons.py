@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from xttslab.evaluation.reasons import Evidence, bad_points, good_points
+from xttslab.evaluation.reasons import ClipEvidence, bad_points, good_points
 from xttslab.evaluation.settings import Scoring
 
 
 @pytest.fixture
-def evidence(scoring: Scoring) -> Evidence:
-    return Evidence(
+def evidence(scoring: Scoring) -> ClipEvidence:
+    return ClipEvidence(
         measures={
             "speaker_similarity": 0.91, "cer": 0.02, "distillmos": 4.3, "clicks": 2.0,
             "spectral_jumps": 0.1, "babble_s": 1.24, "cut_off": 1.0,
@@ -26,14 +26,14 @@ def evidence(scoring: Scoring) -> Evidence:
     )  # fmt: skip
 
 
-def test_the_best_three_aspects_are_named_best_first(evidence: Evidence) -> None:
+def test_the_best_three_aspects_are_named_best_first(evidence: ClipEvidence) -> None:
     assert good_points(evidence) == (
         "clear words (2% misheard); the voice is right (0.91); natural sound (4.3 of 5)"
     )
     assert bad_points(evidence) == ""
 
 
-def test_bad_aspects_come_with_their_cause_worst_first(evidence: Evidence) -> None:
+def test_bad_aspects_come_with_their_cause_worst_first(evidence: ClipEvidence) -> None:
     bad = replace(
         evidence,
         marks={"smoothness": 1.0, "emotion": 3.0, "pronunciation": 5.9},
@@ -49,19 +49,21 @@ def test_bad_aspects_come_with_their_cause_worst_first(evidence: Evidence) -> No
     assert good_points(bad) == ""
 
 
-def test_middling_marks_need_no_word(evidence: Evidence) -> None:
+def test_middling_marks_need_no_word(evidence: ClipEvidence) -> None:
     fair = replace(evidence, marks={"naturalness": 7.0})
     assert (good_points(fair), bad_points(fair)) == ("", "")
 
 
-def test_what_nobody_understood_is_said(evidence: Evidence) -> None:
+def test_what_nobody_understood_is_said(evidence: ClipEvidence) -> None:
     none = replace(
         evidence, heard="", marks={"pronunciation": 0.0}, measures={"cer": 1.0}, plain={}
     )
     assert bad_points(none) == "nothing was understood"
 
 
-def alone(evidence: Evidence, aspect: str, value: float, plain: float, mark: float) -> Evidence:
+def alone(
+    evidence: ClipEvidence, aspect: str, value: float, plain: float, mark: float
+) -> ClipEvidence:
     """Evidence of one aspect with this raw value."""
     measures = {evidence.behind[aspect]: value}
     return replace(evidence, measures=measures, plain={aspect: plain}, marks={aspect: mark})
@@ -102,7 +104,7 @@ def test_blame_fits_the_number_beside_it(evidence, aspect, value, plain, words) 
     assert bad_points(alone(evidence, aspect, value, plain, 4.0)) == words
 
 
-def test_a_smooth_clip_names_the_defects_that_it_has(evidence: Evidence) -> None:
+def test_a_smooth_clip_names_the_defects_that_it_has(evidence: ClipEvidence) -> None:
     smooth = replace(evidence, marks={"smoothness": 9.0}, plain={"smoothness": 9.0})
     assert good_points(smooth) == (
         "few defects: 1.2 s of babble after the end, 2.0 clicks or hard cuts, "
@@ -119,6 +121,6 @@ def test_a_smooth_clip_names_the_defects_that_it_has(evidence: Evidence) -> None
         (("rate_syllables_s", 0.3), ": it is 0.3 syllables a second too fast"),
     ],
 )
-def test_what_cannot_be_heard_is_no_cause(evidence: Evidence, tone, cause: str) -> None:
+def test_what_cannot_be_heard_is_no_cause(evidence: ClipEvidence, tone, cause: str) -> None:
     off = replace(evidence, marks={"emotion": 2.0}, tone=tone)
     assert bad_points(off) == f"does not sound like tension{cause}"

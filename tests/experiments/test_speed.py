@@ -14,7 +14,7 @@ from experiments.speed_vs_coqui.clips import read_rows, write_clips
 from experiments.speed_vs_coqui.measuring import gemm_rates, measurable
 from experiments.speed_vs_coqui.run import RECIPE, VARIANTS, step_gflop, step_table
 from tests.conftest import QUICK, TINY_MODEL, make_clips
-from xttslab.model import placing
+from xttslab.model import voice as placing
 
 
 @pytest.fixture

@@ -15,16 +15,15 @@ from TTS.tts.models.xtts import Xtts
 
 from tests.conftest import QUICK, sampling
 from xttslab.errors import UserError
-from xttslab.exporting.folder import write_export
-from xttslab.exporting.gathering import gather
+from xttslab.evaluation.run_scores import through_codec
+from xttslab.evaluation.subject import subject_of_run
+from xttslab.exporting.export_folder import write_export
+from xttslab.exporting.model_card import gather
+from xttslab.importing.coqui_curves import ARCHITECTURE
 from xttslab.importing.coqui_run import _CODEC, Target, import_coqui
-from xttslab.importing.coqui_units import ARCHITECTURE
-from xttslab.judging.codec_row import through_codec
-from xttslab.judging.subject import subject_of_run
-from xttslab.model.base import ASSETS, build_base, build_decoder
+from xttslab.model.base import ASSETS, build_base, build_decoder, epoch_of
 from xttslab.model.checkpoints import read_tensors
 from xttslab.model.codec import Codec
-from xttslab.model.lineage import epoch_of
 from xttslab.model.voice import Speaking
 from xttslab.speaking.loading import load, load_run, run_config
 from xttslab.tracking.runs import find_run

@@ -11,7 +11,7 @@ from xttslab.model.adapters import SCALE, adapter_scale, add_lora, merge_adapter
 from xttslab.model.base import load_gpt
 from xttslab.model.checkpoints import write_tensors
 from xttslab.model.gpt import XttsGpt
-from xttslab.training.parameters import train_adapters, trained_state
+from xttslab.training.optim import train_adapters, trained_state
 
 TARGETS = ["c_attn", "c_proj", "c_fc"]
 

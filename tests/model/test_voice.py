@@ -1,6 +1,8 @@
-"""From text tokens and a recording to a waveform, as Coqui's `Xtts` does it."""
+"""Babble behind the end of a sentence is cut; pauses inside it are not."""
 
 from __future__ import annotations
+
+import copy
 
 import numpy as np
 import pytest
@@ -10,11 +12,150 @@ from TTS.tts.models.xtts import Xtts
 from tests.conftest import sampling
 from tests.model.test_sampling import TINY, build
 from xttslab.errors import UserError
+from xttslab.model import voice as placing
 from xttslab.model.codec import Codec
 from xttslab.model.decoder import MiniDecoder
 from xttslab.model.gpt import XttsGpt
-from xttslab.model.sampling import Generated
-from xttslab.model.voice import Speaking, Voice, likely_codes
+from xttslab.model.sampling import Generated, Sentence, generate
+from xttslab.model.voice import (
+    KEPT_CODES,
+    Speaking,
+    Voice,
+    bfloat16_slowdown,
+    finished_at,
+    likely_codes,
+    place,
+    sounding_until,
+)
+
+CODE = 1115  # samples
+
+
+def sound(*parts: tuple[int, float]) -> np.ndarray:
+    """Noise of so many codes at each level."""
+    random = np.random.default_rng(0)
+    return np.concatenate([level * random.normal(size=codes * CODE) for codes, level in parts])
+
+
+def chances(codes: int, **at: float) -> np.ndarray:
+    """No chance to stop but at the codes named `c12`."""
+    made = np.zeros(codes)
+    for name, chance in at.items():
+        made[int(name[1:])] = chance
+    return made
+
+
+@pytest.mark.parametrize(
+    ("chances", "ended", "expected"),
+    [
+        ([0.0, 0.1, 0.9, 0.0, 0.6], True, 2),  # sampling passed over a sure stop
+        ([0.0, 0.1, 0.2, 0.0, 0.4], True, 4),  # nothing was sure: as generated
+        ([0.0, 0.1, 0.4, 0.0], False, 2),  # cut off by the limit: the likeliest end
+        ([0.0, 0.0, 0.01, 0.0], False, 4),  # cut off, and no end in sight
+    ],
+)
+def test_finished_at(chances: list[float], ended: bool, expected: int) -> None:
+    codes = torch.zeros(len(chances) - ended)
+    spoken = Generated(codes, torch.zeros(len(chances), 1), torch.tensor(chances), ended)
+    assert finished_at(spoken) == expected
+
+
+def test_silence_behind_the_last_sound_is_cut() -> None:
+    wave = sound((20, 0.1), (15, 1e-5))
+    assert sounding_until(wave, chances(35)) == (20 + KEPT_CODES) * CODE
+
+
+def test_babble_behind_a_pause_with_a_thinkable_stop_is_cut() -> None:
+    wave = sound((20, 0.1), (10, 1e-5), (5, 0.1))
+    assert sounding_until(wave, chances(35, c22=0.06)) == (20 + KEPT_CODES) * CODE
+
+
+@pytest.mark.parametrize(
+    ("pause", "stop"),
+    [(10, {"c22": 0.04}), (4, {"c22": 0.4}), (10, {"c12": 0.4})],
+    ids=["stopping was unthinkable", "the pause is a comma's", "the chance was not in the pause"],
+)
+def test_a_sentence_goes_on_after_a_pause(pause: int, stop: dict[str, float]) -> None:
+    wave = sound((20, 0.1), (pause, 1e-5), (5, 0.1))
+    codes = 25 + pause
+    assert sounding_until(wave, chances(codes, **stop)) == codes * CODE
+
+
+def test_a_mute_sentence_stays_as_it_is() -> None:
+    assert sounding_until(np.zeros(5 * CODE), chances(5)) == 5 * CODE
+
+
+def test_all_models_move(voice: Voice) -> None:
+    moved = place(copy.deepcopy(voice), "meta")
+    for part in (moved.gpt, moved.codec, moved.decoder):
+        assert {value.device.type for value in part.state_dict().values()} == {"meta"}
+
+
+def test_sixteen_bits_change_the_speech_by_rounding_alone(
+    voice: Voice,
+    recording: np.ndarray,
+) -> None:
+    halved = place(copy.deepcopy(voice), "cpu", "bf16")
+    assert {p.dtype for p in halved.gpt.gpt.h.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in halved.decoder.parameters()} == {torch.float32}
+    latents, speaker = voice.reference([recording])
+    assert torch.equal(halved.reference([recording])[0], latents)
+    (whole,), (half,) = (
+        generate(some.gpt, [Sentence([5, 6, 7], latents, 1)], sampling(greedy=True))
+        for some in (voice, halved)
+    )
+    torch.testing.assert_close(half.latents.float(), whole.latents, atol=0.05, rtol=0.05)
+    place(halved, "cpu", "bf16")  # again: what is halved stays as it is
+    (again,) = generate(halved.gpt, [Sentence([5, 6, 7], latents, 1)], sampling(greedy=True))
+    assert torch.equal(again.latents, half.latents)
+    (wave,) = halved.speak([[5, 6, 7]], [latents], [speaker], Speaking(sampling()))
+    assert wave.dtype == np.float32
+    assert np.isfinite(wave).all()
+
+
+def test_a_processor_that_is_slow_in_sixteen_bits_is_refused(
+    voice: Voice,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(placing, "bfloat16_slowdown", lambda: 140.4)
+    slow = (
+        r"^precision=bf16: this processor multiplies matrices 140 times more slowly in bfloat16; "
+        "use precision=float32$"
+    )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for device in ("cpu", "auto"):
+        with pytest.raises(UserError, match=slow):
+            place(voice, device, "bf16")
+    assert {p.dtype for p in voice.gpt.parameters()} == {torch.float32}
+    place(voice, "cpu")
+
+
+def test_the_processor_is_tried_once_by_its_fastest_products(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = torch.get_num_threads()
+    seconds = {
+        torch.float32: iter([9.0, 0.25, *[4.0] * 8]),
+        torch.bfloat16: iter([30.0, 5.0, 3.0, *[4.0] * 7]),
+    }
+    bfloat16_slowdown.cache_clear()
+    monkeypatch.setattr(placing, "_product_s", lambda kind: next(seconds[kind]))
+    assert [bfloat16_slowdown(), bfloat16_slowdown()] == [12.0, 12.0]
+    assert [list(rest) for rest in seconds.values()] == [[], []]
+    bfloat16_slowdown.cache_clear()
+    monkeypatch.undo()
+    assert 0 < bfloat16_slowdown() < 1e4  # whatever this processor is good at
+    assert torch.get_num_threads() == threads
+
+
+def test_wrong_places_are_one_line(voice: Voice) -> None:
+    with pytest.raises(UserError, match=r"device=nowhere: not usable here \(.*\); try device=cpu"):
+        place(voice, "nowhere")
+    with pytest.raises(UserError, match="precision=fp8: a voice speaks in float32 or bf16"):
+        place(voice, "cpu", "fp8")
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match=r"device=cuda: not usable here"):
+            place(voice, "cuda")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xttslab.evaluation.intervals import Interval
+from xttslab.evaluation.scales import Interval
 from xttslab.evaluation.scorecard import AspectScore, ClipScore, Scorecard
 from xttslab.evaluation.settings import ASPECTS
 

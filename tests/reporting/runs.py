@@ -10,8 +10,8 @@ import numpy as np
 import soundfile
 import yaml
 
-from xttslab.reporting.analysis import Analysis, Gates, Rules, analyse
-from xttslab.reporting.record import ManifestClip, RunData, completed
+from xttslab.reporting.analysis import Analysis, Gates, ReportRules, analyse
+from xttslab.reporting.run_data import ManifestClip, RunData, completed
 from xttslab.tracking.store import RunTracker
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -36,8 +36,8 @@ SEED_CATEGORIES = {
 }  # fmt: skip
 
 
-def rules() -> Rules:
-    return Rules.of(yaml.safe_load((CONF / "rules/default.yaml").read_text(encoding="utf-8")))
+def rules() -> ReportRules:
+    return ReportRules.of(yaml.safe_load((CONF / "rules/default.yaml").read_text(encoding="utf-8")))
 
 
 def gates() -> Gates:
@@ -127,9 +127,7 @@ def tracked_run(name: str = "first", best: int = 12) -> Path:
     for metric, history in overfitted_run(best, epochs=20).histories.items():
         for epoch, value in history.items():
             tracker.log_metrics({metric: value}, epoch)
-    tracker.log_params(
-        {"optim.lr": 3e-6, "scheduler._target_": "xttslab.training.schedules.cosine"}
-    )
+    tracker.log_params({"optim.lr": 3e-6, "scheduler._target_": "xttslab.training.optim.cosine"})
     tracker.log_dataset("milliomos", "abc", "data/milliomos", profile={"clips": 3, "minutes": 0.2})
     tracker.log_text(CONFIG, "config/config.yaml")
     tracker.log_text(MANIFEST, "data/milliomos/metadata.csv")

@@ -1,25 +1,94 @@
-"""The seed's tables and curve, fed in, give what a careful reader finds in them."""
-
 from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from tests.conftest import CONF
 from tests.reporting.cards import card
 from tests.reporting.runs import (
     analysed,
     calm_run,
+    clips_of,
+    falling,
     gates,
     overfitted_run,
     rules,
     seed_run,
 )
+from xttslab.errors import UserError
+from xttslab.reporting.advice import Advice, Case
+from xttslab.reporting.analysis import (
+    MET,
+    NOT_MEASURED,
+    NOT_MET,
+    RULES,
+    advise,
+    check_gates,
+    read_gates,
+)
 from xttslab.reporting.build import write_report
-from xttslab.reporting.record import RunData
+from xttslab.reporting.findings import find
+from xttslab.reporting.run_data import RunData
+from xttslab.reporting.scores import Scores, ShownScore
+
+SHIPPED = yaml.safe_load((CONF / "evaluation" / "gates.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_seeds_numbers_are_shipped() -> None:
+    bounds = [(g.level, g.metric, g.kind, g.bound) for g in read_gates(SHIPPED)]
+    assert bounds[:6] == [
+        ("minimum", "eval/mel_ce", "below", 3.5),
+        ("minimum", "eval/text_ce_weighted", "below", 0.025),
+        ("minimum", "score/overall", "at_least", 8.0),
+        ("target", "eval/mel_ce", "below", 2.5),
+        ("target", "eval/text_ce_weighted", "below", 0.020),
+        ("target", "score/overall", "at_least", 9.0),
+    ]
+    assert ("stretch", "eval/mel_ce", "below", 2.0) in bounds
+    assert {level for level, *_ in bounds} == {"minimum", "target", "stretch", "expected"}
+
+
+def test_the_seeds_own_run_meets_the_text_gate_alone() -> None:
+    metrics = {"eval/mel_ce": 5.046, "eval/text_ce_weighted": 0.0234, "score/overall": 7.5}
+    found = check_gates(read_gates({"minimum": SHIPPED["minimum"]}), metrics)
+    assert [result.state for result in found] == [NOT_MET, MET, NOT_MET]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "state"),
+    [
+        ("below", 2.0, NOT_MET),
+        ("below", 1.99, MET),
+        ("at_most", 2.0, MET),
+        ("at_least", 2.0, MET),
+        ("at_least", 1.99, NOT_MET),
+        ("at_least", float("nan"), NOT_MEASURED),
+        ("at_least", None, NOT_MEASURED),
+    ],
+)
+def test_bounds(kind: str, value: float | None, state: str) -> None:
+    gates = read_gates({"target": [{"name": "n", "metric": "m", kind: 2}]})
+    metrics = {} if value is None else {"m": value}
+    assert check_gates(gates, metrics)[0].state == state
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"name": "n", "metric": "m"}, "gate 'n' of level target has 0 bounds; give one of below"),
+        ({"name": "n", "metric": "m", "below": 1, "at_most": 2}, "has 2 bounds"),
+        ({"name": "n", "below": 1}, "a gate of level target has no metric"),
+    ],
+)
+def test_gates_that_cannot_be_checked_are_refused(entry: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_gates({"target": [entry]})
 
 
 def test_the_seed_turned_unstable_between_epoch_15_and_29() -> None:
@@ -160,3 +229,103 @@ def test_gates_judge_the_marks_that_are_shown(tmp_path: Path) -> None:
     assert states["score/voice_similarity"] == "not measured"  # at epoch 5; it was at epoch 0
     assert states["score/naturalness"] == "not met"
     assert "score/overall" in states
+
+
+def with_history(name: str, values: dict[int, float], **changes: object) -> RunData:
+    calm = calm_run()
+    return replace(calm, histories={**calm.histories, name: values}, **changes)
+
+
+BROKEN = with_history("train/mel_ce", {1: 4.0, 2: math.nan, 3: 3.9, 4: 3.8})
+FALLING = with_history("eval/mel_ce", falling(6.0, 2.0, 30, rate=0.03))
+WIDE_GAP = with_history("gap/mel_ce", dict.fromkeys(range(31), 0.8))
+CLIPPED = with_history("grad_clipped", dict.fromkeys(range(1, 31), 0.9))
+OTHER_REFERENCE = with_history("eval_ref/mel_ce", dict.fromkeys(range(31), 3.0))
+ENDLESS = with_history("eval/stop_ce", dict.fromkeys(range(31), 1.2))
+DEAF = with_history("eval/reads", dict.fromkeys(range(31), 0.02))
+FORGETTING = with_history("eval/reads", {e: 1.1 - 0.02 * e for e in range(31)})
+
+FIRING = {
+    "broken_values": (BROKEN, "train/mel_ce at 1 epochs, first at 2"),
+    "unstable": (seed_run(), "from 4.280 at epoch 15 to 5.069 at epoch 29"),
+    "evaluate_often": (seed_run(), "eval/mel_ce has 1 value"),
+    "overfitted": (overfitted_run(best=12), "while the training loss fell"),
+    "memorised": (WIDE_GAP, "gap/mel_ce is 0.80 nats: moderate overfitting"),
+    "reading": (DEAF, "eval/reads is 0.020 nats at epoch 30, near zero"),
+    "more_epochs": (FALLING, "eval/mel_ce still falls by"),
+    "clipping": (CLIPPED, "90% of the last epoch's steps were clipped at 1"),
+    "data_amount": (calm_run(profile={"clips": 80, "minutes": 14.8}), "14.8 minutes in 80 clips"),
+    "category_counts": (
+        calm_run(clips=clips_of({"neutral": 23, "confirmation": 2})),
+        "too few clips: confirmation 2",
+    ),
+    "noisy": (calm_run(noise_db=[20.0] * 10 + [45.0] * 30), "10 of 40 clips have a signal"),
+    "rejected": (calm_run(rejected=10), "10 of 50 clips were not used"),
+    "reference_cost": (OTHER_REFERENCE, "the loss is 1.00 nats higher"),
+    "endings": (ENDLESS, "eval/stop_ce is 1.20 nats"),
+}
+
+
+def fired(run: RunData) -> dict[str, Advice]:
+    return {advice.rule: advice for advice in analysed(run).advice}
+
+
+@pytest.mark.parametrize("rule", FIRING)
+def test_a_rule_fires_with_its_measurement(rule: str) -> None:
+    run, because = FIRING[rule]
+    assert because in fired(run)[rule].because
+
+
+@pytest.mark.parametrize("rule", [rule.__name__ for rule in RULES])
+def test_no_rule_fires_on_a_calm_run(rule: str) -> None:
+    assert rule not in fired(calm_run())
+
+
+def test_reading_that_falls_in_training_is_told_with_its_epochs() -> None:
+    (found,) = [advice for name, advice in fired(FORGETTING).items() if name == "reading"]
+    assert found.because == "eval/reads fell from 1.100 at epoch 0 to 0.500 at epoch 30"
+    assert found.urgency < fired(DEAF)["reading"].urgency
+
+
+def weakest(mark: float) -> list[str]:
+    run = calm_run()
+    scores = Scores(
+        {"smoothness": ShownScore(mark), "naturalness": ShownScore(8.0), "overall": ShownScore(1.0)}
+    )
+    found = advise(Case(run, find(run, rules().findings), scores, rules().advice))
+    return [advice.because for advice in found if advice.rule == "weakest_aspect"]
+
+
+def test_the_lowest_mark_is_worked_on_unless_it_is_good_enough() -> None:
+    assert weakest(6.0) == ["Smoothness has the lowest mark, 6.0 of 10"]
+    assert weakest(7.5) == []
+
+
+def test_every_rule_is_tried() -> None:
+    assert {rule.__name__ for rule in RULES} == {*FIRING, "weakest_aspect"}
+
+
+def test_categories_that_nobody_named_count_for_nothing() -> None:
+    assumed = clips_of({"neutral": 3, "question": 2}, assumed=True)
+    assert "category_counts" not in fired(calm_run(clips=assumed))
+
+
+def test_more_epochs_are_never_advised_to_a_run_that_overfits() -> None:
+    assert "more_epochs" not in fired(overfitted_run(best=12))
+
+
+def test_the_most_pressing_advice_comes_first() -> None:
+    urgencies = [advice.urgency for advice in analysed(seed_run()).advice]
+    assert urgencies == sorted(urgencies, reverse=True)
+
+
+def test_too_few_epochs_are_not_taken_for_too_few_evaluations() -> None:
+    run = RunData("short", histories={"eval/mel_ce": {0: 5.0, 1: 4.5}, "train/mel_ce": {1: 4.6}})
+    advice = {entry.rule: entry.what for entry in analysed(run).advice}
+    assert advice["evaluate_often"].startswith("Train more epochs")
+
+
+def test_a_broken_loss_is_not_taken_for_too_few_evaluations() -> None:
+    nan = float("nan")
+    run = RunData("broken", histories={"eval/mel_ce": {0: nan, 1: nan}})
+    assert [entry.rule for entry in analysed(run).advice] == ["broken_values"]

@@ -7,12 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.reporting.runs import URI, gates, rules, seed_run, tracked_run
+from tests.reporting.runs import CONF, URI, gates, rules, seed_run, tracked_run
 from xttslab.errors import UserError
-from xttslab.reporting.build import report_run, write_report
-from xttslab.reporting.record import RunData
-from xttslab.tracking.artifacts import run_files
+from xttslab.reporting import build
+from xttslab.reporting.build import report_finished, report_run, write_report
+from xttslab.reporting.run_data import RunData, run_files
 from xttslab.tracking.runs import find_run
 
 
@@ -80,3 +81,33 @@ def test_a_fall_that_may_be_chance_is_not_called_an_end(tmp_path: Path) -> None:
         "\n- Whether eval/mel_ce still falls cannot be told yet: -0.0358 nats an epoch, which may "
         "be chance.\n"
     ) in text
+
+
+@pytest.fixture
+def run_dir(workplace: Path) -> Path:
+    return tracked_run()
+
+
+def report_rules() -> dict:
+    return yaml.safe_load((CONF / "rules/default.yaml").read_text(encoding="utf-8"))
+
+
+def test_a_finished_run_gets_its_report(run_dir: Path, capsys) -> None:
+    page = report_finished(run_dir, URI, report_rules(), gates())
+    assert page == run_dir / "report/report.html"
+    assert page.is_file()
+    assert capsys.readouterr().out == f"report     {page}\n"
+
+
+def test_no_report_is_one_line(run_dir: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("No space left on device\nmore")
+
+    monkeypatch.setattr(build, "write", full)
+    assert report_finished(run_dir, URI, report_rules(), gates()) is None
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        "warning: no report (No space left on device); the run is whole, try "
+        f"`python -m xttslab.report run={run_dir}`\n"
+    )

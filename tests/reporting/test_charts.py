@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xttslab.reporting.charts import BOTTOM, HEIGHT, LEFT, Line, Mark, line_chart, ticks
+from xttslab.reporting.charts import BOTTOM, HEIGHT, LEFT, EpochMark, Line, line_chart, ticks
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_a_chart_says_in_words_what_it_shows() -> None:
 
 
 def test_low_values_lie_low_and_early_epochs_left() -> None:
-    marks = [Mark(10, "best"), Mark(0, "best of b", "b")]
+    marks = [EpochMark(10, "best"), EpochMark(0, "best of b", "b")]
     lines = [Line("a", {0: 2.0, 10: 1.0}), Line("b", {0: 1.5})]
     chart = line_chart("x", "X", "nats", lines, marks)
     (x0, y0), (x1, y1) = chart.lines[0].dots

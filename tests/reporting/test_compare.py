@@ -20,8 +20,8 @@ from tests.reporting.test_pairing import with_reading
 from xttslab.errors import UserError
 from xttslab.reporting.build import compare_references, write_comparison
 from xttslab.reporting.comparison import compare_runs
-from xttslab.reporting.record import RunData, load_run
-from xttslab.reporting.session import Session
+from xttslab.reporting.listening_server import Session
+from xttslab.reporting.run_data import RunData, load_run
 from xttslab.reporting.verdict import VerdictRules
 from xttslab.tracking.runs import find_run
 

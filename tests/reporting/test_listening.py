@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from xttslab.errors import UserError
-from xttslab.reporting.booth import Stimulus, build_booth
 from xttslab.reporting.listening import (
+    Stimulus,
     Vote,
     append_vote,
+    build_booth,
     listener_metrics,
     preference,
     read_votes,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.reporting.runs import analysed, calm_run, falling, overfitted_run, rules
 from xttslab.reporting.pages import report_content
-from xttslab.reporting.record import RunData
+from xttslab.reporting.run_data import RunData
 
 
 def content(run: RunData) -> dict:

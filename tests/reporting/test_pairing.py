@@ -10,10 +10,10 @@ import pytest
 
 from tests.reporting.cards import card
 from tests.reporting.runs import calm_run
-from xttslab.evaluation.marks import Anchor
+from xttslab.evaluation.scales import Anchor
 from xttslab.evaluation.scorecard import Scorecard
-from xttslab.reporting.clip_losses import CLIP_LOSSES
 from xttslab.reporting.pairing import (
+    CLIP_LOSSES,
     common_eval,
     incomparable,
     loss_difference,
@@ -21,7 +21,7 @@ from xttslab.reporting.pairing import (
     on_other_scales,
     reading_difference,
 )
-from xttslab.reporting.record import ManifestClip, RunData
+from xttslab.reporting.run_data import ManifestClip, RunData
 
 
 def held_out(source: str, *names: str) -> list[ManifestClip]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.reporting.cards import card
-from xttslab.reporting.record import RunData
+from xttslab.reporting.run_data import RunData
 from xttslab.reporting.scores import CARD, read_scores
 
 METRICS = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.reporting.runs import calm_run, falling, overfitted_run, rules
-from xttslab.evaluation.intervals import Interval
+from xttslab.evaluation.scales import Interval
 from xttslab.reporting.findings import find
 from xttslab.reporting.listening import Preference
 from xttslab.reporting.pairing import Difference
-from xttslab.reporting.record import RunData
-from xttslab.reporting.verdict import Decision, Evidence, VerdictRules, conclude, decide
+from xttslab.reporting.run_data import RunData
+from xttslab.reporting.verdict import Decision, PairEvidence, VerdictRules, conclude, decide
 
 RULES = VerdictRules(nats=0.05, reads=0.1, mark=0.3, votes=20, draws=200)
 
@@ -27,7 +27,7 @@ def judged(
     reading: Difference | None = None,
 ) -> Decision:
     marks = {"overall": mark} if mark else {}
-    return decide(Evidence("a", "b", loss, marks, votes, reading=reading), RULES)
+    return decide(PairEvidence("a", "b", loss, marks, votes, reading=reading), RULES)
 
 
 @pytest.mark.parametrize(

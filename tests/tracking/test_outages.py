@@ -10,8 +10,8 @@ import pytest
 
 from tests.tracking.conftest import Line
 from xttslab.tracking.client import open_client
+from xttslab.tracking.sender import send_held_back
 from xttslab.tracking.store import RunTracker
-from xttslab.tracking.syncing import send_held_back
 
 EPOCHS = 6
 

@@ -11,18 +11,17 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from xttslab.data.crops import CropOrder, DecoderCrops, SpokenClip
+from xttslab.data.crops import CropOrder, DecoderCrops, LatentClip
 from xttslab.data.pitch import NO_PITCH, Pitch
 from xttslab.model.decoder import MiniDecoder
-from xttslab.training.decoder_stage import DecoderStage, contrast
-from xttslab.training.schedules import constant
-from xttslab.training.spectral import SpectralLoss
+from xttslab.training.decoder_stage import DecoderStage, Judge, SpectralLoss, contrast
+from xttslab.training.optim import constant
 
 CODES = 8
 
 
 @pytest.fixture(scope="module")
-def clips() -> list[SpokenClip]:
+def clips() -> list[LatentClip]:
     """Three voices of two clips; a latent says the pitch that is heard at its time."""
     random = np.random.default_rng(0)
     made = []
@@ -35,7 +34,7 @@ def clips() -> list[SpokenClip]:
         }
         waves = {rate: (8000 * np.sin(p)).astype(np.int16) for rate, p in phase.items()}
         made.append(
-            SpokenClip(
+            LatentClip(
                 latents.astype(np.float16), waves[24000], waves[22050], track(pitches), number // 2
             )
         )
@@ -48,7 +47,7 @@ def track(pitches: np.ndarray) -> Pitch:
     return Pitch(seconds, pitches[(seconds * 22050 / 1024).astype(int)])
 
 
-def test_a_cut_of_latents_and_its_sound_are_of_one_time(clips: list[SpokenClip]) -> None:
+def test_a_cut_of_latents_and_its_sound_are_of_one_time(clips: list[LatentClip]) -> None:
     crops = DecoderCrops(clips, range(6), CODES, 4096, 256)
     for chance in (0.0, 0.37, 0.9):
         cut = crops[2, chance]
@@ -66,7 +65,7 @@ def test_a_cut_of_latents_and_its_sound_are_of_one_time(clips: list[SpokenClip])
         assert np.median(away) < 1.0  # but where one code's pitch gives way to the next one's
 
 
-def test_the_reference_is_another_clip_of_the_voice(clips: list[SpokenClip]) -> None:
+def test_the_reference_is_another_clip_of_the_voice(clips: list[LatentClip]) -> None:
     cut = DecoderCrops(clips, range(6), CODES, 4096, 256)[3, 0.5]
     other = clips[2].wave / np.float32(32768)
     windows = np.lib.stride_tricks.sliding_window_view(other, 4096)
@@ -74,8 +73,8 @@ def test_the_reference_is_another_clip_of_the_voice(clips: list[SpokenClip]) -> 
     assert cut.voice.item() == 1
 
 
-def test_clips_shorter_than_a_cut_end_in_silence(clips: list[SpokenClip]) -> None:
-    short = SpokenClip(clips[0].latents[:3], clips[0].speech, clips[0].wave[:1000], NO_PITCH, 7)
+def test_clips_shorter_than_a_cut_end_in_silence(clips: list[LatentClip]) -> None:
+    short = LatentClip(clips[0].latents[:3], clips[0].speech, clips[0].wave[:1000], NO_PITCH, 7)
     cut = DecoderCrops([short], [0], CODES, 4096, 256)[0, 0.2]
     assert not cut.latents[3:].any()
     assert not cut.wave[round(3 * 1024 * 24000 / 22050) :].any()
@@ -137,7 +136,7 @@ def stage_of(
     )
 
 
-def fit(stage: DecoderStage, clips: list[SpokenClip], epochs: int) -> dict[str, float]:
+def fit(stage: DecoderStage, clips: list[LatentClip], epochs: int) -> dict[str, float]:
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=epochs,
@@ -159,7 +158,7 @@ def fit(stage: DecoderStage, clips: list[SpokenClip], epochs: int) -> dict[str, 
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
-def test_training_lowers_the_held_out_distance(clips: list[SpokenClip]) -> None:
+def test_training_lowers_the_held_out_distance(clips: list[LatentClip]) -> None:
     stage = stage_of(speaker_weight=0.1)
     start = fit(stage, clips, epochs=1)
     end = fit(stage, clips, epochs=8)
@@ -167,7 +166,7 @@ def test_training_lowers_the_held_out_distance(clips: list[SpokenClip]) -> None:
     assert end["train/speaker"] < start["train/speaker"]
 
 
-def test_noise_is_drawn_anew_for_every_cut_that_it_learns_from(clips: list[SpokenClip]) -> None:
+def test_noise_is_drawn_anew_for_every_cut_that_it_learns_from(clips: list[LatentClip]) -> None:
     decoder = small_decoder()
     stage = stage_of(speaker_weight=0.1, decoder=decoder.eval())  # as a base brings it
     heard = []
@@ -186,7 +185,7 @@ def test_noise_is_drawn_anew_for_every_cut_that_it_learns_from(clips: list[Spoke
     assert torch.equal(decoder(*inputs), decoder(*inputs))
 
 
-def test_a_frozen_speaker_encoder_stays_as_it_was(clips: list[SpokenClip]) -> None:
+def test_a_frozen_speaker_encoder_stays_as_it_was(clips: list[LatentClip]) -> None:
     stage = stage_of(speaker_weight=0.0)
     before = [p.clone() for p in stage.decoder.speaker_encoder.parameters()]
     found = fit(stage, clips, epochs=1)
@@ -196,7 +195,7 @@ def test_a_frozen_speaker_encoder_stays_as_it_was(clips: list[SpokenClip]) -> No
     assert "train/pull" not in found
 
 
-def test_a_judge_learns_beside_the_decoder_and_is_not_kept(clips: list[SpokenClip]) -> None:
+def test_a_judge_learns_beside_the_decoder_and_is_not_kept(clips: list[LatentClip]) -> None:
     stage = stage_of(speaker_weight=0.0, judge_weight=0.1)
     start = fit(stage, clips, epochs=1)
     end = fit(stage, clips, epochs=5)
@@ -221,3 +220,70 @@ def test_a_discriminator_does_not_scale_the_gradient_of_the_decoder() -> None:
         "grad_norm_discriminator": pytest.approx(100.0),
         "grad_clipped_discriminator": 1.0,
     }
+
+
+RATE = 24_000
+
+
+def hum(seed: int) -> torch.Tensor:
+    """A buzz in soft noise (2, N)."""
+    torch.manual_seed(seed)
+    time = torch.arange(RATE // 2) / RATE
+    return 0.1 * torch.sign(torch.sin(2 * torch.pi * 150 * time)) + 0.01 * torch.randn(2, len(time))
+
+
+def test_the_pull_reaches_the_waves_alone_and_the_judging_the_judge_alone() -> None:
+    judge, made = Judge(), hum(0).requires_grad_()
+    judge.distances(made, hum(1))["pull"].backward()
+    assert made.grad.abs().max() > 0
+    assert all(parameter.grad is None for parameter in judge.parameters())
+    made.grad = None
+    judge.distances(made, hum(1))["judge"].backward()
+    assert made.grad is None
+    assert all(parameter.grad.abs().max() > 0 for parameter in judge.parameters())
+
+
+def test_it_learns_to_tell_noise_from_a_buzz() -> None:
+    torch.manual_seed(0)
+    judge = Judge()
+    optimiser = torch.optim.AdamW(judge.parameters(), 2e-3)
+    losses = []
+    for step in range(25):
+        loss = judge.distances(0.1 * torch.randn(2, RATE // 2), hum(step))["judge"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.1 * losses[0]
+
+
+def chords(seed: int, rise: float) -> torch.Tensor:
+    """Six tones of any pitch and level (4, N) that come and go six times a second, each by itself
+    and within about `rise` seconds."""
+    torch.manual_seed(seed)
+    time = torch.arange(RATE // 2) / RATE
+    tones = torch.sin(2 * torch.pi * (200 + 3000 * torch.rand(4, 6, 1)) * time)
+    turn = torch.sin(2 * torch.pi * 6 * (time + torch.rand(4, 6, 1)))
+    loudness = torch.exp(1.5 * torch.randn(4, 6, 1)) * (0.02 + (turn / (25 * rise)).sigmoid())
+    return 0.02 * (loudness * tones).sum(1) + 0.002 * torch.randn(4, len(time))
+
+
+def test_it_soon_tells_sounds_that_begin_too_gently_however_they_vary() -> None:
+    torch.manual_seed(0)
+    judge = Judge()
+    optimiser = torch.optim.AdamW(judge.parameters(), 1e-3, betas=(0.8, 0.99))
+    losses = []
+    for step in range(100):
+        loss = judge.distances(chords(1000 + step, 0.02), chords(step, 0.008))["judge"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert sum(losses[-10:]) / 10 < 0.42  # 0.5 is chance, and where levels alone lead
+
+
+def test_silence_has_finite_features_and_gradients() -> None:
+    made = torch.zeros(1, 8192, requires_grad=True)
+    distances = Judge().distances(made, torch.zeros(1, 8192))
+    sum(distances.values()).backward()
+    assert torch.isfinite(made.grad).all()

@@ -17,8 +17,8 @@ import pytest
 
 from tests.conftest import QUICK, TINY_MODEL
 from xttslab.errors import UserError
-from xttslab.training.announcing import find_rank, is_rank_zero
 from xttslab.training.run import RUN_NAME, run_name
+from xttslab.training.start import find_rank, is_rank_zero
 
 pytestmark = pytest.mark.posix  # signals, and processes that talk by gloo
 
@@ -99,7 +99,7 @@ def test_a_killed_process_stops_the_other_and_the_run_goes_on(workplace) -> None
 # The first process's clock says after every epoch that ten minutes have passed, the other's never.
 CLOCKS = """
 import itertools, os, sys, types
-from xttslab.training import keeping
+from xttslab.training import checkpointing as keeping
 step = 601 if os.environ["SLURM_PROCID"] == "0" else 0
 keeping.time = types.SimpleNamespace(monotonic=itertools.count(0, step).__next__)
 save = keeping.WholeFiles.save_checkpoint

@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from xttslab.errors import UserError
-from xttslab.model import placing
+from xttslab.model import voice as placing
 from xttslab.training import job
 from xttslab.training.job import Job, precision, require_trainable
 

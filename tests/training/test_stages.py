@@ -10,8 +10,8 @@ import torch
 
 from tests.conftest import furnish
 from xttslab.errors import UserError
+from xttslab.model.base import codec_of, decoder_of, weight_chain
 from xttslab.model.checkpoints import read_tensors
-from xttslab.model.lineage import codec_of, decoder_of, weight_chain
 from xttslab.speaking.loading import load_run
 from xttslab.training.run import train
 

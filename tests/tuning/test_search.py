@@ -9,11 +9,12 @@ import optuna
 import pytest
 import torch
 from omegaconf import OmegaConf
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from xttslab.errors import UserError
 from xttslab.tracking.client import open_client
 from xttslab.tracking.store import RunTracker
-from xttslab.tuning.search import Search
+from xttslab.tuning.search import Search, distributions, overrides
 
 TUNING = {"study": "lr", "storage": "sqlite:///tune.db", "trials": 5, "startup_trials": 2}
 
@@ -128,3 +129,28 @@ def test_no_success_is_an_error(workplace) -> None:
     search, _ = make({1: UserError("a"), 2: UserError("b")}, trials=2)
     with pytest.raises(UserError, match="study lr: no trial succeeded"):
         search.run()
+
+
+def test_ranges_and_choices():
+    space = {
+        "optim.lr": {"low": 1e-6, "high": 1e-4, "log": True},
+        "adapter.rank": {"low": 4, "high": 32, "step": 4},
+        "scheduler": {"choices": ["cosine", "constant"]},
+    }
+    assert distributions(space) == {
+        "optim.lr": FloatDistribution(1e-6, 1e-4, log=True),
+        "adapter.rank": IntDistribution(4, 32, step=4),
+        "scheduler": CategoricalDistribution(["cosine", "constant"]),
+    }
+
+
+@pytest.mark.parametrize(
+    "entry", [{}, {"low": 1}, {"low": 2, "high": 1}, {"choices": []}, {"low": 1, "hight": 2}]
+)
+def test_what_is_no_range_names_its_key(entry):
+    with pytest.raises(UserError, match=r"sweep.space.optim.lr: "):
+        distributions({"optim.lr": entry})
+
+
+def test_a_draw_is_what_hydra_takes():
+    assert overrides({"optim.lr": 3e-6, "a": None}) == ["optim.lr=3e-06", "a=null"]

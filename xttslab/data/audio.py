@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import soundfile
 import soundfile as sf
 import soxr
 
@@ -246,3 +247,25 @@ def content_hash(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+_COMPRESSION = 0.8  # libsndfile's scale; 40 kbit/s at 24 kHz
+
+
+def mp3(path: Path) -> bytes:
+    """The recording as mono MP3 of constant bit rate.
+
+    Raises soundfile.LibsndfileError for a file that is missing or cannot be decoded.
+    """
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    buffer = io.BytesIO()
+    soundfile.write(
+        buffer,
+        Mixdown.of([samples])(samples),
+        rate,
+        format="MP3",
+        subtype="MPEG_LAYER_III",
+        bitrate_mode="CONSTANT",
+        compression_level=_COMPRESSION,
+    )
+    return buffer.getvalue()

@@ -1,21 +1,79 @@
-"""The folders of a data set in, one checked `Corpus` out: clips, their tokens, their split."""
+"""Audio files in, their content hash and length out: read once, remembered in a file."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from xttslab.data.audio import MAX_CODES, MIN_SECONDS, SAMPLE_RATE, code_count
-from xttslab.data.audio_files import AudioFile, AudioFiles
+from xttslab.data.audio import (
+    MAX_CODES,
+    MIN_SECONDS,
+    SAMPLE_RATE,
+    code_count,
+    content_hash,
+    read_seconds,
+    require_file,
+)
 from xttslab.data.manifest import EVAL, TRAIN, Clip, Rejection, read_folder
 from xttslab.errors import UserError
+from xttslab.files import replacing
+
+
+class AudioFile(NamedTuple):
+    """What is remembered of a file: its size and time of change say whether it still holds."""
+
+    size: int
+    changed_ns: int
+    content: str
+    seconds: float
+
+
+class AudioFiles:
+    """Looks files up by path, and reads those that are new or changed.
+
+    `memory` is the JSON file that remembers; one that is missing or damaged is made anew.
+    """
+
+    def __init__(self, memory: Path) -> None:
+        self.memory = memory
+        self._known, self._fresh = _remembered(memory), False
+
+    def __getitem__(self, path: Path) -> AudioFile:
+        """Raises AudioFault for a file that is missing or cannot be decoded."""
+        require_file(path)
+        name, state = os.path.realpath(path), path.stat()
+        known = self._known.get(name)
+        if known and known[:2] == [state.st_size, state.st_mtime_ns]:
+            return AudioFile(*known)
+        seconds = read_seconds(path)
+        found = AudioFile(state.st_size, state.st_mtime_ns, content_hash(path), seconds)
+        self._known[name], self._fresh = list(found), True
+        return found
+
+    def remember(self) -> None:
+        """Write what is new, atomically."""
+        if not self._fresh:
+            return
+        with replacing(self.memory, shared=True) as partial:
+            partial.write_text(json.dumps(self._known), encoding="utf-8")
+        self._fresh = False
+
+
+def _remembered(memory: Path) -> dict[str, list]:
+    try:
+        return json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
 
 LONGEST_CODES = MAX_CODES - 1  # XTTS's table of audio positions also holds a start and three stops
 REFERENCE_SECONDS = 6.0  # a reference clip of about this length fills one conditioning chunk

@@ -1,18 +1,58 @@
-"""Clips in, batches of equally long random cuts out: what the decoder trains on."""
+"""Recordings in, samples and pitch for a decoder to learn from out: on many cores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from xttslab.data.audio import SAMPLES_PER_CODE
-from xttslab.data.pitch import Pitch
+from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE, code_count, read_audio
+from xttslab.data.parallel import run_all
+from xttslab.data.pitch import NO_PITCH, Pitch, track_pitch
+from xttslab.data.sampler import Draw, LengthBuckets
+
+TOGETHER = 64  # recordings that a worker hears at once: a small set needs no workers
+
+
+class PitchedRecording(NamedTuple):
+    """A recording at the decoder's rate and at 22,050 Hz (int16), and its pitch."""
+
+    speech: np.ndarray
+    wave: np.ndarray
+    pitch: Pitch
+
+
+def hear_all(
+    paths: Sequence[Path], rate: int, pitch: bool, cores: int
+) -> Iterator[PitchedRecording]:
+    """Every recording at `rate` and at 22,050 Hz, in order, with its pitch if asked.
+
+    Pitch takes a hundredth of the recordings' own time on one core, hours of them minutes: so many
+    cores work. Raises AudioFault as `read_audio` does.
+    """
+    groups = [paths[first : first + TOGETHER] for first in range(0, len(paths), TOGETHER)]
+    for some in run_all(partial(_hear, rate=rate, pitch=pitch), groups, cores, "recordings"):
+        yield from some
+
+
+def _hear(paths: Sequence[Path], rate: int, pitch: bool) -> list[PitchedRecording]:
+    heard = []
+    for path in paths:
+        speech = read_audio(path, rate)
+        found = track_pitch(speech, rate) if pitch else NO_PITCH
+        heard.append(PitchedRecording(_whole(speech), _whole(read_audio(path, SAMPLE_RATE)), found))
+    return heard
+
+
+def _whole(wave: np.ndarray) -> np.ndarray:
+    return (np.clip(wave, -1, 1) * 32767).astype(np.int16)
 
 
 class CropOrder(Sampler[tuple[int, float]]):
@@ -52,7 +92,7 @@ class CropOrder(Sampler[tuple[int, float]]):
 
 
 @dataclass(frozen=True)
-class SpokenClip:
+class LatentClip:
     """What the decoder learns from: a clip's GPT latents (T + 1, D) float16, its recording at
     24 kHz and at 22,050 Hz (int16), its pitch, and the number of its voice."""
 
@@ -86,7 +126,7 @@ class DecoderCrops(Dataset[DecoderCut]):
 
     def __init__(
         self,
-        clips: Sequence[SpokenClip],
+        clips: Sequence[LatentClip],
         rows: Sequence[int],
         codes: int,
         reference_samples: int,
@@ -126,7 +166,7 @@ class DecoderCrops(Dataset[DecoderCut]):
             torch.tensor(clip.voice),
         )
 
-    def _pitch(self, clip: SpokenClip, start: int, samples: int) -> Tensor:
+    def _pitch(self, clip: LatentClip, start: int, samples: int) -> Tensor:
         middles = start + self.hop * (np.arange(samples // self.hop) + 0.5)
         return torch.from_numpy(clip.pitch.at(middles / self.rate))
 
@@ -143,3 +183,80 @@ def _cut(wave: np.ndarray, start: int, samples: int) -> Tensor:
     found = wave[start : start + samples]
     cut[: len(found)] = found / np.float32(32768)
     return torch.from_numpy(cut)
+
+
+SILENCE = 8  # codes of it behind a clip that are learned, too
+
+
+class WholeClip(NamedTuple):
+    """A recording (n,) at 22,050 Hz and the tokens (T,) of its text."""
+
+    wave: np.ndarray
+    tokens: np.ndarray
+
+    @property
+    def codes(self) -> int:
+        """Codes of the clip and the silence behind it."""
+        return code_count(len(self.wave)) + SILENCE
+
+
+class ClipBatch(NamedTuple):
+    """B clips; what lies behind `codes` is padding."""
+
+    wave: Tensor  # (B, N) 22,050 Hz, whole codes long
+    codes: Tensor  # (B,) of each clip, its silence included
+    tokens: Tensor  # (ΣT,) of all texts, one after another
+    token_counts: Tensor  # (B,)
+
+
+class WholeClips(Dataset[list[WholeClip]]):
+    """The clips of a batch by the sampler's draw."""
+
+    def __init__(self, clips: Sequence[WholeClip]) -> None:
+        self.clips = clips
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitems__(self, draw: Draw) -> list[WholeClip]:
+        return [self.clips[position] for position in draw.positions]
+
+
+def pack(clips: Sequence[WholeClip]) -> ClipBatch:
+    """Clips side by side, padded with silence to the longest."""
+    codes = torch.tensor([clip.codes for clip in clips])
+    wave = torch.zeros(len(clips), int(codes.max()) * SAMPLES_PER_CODE)
+    for row, clip in zip(wave, clips, strict=True):
+        row[: len(clip.wave)] = torch.from_numpy(clip.wave)
+    tokens = np.concatenate([clip.tokens for clip in clips]).astype(np.int64)
+    counts = torch.tensor([len(clip.tokens) for clip in clips])
+    return ClipBatch(wave, codes, torch.from_numpy(tokens), counts)
+
+
+def clip_loaders(
+    trained: Sequence[WholeClip],
+    held_out: Sequence[WholeClip],
+    batch_codes: int,
+    passes: int,
+    seed: int,
+    rank: int = 0,
+    world: int = 1,
+) -> tuple[DataLoader, DataLoader]:
+    """A training loader of batches of at most `batch_codes` codes that gives every clip `passes`
+    times an epoch, dealt out to `world` devices, and an evaluation loader that gives each once, on
+    every device, always in the same order. A clip longer than `batch_codes` is its own batch.
+    """
+    dealt = LengthBuckets(
+        [clip.codes for clip in trained],
+        max_tokens=batch_codes,
+        expected=np.full(len(trained), float(passes)),
+        seed=seed,
+        rank=rank,
+        world=world,
+    )
+    fixed = LengthBuckets([clip.codes for clip in held_out], max_tokens=batch_codes)
+    return _loader(trained, dealt), _loader(held_out, list(fixed))
+
+
+def _loader(clips: Sequence[WholeClip], batches: Iterable[Draw]) -> DataLoader:
+    return DataLoader(WholeClips(clips), batch_sampler=batches, collate_fn=pack)

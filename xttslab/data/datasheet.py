@@ -46,7 +46,7 @@ class Consent(_Strict):
     purpose: Filled
 
 
-class Speaker(_Strict):
+class ConsentingSpeaker(_Strict):
     """A voice in the data set; a synthetic one needs no consent."""
 
     name: Filled
@@ -61,7 +61,7 @@ class DataSheet(_Strict):
     language: Filled
     source: Filled | None = None
     licence: Filled | None = None
-    speakers: tuple[Speaker, ...] = ()
+    speakers: tuple[ConsentingSpeaker, ...] = ()
 
     def warning(self) -> str | None:
         """One line when somebody's consent is not on record; None when all is in order."""

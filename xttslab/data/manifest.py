@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xttslab.data.audio_names import Located, locate_audio
-from xttslab.data.languages import LANGUAGES, language_code
-from xttslab.data.metadata import COLUMNS, Row, read_rows
+from xttslab.data.columns import LANGUAGES, language_code
+from xttslab.data.metadata import COLUMNS, MetadataRow, read_rows
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
 
@@ -153,7 +153,7 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-") or ASSUMED
 
 
-def _row_fault(row: Row, place: Located, seen: dict[Path, Clip]) -> Rejection | None:
+def _row_fault(row: MetadataRow, place: Located, seen: dict[Path, Clip]) -> Rejection | None:
     name, language = row.values.get("audio_file", ""), row.values.get("language", "")
     if row.fault:
         return Rejection(name or f"line {row.line}", f"line {row.line}: {row.fault}", row.value)
@@ -170,7 +170,7 @@ def _row_fault(row: Row, place: Located, seen: dict[Path, Clip]) -> Rejection | 
     return None
 
 
-def _unready(row: Row, audio: Path, names: dict[str, Path]) -> Rejection | None:
+def _unready(row: MetadataRow, audio: Path, names: dict[str, Path]) -> Rejection | None:
     """What keeps a row of a finished set from training."""
     name = row.values["audio_file"]
     if not row.values.get("text", "").strip():
@@ -181,7 +181,7 @@ def _unready(row: Row, audio: Path, names: dict[str, Path]) -> Rejection | None:
     return None
 
 
-def _clip(row: Row, audio: Path, path: Path, source: str, language: str) -> Clip:
+def _clip(row: MetadataRow, audio: Path, path: Path, source: str, language: str) -> Clip:
     values = row.values
     cell = values.get("category", "")
     category = cell.removesuffix(PROPOSED)

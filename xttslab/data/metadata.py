@@ -34,7 +34,7 @@ _ALIASES = {
 
 
 @dataclass(frozen=True)
-class Row:
+class MetadataRow:
     """One row: the number of its first line and its cells by column name. A row with a `fault`
     cannot be used, `value` shows it, and its cells are not to be trusted."""
 
@@ -49,7 +49,7 @@ class Table:
     """The rows of a file in order, and its columns that are none of COLUMNS, as a person knows
     them."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[MetadataRow, ...]
     others: tuple[str, ...] = ()
 
 
@@ -174,7 +174,7 @@ def _over_lines(
     return (1, alone) if count == 1 or len(cells) != columns or whole else (count, cells)
 
 
-def _row(record: _Record, names: Sequence[str], separator: str) -> Row:
+def _row(record: _Record, names: Sequence[str], separator: str) -> MetadataRow:
     cells = record.cells
     while len(cells) > len(names) and not cells[-1]:
         cells = cells[:-1]
@@ -191,7 +191,7 @@ def _row(record: _Record, names: Sequence[str], separator: str) -> Row:
         remedy = f"put a text that holds {separator!r} into double quotes"
         remedy = remedy if spare > 0 else "write the empty ones, too"
         fault = f"{len(cells)} cells in place of {len(names)} ({separator.join(names)}); {remedy}"
-    return Row(record.line, values, fault, record.text[:_SHOWN] if fault else "")
+    return MetadataRow(record.line, values, fault, record.text[:_SHOWN] if fault else "")
 
 
 def _joined(line: str, text_place: int, separator: str) -> list[str]:

@@ -1,15 +1,108 @@
-"""A folder of recordings of any system, and one of real ones, in; a table of scores out."""
+"""Reads the recordings of any system in a folder, with the texts of a table, as clips to score."""
 
 from __future__ import annotations
 
+import logging
+import os
 from pathlib import Path
 
-from xttslab.evaluation.folders import read_clips
+from xttslab.data.audio import read_audio
+from xttslab.data.audio_names import locate_audio
+from xttslab.data.manifest import find_metadata, has_metadata
+from xttslab.data.metadata import MetadataRow, read_rows
+from xttslab.data.preparing.sources import AUDIO_SUFFIXES
+from xttslab.errors import UserError
+from xttslab.evaluation.bench import Stopwatch
+from xttslab.evaluation.cards import write_card, write_clips
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.scoring import Scorer
 from xttslab.evaluation.settings import Scoring
-from xttslab.evaluation.stopwatch import Stopwatch
-from xttslab.evaluation.tables import write_card, write_clips
+from xttslab.evaluation.spoken_clips import RATE, SpokenClip
+
+log = logging.getLogger(__name__)
+
+
+def read_clips(folder: Path, texts: Path | None = None) -> list[SpokenClip]:
+    """Every recording below `folder`, in the order of the names, named by its path within it.
+
+    `texts` is a table with the columns `audio_file` and `text`, if wanted also `category` and
+    `seed`, separated by any of `|`, `;`, tab and comma; None: the folder's own metadata, if it has
+    one. A row finds its recording as one of a data set does (`locate_audio`); a recording without a
+    row has no text and so no character error rate. Raises UserError for a folder without
+    recordings, a recording that cannot be read, and a table without rows, with a missing column
+    or of another folder.
+    """
+    folder = Path(os.path.normpath(folder))
+    paths = _recordings(folder)
+    rows = _rows(folder, texts, set(paths))
+    bare = sum(path not in rows for path in paths)
+    if rows and bare:
+        log.warning("%s: %d of %d recordings have no text", folder, bare, len(paths))
+    return [_clip(folder, path, rows.get(path)) for path in paths]
+
+
+def _recordings(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give one that holds recordings")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    if not paths:
+        endings = ", ".join(AUDIO_SUFFIXES[:5])
+        raise UserError(f"{folder}: no recording in it; put {endings} … files there")
+    return paths
+
+
+def _rows(folder: Path, texts: Path | None, paths: set[Path]) -> dict[Path, MetadataRow]:
+    """Recording → its row."""
+    if texts is None and not has_metadata(folder):
+        return {}
+    tables = [texts] if texts else find_metadata(folder)
+    rows = [row for table in tables for row in read_rows(table).rows]
+    if not rows:
+        raise UserError(f"{tables[0]}: a header but no row; write one row a recording")
+    places = locate_audio(folder, [row.values.get("audio_file", "") for row in rows])
+    found: dict[Path, MetadataRow] = {}
+    missing: list[tuple[MetadataRow, str]] = []
+    for row, place in zip(rows, places, strict=True):
+        fault = row.fault or place.fault or ("" if place.path in paths else "is not scored")
+        if fault:
+            missing.append((row, fault))
+        else:
+            found[place.path] = row
+    _report(tables[0], folder, rows, missing)
+    return found
+
+
+def _report(
+    table: Path, folder: Path, rows: list[MetadataRow], missing: list[tuple[MetadataRow, str]]
+) -> None:
+    """Warn of rows without a recording; raises UserError where no row has one."""
+    if not missing:
+        return
+    first, fault = missing[0]
+    named = first.values.get("audio_file", "")
+    if len(missing) == len(rows):
+        raise UserError(
+            f"{table}: none of its {len(rows)} rows names a recording in {folder}, the first "
+            f"one, line {first.line}, names {named!r}: {fault}; give the table of that folder"
+        )
+    log.warning(
+        "%s: %d of %d rows name no recording in %s, line %d first: %r, %s",
+        *(table, len(missing), len(rows), folder, first.line, named, fault),
+    )
+
+
+def _clip(folder: Path, path: Path, row: MetadataRow | None) -> SpokenClip:
+    values = row.values if row else {}
+    seed = values.get("seed", "")
+    return SpokenClip(
+        path.relative_to(folder).as_posix(),
+        read_audio(path, RATE),
+        RATE,
+        " ".join(values.get("text", "").split()),
+        values.get("category", "").removesuffix("?"),
+        int(seed) if seed.isdecimal() else 0,
+        values.get("sentence_set", ""),
+    )
 
 
 def score_folder(

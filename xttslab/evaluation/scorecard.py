@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from xttslab.errors import UserError
-from xttslab.evaluation.intervals import Interval
-from xttslab.evaluation.marks import Anchor
+from xttslab.evaluation.scales import Anchor, Interval
 
 _COLUMNS = ("speaker_similarity", "cer", "distillmos", "dnsmos", "defects_per_s")
 VERSION = "1"  # of the measures and scales; cards of two versions must not be compared

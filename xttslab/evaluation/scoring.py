@@ -13,20 +13,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from xttslab.data.manifest import Clip
 from xttslab.errors import UserError
-from xttslab.evaluation.bench import Bench
+from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.cards import make_card
-from xttslab.evaluation.clips import SpokenClip, at_16k
-from xttslab.evaluation.intervals import draw_counts
-from xttslab.evaluation.marking import ClipSet, Marked, mark_means, mark_spread
+from xttslab.evaluation.emotion import mark_emotion, real_shares
 from xttslab.evaluation.measuring import Measured, measure, measure_prosody
 from xttslab.evaluation.predictors import PredictorMissing
-from xttslab.evaluation.real import RealSpeech, real_prosody
+from xttslab.evaluation.real_speech import RealSpeech, real_prosody
+from xttslab.evaluation.scales import ClipSet, Marked, draw_counts, mark_means, mark_spread
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import Scoring
-from xttslab.evaluation.speaker import embed, own_similarity, similarity_to_others
-from xttslab.evaluation.stopwatch import Stopwatch
-from xttslab.evaluation.toning import mark_emotion, real_shares
+from xttslab.evaluation.speaker_similarity import embed, own_similarity, similarity_to_others
+from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, real_clips
 
 _BY_MEANS = ("voice_similarity", "pronunciation", "naturalness", "smoothness")
 
@@ -180,3 +179,55 @@ def _clip_set(measured: Measured, scoring: Scoring) -> ClipSet:
     texts = tuple(clip.text or clip.name for clip in measured.clips)
     counts = draw_counts(texts, scoring.bootstrap, scoring.seed)
     return ClipSet(tuple(clip.category for clip in measured.clips), texts, measured.mute, counts)
+
+
+MOST_REFERENCES = 20  # held-out clips behind the ceilings: they are recognised once, 1 to 2 s each
+
+
+def sample(
+    name: str, wave: np.ndarray, rate: int, text: str, category: str, codes: Sequence[int] = ()
+) -> SpokenClip:
+    """A spoken sample as the scorer takes it.
+
+    `wave` is float (n,) at `rate` Hz; what is not finite in it (a model that diverged) becomes
+    silence and so costs marks. `codes` are its audio codes, where they are known.
+    """
+    clean = np.nan_to_num(np.asarray(wave, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    return SpokenClip(name, clean, rate, text, category, codes=tuple(codes) or None)
+
+
+class SampleScorer:
+    """Scores the samples of one epoch after another beside the same held-out recordings.
+
+    Args:
+        clips: all clips of the data set; those of split `eval` are the ceilings, all of them (with
+            a category that somebody named) are what the tone is read against.
+        scoring: `conf/evaluation/`, instantiated (`evaluation.scoring`).
+        others: clips of other speakers, the floor of voice similarity; none: the fixed one.
+    """
+
+    def __init__(
+        self, clips: Sequence[Clip], scoring: Scoring, others: Sequence[SpokenClip] = ()
+    ) -> None:
+        self.clips, self.scoring, self.others = tuple(clips), scoring, tuple(others)
+        self._scorer: Scorer | None = None
+
+    def score(self, samples: Sequence[SpokenClip]) -> Scorecard:
+        """The scorecard of one epoch's samples.
+
+        `.aspects[name].mark` is None where an aspect was not measured, `.aspects[name].by_category`
+        has its marks by category, `.metrics()` all of them under their MLflow names. The first call
+        takes longer, for the real recordings. Raises UserError for no sample, two of one name, or
+        a recording of the data set that cannot be read.
+        """
+        import torch
+
+        # Building a predictor draws random weights before it loads the trained ones: without this
+        # a training that scores would see other dropout than one that does not.
+        with torch.random.fork_rng(devices=[]):
+            if self._scorer is None:
+                real = real_clips(self.clips, MOST_REFERENCES)
+                self._scorer = Scorer(
+                    real.held_out, self.scoring, self.others, real.all, progress=False
+                )
+            return self._scorer.score(samples)

@@ -22,7 +22,7 @@ class SpeakingModel(PythonModel):
     """Loads the artifact `voice` once and speaks every row."""
 
     def load_context(self, context: Any) -> None:
-        from xttslab.speaking.exported import load_export
+        from xttslab.speaking.loading import load_export
 
         self.speaker = load_export(Path(context.artifacts["voice"])).to("auto")
 

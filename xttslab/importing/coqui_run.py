@@ -15,21 +15,21 @@ import torch
 import yaml
 
 from xttslab.errors import UserError
-from xttslab.files import write_atomically
-from xttslab.importing.coqui_log import LOG, CoquiCurves, read_curves
-from xttslab.importing.coqui_units import (
+from xttslab.files import found_path, write_atomically
+from xttslab.importing.coqui_curves import (
     ARCHITECTURE,
+    LOG,
+    CoquiCurves,
     accumulation,
     metric_rows,
     params_of,
+    read_curves,
     weights_of,
 )
-from xttslab.model.base import load_codec
+from xttslab.model.base import BEST, CODEC, RECORD, VOCABULARY, load_codec
 from xttslab.model.checkpoints import part, read_tensors, write_tensors
 from xttslab.model.codec import MEL_BINS, Codec
-from xttslab.model.lineage import BEST, CODEC, RECORD, VOCABULARY
 from xttslab.model.tokenizer import Tokenizer
-from xttslab.paths import found_path
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.store import RunTracker
 

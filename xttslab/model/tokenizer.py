@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tokenizers import Tokenizer as BpeTokenizer
 
-from xttslab.data.hungarian import spell_out
 from xttslab.errors import UserError
+from xttslab.text.hungarian import spell_out
 
 if TYPE_CHECKING:
     from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer

@@ -1,28 +1,77 @@
-"""Text tokens and reference recordings in, speech at 24 kHz out.
+"""What the GPT said and how loud it sounds in, where the sentence ends out.
 
-A voice is what Coqui's `Xtts` is at inference (tts/models/xtts.py): the GPT speaks codes after the
-latents of a reference, and the decoder turns the GPT's hidden states into a waveform that bears
-the reference's speaker embedding.
+Sampling may pass over a likely stop token; what follows is babble, breath or silence. Two signs
+tell where a sentence was over: the GPT's own stop probability, and a pause in the sound during
+which stopping was at least thinkable.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
 from xttslab.data.audio import SAMPLE_RATE
 from xttslab.errors import UserError
 from xttslab.model.codec import Codec
 from xttslab.model.decoder import Decoder
-from xttslab.model.ending import finished_at, sounding_until
 from xttslab.model.gpt import XttsGpt
 from xttslab.model.sampling import Generated, Sampling, Sentence, generate
+
+if TYPE_CHECKING:
+    pass
+
+CERTAIN = 0.5  # a stop this likely ends the sentence, whatever was drawn
+THINKABLE = 0.05  # a stop this likely ends it in a pause, or where the limit cut it off
+QUIET_DB = -40.0  # below the loudest moment
+PAUSE_CODES = 6  # 0.28 s: commas make shorter pauses
+KEPT_CODES = 3  # 0.14 s of silence stay behind the last sound
+
+
+def finished_at(spoken: Generated) -> int:
+    """The number of codes up to where the GPT first held the sentence for finished.
+
+    Where the limit cut the sentence off, it ends at the likeliest stop, if any was thinkable.
+    """
+    sure = (spoken.stop_chance >= CERTAIN).nonzero()
+    if len(sure):
+        return int(sure[0])
+    if not spoken.ended and float(spoken.stop_chance.max()) > THINKABLE:
+        return int(spoken.stop_chance.argmax())
+    return len(spoken.codes)
+
+
+def sounding_until(wave: np.ndarray, stop_chance: np.ndarray) -> int:
+    """The number of samples of a decoded sentence (n,) that are worth keeping.
+
+    `stop_chance` (T,) belongs to the codes that the wave was made of, evenly. Cuts at the first
+    long pause in which a stop was thinkable, and the silence behind the last sound.
+    """
+    codes = len(stop_chance)
+    edges = np.linspace(0, len(wave), codes + 1).astype(int)
+    energy = np.array([np.square(wave[a:b]).mean() for a, b in pairwise(edges)])
+    loud = energy > energy.max() * 10 ** (QUIET_DB / 10)
+    if not loud.any():
+        return len(wave)
+    places = np.flatnonzero(loud)
+    ends = [*(places[:-1] + 1)[np.diff(places) > PAUSE_CODES], places[-1] + 1]
+    starts = [*places[1:][np.diff(places) > PAUSE_CODES], codes]
+    over = (
+        end
+        for end, start in zip(ends, starts, strict=True)
+        if start == codes or stop_chance[end:start].max() >= THINKABLE
+    )
+    return int(edges[min(next(over) + KEPT_CODES, codes)])
+
 
 MIN_REFERENCE_SECONDS = 0.33  # Coqui skips shorter chunks
 SPARE = 2.0  # how many times the likely number of codes a sentence may take
@@ -138,3 +187,90 @@ class Voice:
         if settings.trim_babble:
             wave = wave[: sounding_until(wave, chances.float().cpu().numpy())]
         return wave
+
+
+Precision = Literal["float32", "bf16"]
+_SLOWER = 2.0  # instructions for bfloat16 make it about as fast as float32, or faster
+
+
+def place(voice: Voice, device: str = "auto", precision: Precision = "float32") -> Voice:
+    """Move all models to `device`; "auto" is a GPU where there is one.
+
+    With "bf16" the GPT computes in 16 bits for good, in half the memory. Raises UserError for a
+    device that is not there, and for a processor that is slower in 16 bits.
+    """
+    if precision not in ("float32", "bf16"):
+        raise UserError(f"precision={precision}: a voice speaks in float32 or bf16")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if precision == "bf16" and device.startswith("cpu") and (fault := slow_bfloat16()):
+        raise UserError(f"precision=bf16: {fault}; use precision=float32")
+    try:
+        for part in (voice.gpt, voice.codec, voice.decoder):
+            part.to(device)
+    except (RuntimeError, AssertionError) as fault:
+        reason = str(fault).splitlines()[0]
+        raise UserError(f"device={device}: not usable here ({reason}); try device=cpu") from fault
+    if precision == "bf16":
+        _halve(voice.gpt)
+    return voice
+
+
+def slow_bfloat16() -> str:
+    """Why bfloat16 is not worth using on this processor; "" where it is as fast as float32.
+
+    Without AVX-512 BF16 or AMX it is emulated, up to 140 times more slowly than float32.
+    """
+    slowdown = bfloat16_slowdown()
+    if slowdown < _SLOWER:
+        return ""
+    return f"this processor multiplies matrices {slowdown:.0f} times more slowly in bfloat16"
+
+
+@cache
+def bfloat16_slowdown() -> float:
+    """How many times as long as in float32 a small matrix product takes in bfloat16 on the
+    processor; tried once a process."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several wait for each other longer than they work, on a busy machine
+    try:
+        trials = [(_product_s(torch.bfloat16), _product_s(torch.float32)) for _ in range(10)]
+    finally:
+        torch.set_num_threads(threads)
+    # The first of each is slow on every processor, and others may be disturbed.
+    half, whole = map(min, zip(*trials, strict=True))
+    return half / whole
+
+
+def _product_s(kind: torch.dtype) -> float:
+    left, right = torch.ones(64, 256, dtype=kind), torch.ones(256, 256, dtype=kind)
+    started = time.perf_counter()
+    torch.mm(left, right)
+    return time.perf_counter() - started
+
+
+def _halve(gpt: XttsGpt) -> None:
+    """16-bit weights for all that a step of speaking reads, GPT-2's matrices in the layout that
+    16-bit products are fast in. What hears the reference runs once and stays exact."""
+    for block in gpt.gpt.h:
+        for owner, name in (
+            (block.attn, "c_attn"),
+            (block.attn, "c_proj"),
+            (block.mlp, "c_fc"),
+            (block.mlp, "c_proj"),
+        ):
+            setattr(owner, name, _linear(getattr(owner, name)))
+    for name, part in gpt.named_children():
+        if not name.startswith("conditioning"):
+            part.to(torch.bfloat16)
+
+
+def _linear(matrix: Conv1D | nn.Linear) -> nn.Linear:
+    """The same product with the weight stored (out, in) instead of (in, out), if it is not yet."""
+    if isinstance(matrix, nn.Linear):
+        return matrix
+    inputs, outputs = matrix.weight.shape
+    linear = nn.Linear(inputs, outputs, device="meta")
+    linear.weight = nn.Parameter(matrix.weight.detach().T.contiguous(), requires_grad=False)
+    linear.bias = nn.Parameter(matrix.bias.detach(), requires_grad=False)
+    return linear

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.findings import Findings
-from xttslab.reporting.record import RunData
-from xttslab.reporting.scores import Scores
+from xttslab.reporting.loss_tables import beside
+from xttslab.reporting.run_data import RunData
+from xttslab.reporting.scores import TITLES, Scores
 
 
 @dataclass(frozen=True)
@@ -44,3 +46,250 @@ class Case:
     findings: Findings
     scores: Scores
     rules: AdviceRules
+
+
+def broken_values(case: Case) -> Advice | None:
+    """Losses that are no numbers."""
+    lines = {line.name: line for line in (case.findings.train, case.findings.held_out)}
+    broken = {name: line.broken for name, line in lines.items() if line.broken}
+    if not broken:
+        return None
+    listed = "; ".join(
+        f"{name} at {len(epochs)} epochs, first at {epochs[0]}" for name, epochs in broken.items()
+    )
+    return Advice(
+        "broken_values",
+        "Find the clips that break the loss (the log names them), halve optim.lr, train anew.",
+        f"no number: {listed}",
+        1.0,
+    )
+
+
+def unstable(case: Case) -> Advice | None:
+    """A gentler learning rate when the training loss rose for good."""
+    rise = case.findings.instability
+    if rise is None:
+        return None
+    rate = case.run.number("optim.lr")
+    lower = f"optim.lr={rate / 2:.2g}" if rate else "half the optim.lr"
+    return Advice(
+        "unstable",
+        f"Calm the training: scheduler=cosine, trainer.gradient_clip_val=1.0, then {lower}.",
+        f"{case.findings.train.name} rose from {rise.low:.3f} at epoch {rise.low_epoch} to "
+        f"{rise.high:.3f} at epoch {rise.high_epoch}, {rise.loss}",
+        0.95,
+    )
+
+
+def evaluate_often(case: Case) -> Advice | None:
+    """Held-out losses at every epoch, or no checkpoint can be chosen."""
+    held_out = case.findings.held_out
+    measured = len(held_out.points)
+    if case.findings.choice.epoch is not None or held_out.broken:
+        return None
+    if measured > 1 and measured >= (case.run.epochs or 0):  # every epoch was, but they are few
+        return Advice(
+            "evaluate_often",
+            "Train more epochs (trainer.max_epochs): so few name no best checkpoint.",
+            f"{held_out.name} has {measured} values",
+            0.9,
+        )
+    return Advice(
+        "evaluate_often",
+        "Evaluate every epoch (trainer.check_val_every_n_epoch=1) on a held-out part.",
+        f"{held_out.name} has {measured} value{'' if measured == 1 else 's'}",
+        0.9,
+    )
+
+
+def overfitted(case: Case) -> Advice | None:
+    """Fewer epochs when the held-out loss rose while the training loss fell."""
+    rise = case.findings.overfitting
+    if rise is None:
+        return None
+    epoch = case.findings.choice.epoch  # after a later fall it is not where the rise began
+    epoch = rise.low_epoch if epoch is None else epoch
+    what = (
+        f"Use the checkpoint of epoch {epoch}; train {epoch} epochs, or stop early with "
+        "checkpoint.patience=5."
+        if epoch
+        else "Use the model as it was before this training; train with a lower optim.lr, "
+        "adapter=lora or more recordings."
+    )
+    return Advice(
+        "overfitted",
+        what,
+        f"{case.findings.held_out.name} rose from {rise.low:.3f} to {rise.high:.3f} at epoch "
+        f"{rise.high_epoch} while the training loss fell",
+        0.85,
+    )
+
+
+def memorised(case: Case) -> Advice | None:
+    """Regularise when training and held-out loss lie apart."""
+    gap = case.findings.gap
+    if gap is None or not case.findings.gap_verdict.startswith(("moderate", "severe")):
+        return None
+    return Advice(
+        "memorised",
+        "Give it less to memorise with: adapter=lora, more recordings, or fewer epochs.",
+        f"gap/mel_ce is {gap:.2f} nats: {case.findings.gap_verdict}",
+        0.8 if case.findings.gap_verdict.startswith("severe") else 0.55,
+    )
+
+
+def reading(case: Case) -> Advice | None:
+    """Right texts and a gentler rate, when the text no longer matters to the model."""
+    read = case.findings.reading
+    if read is None or not read.faults:
+        return None
+    return Advice(
+        "reading",
+        "Check that each clip has its own text (listen to some), then train from a base that "
+        "reads with a lower optim.lr.",
+        "; ".join(read.faults),
+        0.92 if read.deaf else 0.75,
+    )
+
+
+def more_epochs(case: Case) -> Advice | None:
+    """More epochs, only while the held-out loss still falls."""
+    trend = case.findings.trend
+    if trend is None or not trend.falling or case.findings.overfitting:
+        return None
+    return Advice(
+        "more_epochs",
+        f"Train on to about epoch {trend.worth_until} (trainer.max_epochs={trend.worth_until}).",
+        f"{case.findings.held_out.name} still falls by {-trend.slope:.4f} nats an epoch",
+        0.7,
+    )
+
+
+def clipping(case: Case) -> Advice | None:
+    """A lower rate when most steps were clipped."""
+    share = case.run.value("grad_clipped")
+    limit = case.run.number("trainer.gradient_clip_val")
+    if not limit or share is None or share <= case.rules.clipped_share:
+        return None
+    return Advice(
+        "clipping",
+        "Lower optim.lr or warm up longer (scheduler.warmup_steps): clipping sets the step size.",
+        f"{share:.0%} of the last epoch's steps were clipped at {limit:g}",
+        0.5,
+    )
+
+
+_REMEDIES = {
+    "voice_similarity": "Use longer, cleaner reference clips of this speaker "
+    "(python -m xttslab.evaluate search=references).",
+    "pronunciation": "Correct the transcripts that the audit doubts; spell out figures.",
+    "naturalness": "Lower samples.temperature, and train on recordings of one sound quality.",
+    "emotion": "Record more clips of the weak categories; choose their references by measurement.",
+    "smoothness": "Trim silence and clicks; raise samples.repetition_penalty against stuck codes.",
+    "consistency": "Even out the categories (dataset.balance=sqrt); lower samples.temperature.",
+}
+
+
+def data_amount(case: Case) -> Advice | None:
+    """More recordings, below the least minutes."""
+    minutes, clips = case.run.profile.get("minutes"), case.run.profile.get("clips")
+    if minutes is None or minutes >= case.rules.minutes:
+        return None
+    return Advice(
+        "data_amount",
+        f"Record more: {case.rules.minutes:g} to {2 * case.rules.minutes:g} minutes, "
+        f"{case.rules.clips} clips or more.",
+        f"{beside(minutes, case.rules.minutes, 1)} minutes in "
+        + (f"{clips:g} clips" if clips else "an unknown number of clips"),
+        0.6 + 0.3 * (1 - minutes / case.rules.minutes),
+    )
+
+
+def category_counts(case: Case) -> Advice | None:
+    """More clips of thin categories; categories that nobody named do not count."""
+    counts = case.run.categories
+    thin = {name: n for name, n in counts.items() if n < case.rules.category_clips}
+    if not thin or len(counts) < 2:
+        return None
+    listed = ", ".join(f"{name} {n}" for name, n in sorted(thin.items(), key=lambda kv: kv[1]))
+    return Advice(
+        "category_counts",
+        f"Record {case.rules.category_clips} to {case.rules.category_enough} clips of each "
+        "category, or even out with dataset.balance=sqrt.",
+        f"too few clips: {listed}",
+        0.4 + 0.3 * (1 - min(thin.values()) / case.rules.category_clips),
+    )
+
+
+def noisy(case: Case) -> Advice | None:
+    """Clean recordings, where the audit measured too many noisy ones."""
+    levels = case.run.noise_db
+    low = sum(level < case.rules.noise_db for level in levels)
+    if not levels or low / len(levels) <= case.rules.noisy_share:
+        return None
+    return Advice(
+        "noisy",
+        "Record again or clean the noisy clips (the data set's audit lists them).",
+        f"{low} of {len(levels)} clips have a signal-to-noise ratio below "
+        f"{case.rules.noise_db:g} dB",
+        0.5,
+    )
+
+
+def rejected(case: Case) -> Advice | None:
+    """Mend clips that were left out."""
+    left_out, kept = case.run.rejected, len(case.run.clips)
+    if not left_out or left_out / (left_out + kept) <= case.rules.rejected_share:
+        return None
+    return Advice(
+        "rejected",
+        "Mend the rejected clips (data/<set>/rejected.csv says why) and prepare again.",
+        f"{left_out} of {left_out + kept} clips were not used",
+        0.5,
+    )
+
+
+def reference_cost(case: Case) -> Advice | None:
+    """Better reference clips, when prompting by another clip costs much."""
+    epoch = case.findings.choice.epoch
+    by_other = case.run.value("eval_ref/mel_ce", epoch)
+    by_self = case.run.value("eval/mel_ce", epoch)
+    if by_other is None or by_self is None or by_other - by_self <= case.rules.reference_loss:
+        return None
+    return Advice(
+        "reference_cost",
+        "Choose reference clips by measurement: python -m xttslab.evaluate search=references.",
+        f"prompted by another clip the loss is {by_other - by_self:.2f} nats higher",
+        0.45,
+    )
+
+
+def endings(case: Case) -> Advice | None:
+    """Short utterances, when the voice does not know when to end."""
+    stop = case.run.value("eval/stop_ce", case.findings.choice.epoch)
+    if stop is None or stop <= case.rules.stop_ce:
+        return None
+    return Advice(
+        "endings",
+        "Add short utterances (1 to 3 words) with clean endings.",
+        f"eval/stop_ce is {beside(stop, case.rules.stop_ce, 2)} nats: it may babble after the last "
+        "word",
+        0.5,
+    )
+
+
+def weakest_aspect(case: Case) -> Advice | None:
+    """What to do about the lowest mark."""
+    marks = {name: mark.value for name, mark in case.scores.marks.items() if name in ASPECTS}
+    if not marks:
+        return None
+    lowest = min(marks, key=lambda name: marks[name])
+    if marks[lowest] >= case.rules.low_mark:
+        return None
+    return Advice(
+        "weakest_aspect",
+        _REMEDIES[lowest],
+        f"{TITLES[lowest]} has the lowest mark, {beside(marks[lowest], case.rules.low_mark, 1)} "
+        "of 10",
+        0.4 + 0.4 * (1 - marks[lowest] / 10),
+    )

@@ -1,34 +1,120 @@
-"""A run and the rules in, its whole analysis out: what the pages only have to write down."""
+"""Gates (`conf/evaluation/gates.yaml`) and metrics in; met, not met or not measured out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
-from xttslab.evaluation.gates import GateResult, check_gates, read_gates
+from xttslab.errors import UserError
+from xttslab.reporting import advice as training
+from xttslab.reporting import advice as voice
 from xttslab.reporting.advice import Advice, AdviceRules, Case
 from xttslab.reporting.curves import CurveRules
 from xttslab.reporting.findings import FindingRules, Findings, find
-from xttslab.reporting.meaning import Meaning, meanings
-from xttslab.reporting.reading import ReadingRules
-from xttslab.reporting.recommendations import advise
-from xttslab.reporting.record import RunData
+from xttslab.reporting.loss_tables import LossRow, Meaning, ReadingRules, meanings, metric_rows
+from xttslab.reporting.run_data import RunData
 from xttslab.reporting.scores import TITLES, Scores, read_scores
-from xttslab.reporting.tables import Row, metric_rows
+
+MET, NOT_MET, NOT_MEASURED = "met", "not met", "not measured"
+_BOUNDS = {
+    "below": lambda value, bound: value < bound,
+    "at_most": lambda value, bound: value <= bound,
+    "at_least": lambda value, bound: value >= bound,
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A bound on one metric: `kind` is `below`, `at_most` or `at_least`."""
+
+    level: str
+    name: str
+    metric: str
+    kind: str
+    bound: float
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """A gate with the value that it was checked against, None where there is none."""
+
+    gate: Gate
+    value: float | None
+    state: str
+
+
+def read_gates(levels: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Gate]:
+    """Gates from plain data, level → list of gates, in order.
+
+    Raises UserError for a gate without exactly one bound, or without name or metric.
+    """
+    return [_gate(level, entry) for level, entries in levels.items() for entry in entries]
+
+
+def check_gates(gates: Sequence[Gate], metrics: Mapping[str, float]) -> list[GateResult]:
+    """Hold every gate against the run's metrics; a missing or NaN metric is not measured."""
+    return [_check(gate, metrics.get(gate.metric)) for gate in gates]
+
+
+def _gate(level: str, entry: Mapping[str, Any]) -> Gate:
+    kinds = [kind for kind in _BOUNDS if kind in entry]
+    for key in ("name", "metric"):
+        if key not in entry:
+            raise UserError(f"a gate of level {level} has no {key}: {dict(entry)}; add it")
+    if len(kinds) != 1:
+        raise UserError(
+            f"gate {entry['name']!r} of level {level} has {len(kinds)} bounds; "
+            f"give one of {', '.join(_BOUNDS)}"
+        )
+    return Gate(level, entry["name"], entry["metric"], kinds[0], float(entry[kinds[0]]))
+
+
+def _check(gate: Gate, value: float | None) -> GateResult:
+    if value is None or isnan(value):
+        return GateResult(gate, None, NOT_MEASURED)
+    met = _BOUNDS[gate.kind](value, gate.bound)
+    return GateResult(gate, value, MET if met else NOT_MET)
+
+
+RULES: tuple[Callable[[Case], Advice | None], ...] = (
+    training.broken_values,
+    training.unstable,
+    training.evaluate_often,
+    training.overfitted,
+    training.memorised,
+    training.reading,
+    training.more_epochs,
+    training.clipping,
+    voice.data_amount,
+    voice.category_counts,
+    voice.noisy,
+    voice.rejected,
+    voice.reference_cost,
+    voice.endings,
+    voice.weakest_aspect,
+)
+
+
+def advise(case: Case) -> list[Advice]:
+    """The advice of every rule that fires, most pressing first."""
+    found = [advice for rule in RULES if (advice := rule(case))]
+    return sorted(found, key=lambda advice: -advice.urgency)
+
 
 Gates = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Rules:
+class ReportRules:
     """All thresholds of a report, from `conf/rules/`."""
 
     findings: FindingRules
     advice: AdviceRules
 
     @classmethod
-    def of(cls, conf: Mapping[str, Mapping[str, Any]]) -> Rules:
+    def of(cls, conf: Mapping[str, Mapping[str, Any]]) -> ReportRules:
         """From the group's plain dictionaries."""
         findings = FindingRules(
             CurveRules(**conf["curves"]),
@@ -45,7 +131,7 @@ class Analysis:
     """One run's analysis in the order of its report."""
 
     run: RunData
-    rows: Sequence[Row]
+    rows: Sequence[LossRow]
     meanings: Sequence[Meaning]
     findings: Findings
     scores: Scores
@@ -54,7 +140,7 @@ class Analysis:
     missing: Sequence[str]
 
 
-def analyse(run: RunData, rules: Rules, gates: Gates) -> Analysis:
+def analyse(run: RunData, rules: ReportRules, gates: Gates) -> Analysis:
     """Measure, judge and advise; parts that a run does not have are listed as missing."""
     findings = find(run, rules.findings)
     epoch = findings.choice.epoch

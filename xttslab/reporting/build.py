@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from xttslab.errors import UserError
-from xttslab.reporting.analysis import Analysis, Gates, Rules, analyse
-from xttslab.reporting.comparison import Comparison, compare_runs
-from xttslab.reporting.comparison_page import comparison_content
+from xttslab.reporting.analysis import Analysis, Gates, ReportRules, analyse
+from xttslab.reporting.comparison import Comparison, compare_runs, comparison_content
 from xttslab.reporting.html import render, write
+from xttslab.reporting.listening_server import Session
 from xttslab.reporting.pages import report_content
-from xttslab.reporting.record import RunData, load_run
-from xttslab.reporting.session import Session
+from xttslab.reporting.run_data import RunData, load_run
 from xttslab.reporting.verdict import VerdictRules
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.store import RunTracker
@@ -29,7 +30,9 @@ class Written:
     analysis: Analysis
 
 
-def report_run(reference: str, uri: str, rules: Rules, gates: Gates, out: Path | None) -> Written:
+def report_run(
+    reference: str, uri: str, rules: ReportRules, gates: Gates, out: Path | None
+) -> Written:
     """Report on one run, into `out` or `<run folder>/report`, and log both files to the run.
 
     Raises UserError for a run that does not exist.
@@ -44,7 +47,7 @@ def report_run(reference: str, uri: str, rules: Rules, gates: Gates, out: Path |
     return written
 
 
-def write_report(run: RunData, rules: Rules, gates: Gates, folder: Path) -> Written:
+def write_report(run: RunData, rules: ReportRules, gates: Gates, folder: Path) -> Written:
     """Analyse a run and write `report.html` and `report.md`."""
     analysis = analyse(run, rules, gates)
     content = report_content(analysis, rules)
@@ -65,7 +68,7 @@ class Compared:
 def compare_references(
     references: Sequence[str],
     uri: str,
-    rules: Rules,
+    rules: ReportRules,
     verdict: VerdictRules,
     gates: Gates,
     out: Path | None,
@@ -91,7 +94,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Compared:
     return Compared(html, markdown, comparison)
 
 
-def listen(references: Sequence[str], uri: str, rules: Rules, tasks: int, port: int) -> int:
+def listen(references: Sequence[str], uri: str, rules: ReportRules, tasks: int, port: int) -> int:
     """Serve the blind page until Ctrl-C; returns how many votes were given."""
     runs = [load_run(reference, uri) for reference in references]
     session = Session(runs, rules.findings, tasks, port)
@@ -110,3 +113,22 @@ def listen(references: Sequence[str], uri: str, rules: Rules, tasks: int, port: 
 def default_folder(run: RunData) -> Path:
     """Beside the run, or under `outputs/` where its folder is not on this disk."""
     return (run.run_dir or Path("outputs") / run.name) / "report"
+
+
+def report_finished(run_dir: Path, uri: str, rules: Mapping[str, Any], gates: Gates) -> Path | None:
+    """Report on the run in `run_dir` and say where; returns the page.
+
+    The run is finished and stays so: whatever goes wrong is said in one line, and None returned.
+    """
+    try:
+        written = report_run(str(run_dir), uri, ReportRules.of(rules), gates, None)
+    except Exception as fault:  # nothing in a report may fail a training
+        reason = (str(fault).splitlines() or [""])[0] or type(fault).__name__
+        print(
+            f"warning: no report ({reason}); the run is whole, try "
+            f"`python -m xttslab.report run={run_dir}`",
+            file=sys.stderr,
+        )
+        return None
+    print(f"report     {written.html}")
+    return written.html

@@ -10,6 +10,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from xttslab.reporting.analysis import Analysis
+from xttslab.reporting.curves import Rise
+from xttslab.reporting.loss_tables import SOUND_PARTS, measures
+from xttslab.reporting.run_data import RunData
+
 WIDTH, HEIGHT = 640, 270
 LEFT, RIGHT, TOP, BOTTOM = 84, 14, 24, 34
 Scale = Callable[[float], float]  # a value to its place on the page
@@ -27,7 +32,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Mark:
+class EpochMark:
     """An epoch to mark by a vertical line and a word, in the colour of the `line` of that name."""
 
     epoch: int
@@ -57,7 +62,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Chart:
+class LineChart:
     """All that the template draws. Ticks are (position, text), marks (position, text, colour or
     None); `table` is the text alternative."""
 
@@ -78,9 +83,9 @@ def line_chart(
     title: str,
     unit: str,
     lines: Sequence[Line],
-    marks: Sequence[Mark] = (),
+    marks: Sequence[EpochMark] = (),
     bands: Sequence[Band] = (),
-) -> Chart | None:
+) -> LineChart | None:
     """Lay out a chart over epochs; None where no line has a point."""
     shown = [line for line in lines if line.points]
     if not shown:
@@ -93,7 +98,7 @@ def line_chart(
     x_values = [t for t in ticks(epochs[0], max(epochs[-1], epochs[0] + 1)) if t == int(t)]
     inside = [t for t in x_values if epochs[0] <= t <= max(epochs[-1], epochs[0] + 1)]
     colours = {line.name: i % COLOURS for i, line in enumerate(shown)}
-    return Chart(
+    return LineChart(
         key,
         title,
         " ".join(_summary(line) for line in shown),
@@ -145,3 +150,71 @@ def _summary(line: Line) -> str:
         f"{line.name}: {line.points[first]:.4g} at epoch {first}, lowest {line.points[low]:.4g} "
         f"at epoch {low}, {line.points[last]:.4g} at epoch {last}."
     )
+
+
+_CHARTS = (
+    ("mel", "Audio: mel CE", "mel_ce", ("train", "eval", "train_eval", "eval_ref")),
+    ("text", "Text: text CE", "text_ce", ("train", "eval", "train_eval")),
+    ("total", "Total", "total", ("train", "eval", "train_eval")),
+    ("reads", "Reading: what the right text helps", "reads", ("eval",)),
+    ("gap", "Honest train/eval gap", "mel_ce", ("gap",)),
+)
+_NOTES = {
+    "train": "with dropout",
+    "eval": "held out",
+    "train_eval": "training clips, no dropout",
+    "eval_ref": "held out, other reference",
+}
+
+
+def run_charts(analysis: Analysis) -> list[LineChart]:
+    """Losses, gap, parts by source and category, learning rate and gradients; what there is."""
+    run, found = analysis.run, analysis.findings
+    marks = []
+    if found.choice.epoch is not None:
+        marks.append(EpochMark(found.choice.epoch, f"best: epoch {found.choice.epoch}"))
+    bands = _bands(found.instability, found.overfitting)
+    charts = [
+        line_chart(
+            key,
+            title,
+            "nats per token",
+            [_line(run, f"{part}/{loss}", _NOTES.get(part, "")) for part in parts],
+            marks,
+            bands if key in ("mel", "total") else (),
+        )
+        for key, title, loss, parts in _CHARTS
+    ]
+    charts += [
+        line_chart(
+            name,
+            f"{name}: {meaning}",
+            "mean of an epoch",
+            [_line(run, f"{part}/{name}", note) for part, note in SOUND_PARTS.items()],
+            marks,
+            bands if run.monitor == f"eval/{name}" else (),
+        )
+        for name, meaning in measures(run).items()
+    ]
+    names = sorted(name for name in run.histories if name.startswith("eval/mel_ce/"))
+    charts.append(
+        line_chart(
+            "category",
+            "Held-out mel CE by category",
+            "nats per code",
+            [Line(name.rpartition("/")[2], run.curve(name).points) for name in names],
+            marks,
+        )
+    )
+    charts.append(line_chart("lr", "Learning rate", "per step", [_line(run, "lr")]))
+    charts.append(line_chart("grad", "Gradient norm", "mean", [_line(run, "grad_norm")]))
+    return [chart for chart in charts if chart]
+
+
+def _line(run: RunData, metric: str, note: str = "") -> Line:
+    return Line(metric, run.curve(metric).points, note)
+
+
+def _bands(instability: Rise | None, overfitting: Rise | None) -> list[Band]:
+    named = {"unstable": instability, "overfitting": overfitting}
+    return [Band(rise.low_epoch, rise.high_epoch, label) for label, rise in named.items() if rise]

@@ -13,8 +13,8 @@ from xttslab.reporting.curves import (
     spikes,
     trend,
 )
-from xttslab.reporting.reading import Reading, ReadingRules, judge_reading
-from xttslab.reporting.record import RunData
+from xttslab.reporting.loss_tables import Reading, ReadingRules, judge_reading
+from xttslab.reporting.run_data import RunData
 
 NOT_MEASURED = "not measured"
 _SELECTION = "selection/"  # losses and marks in one number, of which lower is better

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from xttslab.files import write_atomically
-from xttslab.reporting.scores import Mark
+from xttslab.reporting.scores import ShownScore
 
 
 def render(template: str, content: Mapping[str, Any]) -> str:
@@ -34,7 +34,7 @@ def _nats(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _mark(mark: Mark | None) -> str:
+def _mark(mark: ShownScore | None) -> str:
     if mark is None:
         return "not measured"
     between = f" ({mark.interval.low:.1f} to {mark.interval.high:.1f})" if mark.interval else ""

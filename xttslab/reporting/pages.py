@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xttslab.evaluation.gates import MET, NOT_MEASURED, GateResult
-from xttslab.reporting.analysis import Analysis, Rules
-from xttslab.reporting.meaning import beside
-from xttslab.reporting.pictures import run_charts
-from xttslab.reporting.record import TEXT_WEIGHT, RunData
-from xttslab.reporting.samples import sample_groups
+from xttslab.reporting.analysis import MET, NOT_MEASURED, Analysis, GateResult, ReportRules
+from xttslab.reporting.charts import run_charts
+from xttslab.reporting.loss_tables import batch_of, beside, measures
+from xttslab.reporting.run_data import TEXT_WEIGHT, RunData
+from xttslab.reporting.sample_clips import sample_groups
 from xttslab.reporting.scores import TITLES
-from xttslab.reporting.sound_stages import batch_of, measures
 
 _SIGNS = {"below": "<", "at_most": "≤", "at_least": "≥"}
 
 
-def report_content(analysis: Analysis, rules: Rules) -> dict[str, Any]:
+def report_content(analysis: Analysis, rules: ReportRules) -> dict[str, Any]:
     """What `report.html.j2` and `report.md.j2` need, in the order of the report."""
     run, found = analysis.run, analysis.findings
     gap = rules.findings.moderate_gap, rules.findings.severe_gap
@@ -197,7 +195,7 @@ def _trend(analysis: Analysis) -> str:
     return f"{name} no longer falls ({trend.slope:+.4f} nats an epoch): more epochs will not help."
 
 
-def _categories(run: RunData, rules: Rules) -> Sequence[tuple[str, int, str]]:
+def _categories(run: RunData, rules: ReportRules) -> Sequence[tuple[str, int, str]]:
     few, enough = rules.advice.category_clips, rules.advice.category_enough
     return [
         (name, count, _amount(count, few, enough))

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from xttslab.errors import UserError
-from xttslab.evaluation.intervals import Interval
+from xttslab.evaluation.scales import Interval
 from xttslab.evaluation.scorecard import ClipScore, Scorecard
 from xttslab.evaluation.settings import ASPECTS
-from xttslab.reporting.record import RunData
+from xttslab.reporting.run_data import RunData
 
 CARD = "evaluation/scorecard.json"
 _TRAINING_CARD = re.compile(r"samples/epoch_(\d+)/scorecard\.json")
@@ -33,7 +33,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Mark:
+class ShownScore:
     """A mark out of 10, its interval and how many votes it has (None where that is not known);
     `rests_on` and `people` say what is behind it."""
 
@@ -52,9 +52,9 @@ class Scores:
     `origin` says which samples were marked; `epoch` is theirs, None where the evaluation spoke them
     with the run's best weights."""
 
-    marks: Mapping[str, Mark] = field(default_factory=dict)
+    marks: Mapping[str, ShownScore] = field(default_factory=dict)
     by_category: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    listener: Mapping[str, Mark] = field(default_factory=dict)
+    listener: Mapping[str, ShownScore] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     card: Scorecard | None = None
     origin: str = ""
@@ -126,20 +126,22 @@ def read_card(run: RunData, name: str = CARD) -> tuple[Scorecard | None, str]:
         return None, f"{path.name} is damaged ({fault}); evaluate the run again"
 
 
-def _card_marks(card: Scorecard) -> dict[str, Mark]:
+def _card_marks(card: Scorecard) -> dict[str, ShownScore]:
     marks = {
-        name: Mark(score.mark.value, score.mark, None, score.rests_on, score.people, score.notes)
+        name: ShownScore(
+            score.mark.value, score.mark, None, score.rests_on, score.people, score.notes
+        )
         for name, score in card.aspects.items()
         if score.mark is not None
     }
     if card.overall is not None:
-        marks[OVERALL] = Mark(card.overall.value, card.overall)
+        marks[OVERALL] = ShownScore(card.overall.value, card.overall)
     return marks
 
 
-def _metric_marks(run: RunData, epoch: int | None) -> dict[str, Mark]:
+def _metric_marks(run: RunData, epoch: int | None) -> dict[str, ShownScore]:
     values = {name: _scored(run, f"score/{name}", epoch) for name in TITLES}
-    return {name: Mark(value) for name, value in values.items() if value is not None}
+    return {name: ShownScore(value) for name, value in values.items() if value is not None}
 
 
 def _scored(run: RunData, metric: str, epoch: int | None) -> float | None:
@@ -147,13 +149,13 @@ def _scored(run: RunData, metric: str, epoch: int | None) -> float | None:
     return run.value(metric, nearest(run.histories.get(metric, {}), epoch))
 
 
-def _listened(run: RunData, aspect: str) -> Mark | None:
+def _listened(run: RunData, aspect: str) -> ShownScore | None:
     value = run.value(f"listener/{aspect}")
     if value is None:
         return None
     ends = [run.value(f"listener/{aspect}/{end}") for end in ("low", "high")]
     known = Interval(value, *ends) if None not in ends else None
-    return Mark(value, known, int(run.value(f"listener/{aspect}/count") or 0))
+    return ShownScore(value, known, int(run.value(f"listener/{aspect}/count") or 0))
 
 
 def _by_category(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from xttslab.reporting.findings import Findings
 from xttslab.reporting.listening import Preference
 from xttslab.reporting.pairing import Difference
-from xttslab.reporting.record import RunData
+from xttslab.reporting.run_data import RunData
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class VerdictRules:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class PairEvidence:
     """What speaks about a second run against the first; parts are None where not measured.
 
     `obstacle` says why losses and reading are not compared at all, `marks_obstacle` why marks are
@@ -71,7 +71,7 @@ class Verdict:
     would_change: Sequence[str]
 
 
-def decide(evidence: Evidence, rules: VerdictRules) -> Decision:
+def decide(evidence: PairEvidence, rules: VerdictRules) -> Decision:
     """Judge one pair: by listeners, else by the overall mark, else by the loss, else by reading.
 
     Where marks or losses speak for the run that reads worse, neither wins.
@@ -166,7 +166,7 @@ def _about_winner(
     return Verdict(f"Deploy {run.name}{at}", run.name, reasons, changes)
 
 
-def _by_listeners(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
+def _by_listeners(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None, str]:
     votes = evidence.preference
     if votes is None or votes.count == 0:
         return None, "nobody has listened blind yet"
@@ -181,7 +181,7 @@ def _by_listeners(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, 
     return (evidence.first if votes.interval.high < 0.5 else None), said
 
 
-def _by_marks(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
+def _by_marks(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None, str]:
     overall = evidence.marks.get("overall")
     if overall is None:
         return None, evidence.marks_obstacle or "no marks on common sentences: evaluate both runs"
@@ -189,7 +189,7 @@ def _by_marks(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]
     return _winner(evidence, overall, rules.mark, overall.value, said)
 
 
-def _by_loss(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
+def _by_loss(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None, str]:
     loss = evidence.loss
     if loss is None:
         why = evidence.obstacle or "none was measured on common held-out clips"
@@ -198,7 +198,7 @@ def _by_loss(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
     return _winner(evidence, loss, rules.nats, -loss.value, said)
 
 
-def _by_reading(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, str]:
+def _by_reading(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None, str]:
     reading = evidence.reading
     if reading is None:
         why = evidence.obstacle or "no common held-out clip has a loss with another text in both"
@@ -208,7 +208,7 @@ def _by_reading(evidence: Evidence, rules: VerdictRules) -> tuple[str | None, st
 
 
 def _winner(
-    evidence: Evidence, difference: Difference, least: float, gain: float, said: str
+    evidence: PairEvidence, difference: Difference, least: float, gain: float, said: str
 ) -> tuple[str | None, str]:
     """Who wins by a difference that counts: the second run where it is a `gain` above 0."""
     if doubt := _doubt(difference, least):

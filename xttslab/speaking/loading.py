@@ -1,25 +1,143 @@
-"""The name of a run, or a base, in; a `Speaker` out."""
+"""A run's folder in; the recordings and temperatures that were chosen for its categories out.
+
+`python -m xttslab.evaluate run=RUN search=references` writes them; `say`, `export` and further
+evaluations of the run speak with them.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+import yaml
+
 from xttslab.errors import UserError
-from xttslab.model.base import Base, build_base
-from xttslab.model.lineage import VOCABULARY, load_trained, require_voice
+from xttslab.files import found_path, stored_path, write_atomically
+from xttslab.model.base import (
+    VOCABULARY,
+    Base,
+    build_base,
+    build_decoder,
+    load_gpt,
+    load_trained,
+    require_voice,
+)
+from xttslab.model.checkpoints import read_tensors
+from xttslab.model.sampling import Sampling
 from xttslab.model.voice import Speaking
-from xttslab.speaking.chosen import read_chosen
-from xttslab.speaking.exported import load_export
 from xttslab.speaking.speaker import Speaker
-from xttslab.speaking.texts import is_exported
+from xttslab.speaking.texts import OURS, is_exported
 from xttslab.tracking.client import DEFAULT_URI
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from xttslab.tracking.runs import RunRecord
+
+log = logging.getLogger(__name__)
+
+FILE = "references.yaml"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What one category is spoken with: its reference recordings and the sampling temperature.
+    `mark` (out of 10) is what the search measured with them."""
+
+    recordings: tuple[Path, ...]
+    temperature: float
+    mark: float
+
+
+def write_chosen(run_dir: Path, chosen: Mapping[str, Chosen]) -> Path:
+    """Keep the choice of every category in the run's folder; returns the file."""
+    content = {
+        category: {
+            "recordings": [stored_path(path, run_dir, Path()) for path in one.recordings],
+            "temperature": one.temperature,
+            "mark": round(one.mark, 2),
+        }
+        for category, one in chosen.items()
+    }
+    write_atomically(run_dir / FILE, yaml.safe_dump(content, allow_unicode=True).encode())
+    return run_dir / FILE
+
+
+def read_chosen(run_dir: Path) -> dict[str, Chosen]:
+    """The choices kept in a run's folder, none where nobody searched.
+
+    A category whose recordings are gone is left out with a warning. Raises UserError for a file
+    that `write_chosen` did not write.
+    """
+    path = run_dir / FILE
+    if not path.is_file():
+        return {}
+    try:
+        chosen = {
+            category: Chosen(
+                tuple(_found(str(name), run_dir) for name in one["recordings"]),
+                float(one["temperature"]),
+                float(one["mark"]),
+            )
+            for category, one in yaml.safe_load(path.read_text("utf-8")).items()
+        }
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as fault:
+        reason = str(fault).splitlines()[0]
+        raise UserError(
+            f"{path}: is damaged ({reason}); remove it, or search again with search=references"
+        ) from fault
+    for category, one in list(chosen.items()):
+        gone = [name for name in one.recordings if not name.is_file()]
+        if gone:
+            log.warning("%s: %s speaks after another clip, %s is gone", path, category, gone[0])
+            del chosen[category]
+    return chosen
+
+
+def _found(stored: str, run_dir: Path) -> Path:
+    """A recording, wherever its project is today; as it was stored where it is gone."""
+    return found_path(stored, run_dir, Path.is_file) or Path(stored)
+
+
+# Coqui's names of an inference folder's files.
+MODEL, CONFIG, COQUI_VOCABULARY = "model.pth", "config.json", "vocab.json"
+VOICES = "speakers_xtts.pth"
+
+
+def load_export(folder: Path) -> Speaker:
+    """The exported model, its categories as ready voices; recordings serve as references too."""
+    described = yaml.safe_load((folder / OURS).read_text("utf-8"))
+    model, weights = described["model"], folder / MODEL
+    # An export has no DVAE, for speaking needs none: the codec only makes conditioning mels.
+    small = {"hidden": 8, "codebook_dim": 8, "codes": 8, "blocks": 1}
+    files = {**model["files"], "vocabulary": COQUI_VOCABULARY}
+    sizes = {**model, "codec": small, "files": files, "folder": str(folder.resolve())}
+    base = build_base(**sizes, weights="random")
+    load_gpt(base.gpt, weights)
+    base.codec.mel_stats.copy_(read_tensors(weights)["mel_stats"])
+    decoder = partial(build_decoder, **model["decoder"], weights=weights, seed=0)
+    base = replace(base, make_decoder=decoder)
+    base.gpt.eval()
+    stored = torch.load(folder / VOICES, map_location="cpu", weights_only=True)
+    voices = {
+        category: (voice["gpt_cond_latent"][0].float(), voice["speaker_embedding"][0].float())
+        for category, voice in stored.items()
+    }
+    temperatures = described.get("temperatures")  # older exports have neither these …
+    settings = speaking_of(described["speaking"]) if "speaking" in described else None  # … nor this
+    language = described["language"]
+    return Speaker(base.voice(), base.tokenizer, language, {}, voices, temperatures, settings)
+
+
+def speaking_of(stored: Mapping[str, Any]) -> Speaking:
+    """The settings that a folder was exported with."""
+    return Speaking(**{**stored, "sampling": Sampling(**stored["sampling"])})
+
 
 CATEGORY_CLIPS = 1  # recordings that stand for a category; samples in training use one too
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import soundfile
 from jinja2 import Environment, PackageLoader, Template
 
-from xttslab.data.mp3 import mp3
+from xttslab.data.audio import mp3
 from xttslab.files import write_atomically
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class Group:
+class SampleGroup:
     """A category's columns, from `first_column` on, and the real recording above them."""
 
     category: str
@@ -64,7 +64,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class EpochRow:
     epoch: int
     cells: tuple[Cell, ...]
 
@@ -126,21 +126,21 @@ def write_gallery(
 
 def _groups(
     sentences: Sequence[SampleSentence], references: Mapping[str, Path], keep: Path
-) -> list[Group]:
+) -> list[SampleGroup]:
     """The categories in the order in which the sentences bring them up."""
-    groups: list[Group] = []
+    groups: list[SampleGroup] = []
     column = 0
     rank = {sentence.category: place for place, sentence in reversed([*enumerate(sentences)])}
     ordered = sorted(sentences, key=lambda sentence: rank[sentence.category])
     for category, members in groupby(ordered, key=lambda sentence: sentence.category):
         real = references.get(category)
         sound = _sound(real, keep / "real" / f"{category}.mp3", f"real/{category}")
-        groups.append(Group(category, tuple(members), column, sound))
+        groups.append(SampleGroup(category, tuple(members), column, sound))
         column += len(groups[-1].sentences)
     return groups
 
 
-def _row(epoch: int, folder: Path, ordered: Sequence[SampleSentence], keep: Path) -> Row:
+def _row(epoch: int, folder: Path, ordered: Sequence[SampleSentence], keep: Path) -> EpochRow:
     cells = []
     category = None
     for sentence in ordered:
@@ -148,7 +148,7 @@ def _row(epoch: int, folder: Path, ordered: Sequence[SampleSentence], keep: Path
         clip = _sound(folder / f"{sentence.name}.wav", keep / f"{key}.mp3", key)
         cells.append(Cell(sentence, sentence.category != category, clip))
         category = sentence.category
-    return Row(epoch, tuple(cells))
+    return EpochRow(epoch, tuple(cells))
 
 
 def _sound(source: Path | None, kept: Path, key: str) -> Sound | None:
@@ -169,7 +169,7 @@ def _compress(source: Path, kept: Path) -> None:
     write_atomically(kept, mp3(source))
 
 
-def _thinned(rows: Sequence[Row]) -> list[Row]:
+def _thinned(rows: Sequence[EpochRow]) -> list[EpochRow]:
     """Every row, or every second, fourth, … counted from the newest, until the page is small
     enough."""
     stride = 1
@@ -180,7 +180,7 @@ def _thinned(rows: Sequence[Row]) -> list[Row]:
         stride *= 2
 
 
-def _omission(rows: Sequence[Row], shown: Sequence[Row]) -> str:
+def _omission(rows: Sequence[EpochRow], shown: Sequence[EpochRow]) -> str:
     left_out = len(rows) - len(shown)
     if not left_out:
         return ""

@@ -17,8 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from xttslab.errors import UserError
-from xttslab.files import replacing
-from xttslab.paths import is_absolute, moved_places, stored_path
+from xttslab.files import is_absolute, moved_places, replacing, stored_path
 from xttslab.tracking.client import SQLITE, database_file, sqlite_uri, store_holds
 from xttslab.tracking.records import Record, Started, decode, encode
 

@@ -10,7 +10,8 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 EVALUATED = "evaluation/epoch"  # metric: of whose weights the scores of the same step are
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
@@ -194,3 +195,62 @@ def counting(metrics: Mapping[str, Mapping[int, float]], epoch: int) -> dict[str
         for name, history in metrics.items()
     }
     return {name: history for name, history in cut.items() if history}
+
+
+class Tracker(Protocol):
+    """What a training needs of its tracker."""
+
+    @property
+    def run_id(self) -> str | None: ...
+    def log_params(self, params: Mapping[str, object]) -> None: ...
+    def set_tags(self, tags: Mapping[str, object]) -> None: ...
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
+    def go_back(self, epoch: int) -> None: ...
+    def log_dataset(
+        self,
+        name: str,
+        fingerprint: str,
+        source: str,
+        context: str = "training",
+        profile: Mapping[str, Any] | None = None,
+    ) -> None: ...
+    def log_artifact(self, path: Path, folder: str = "") -> None: ...
+    def log_text(self, text: str, file: str) -> None: ...
+    def finish(self, status: str = FINISHED, patience_s: float = ...) -> bool: ...
+
+
+class NullTracker:
+    """Tracks nothing: for ranks other than 0 and for dry runs."""
+
+    run_id: str | None = None
+
+    def log_params(self, params: Mapping[str, object]) -> None:
+        pass
+
+    def set_tags(self, tags: Mapping[str, object]) -> None:
+        pass
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        pass
+
+    def go_back(self, epoch: int) -> None:
+        pass
+
+    def log_dataset(
+        self,
+        name: str,
+        fingerprint: str,
+        source: str,
+        context: str = "training",
+        profile: Mapping[str, Any] | None = None,
+    ) -> None:
+        pass
+
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        pass
+
+    def log_text(self, text: str, file: str) -> None:
+        pass
+
+    def finish(self, status: str = FINISHED, patience_s: float = 0.0) -> bool:
+        return True

@@ -13,7 +13,7 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, TypeVar
 
 from xttslab.errors import UserError
-from xttslab.paths import found_path, is_absolute, moved_places
+from xttslab.files import found_path, is_absolute, moved_places
 from xttslab.tracking.client import (
     DEFAULT_URI,
     database_file,

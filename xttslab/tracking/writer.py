@@ -9,8 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xttslab.tracking.client import database_file
-from xttslab.tracking.moving import ARTIFACTS
+from xttslab.tracking.client import ARTIFACTS, database_file
 from xttslab.tracking.records import (
     KILLED,
     RUNNING,

@@ -1,26 +1,115 @@
-"""A GPT and its encoded clips in, the loaders that a decoder learns from out.
-
-Latents and pitch of all clips are computed once, each device a share of them, on the device and the
-cores that it has; then every device gets those of the others.
-"""
+"""A trained GPT and its encoded clips in, what its decoder learns from out."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from xttslab.data.audio import SAMPLE_RATE
-from xttslab.data.crops import DecoderCrops
-from xttslab.data.datamodule import ClipData
-from xttslab.model.decoder import HOP
+from xttslab.data.batches import Example, collate
+from xttslab.data.crops import CropOrder, DecoderCrops, LatentClip, hear_all
+from xttslab.data.datamodule import ClipData, by_length
+from xttslab.data.examples import FixedExamples
+from xttslab.data.parallel import ignore_interrupts
+from xttslab.model.decoder import HOP, SPEECH_RATE
 from xttslab.model.gpt import XttsGpt
-from xttslab.training.crop_loaders import crop_loaders
-from xttslab.training.latents import spoken_clips
+
+TOGETHER = 16  # clips in one pass; of like length when the caller sorts them
+
+
+def spoken_clips(
+    gpt: XttsGpt,
+    data: ClipData,
+    rows: Sequence[int],
+    prompt_seconds: float,
+    pitch: bool,
+    cores: int,
+) -> list[LatentClip]:
+    """Latents and recordings of the clips `rows`, in that order, each heard after another clip of
+    its voice, as in use, and their `pitch` if asked, on so many cores; with progress bars."""
+    from rich.progress import track
+
+    clips = data.corpus.clips
+    voices = sorted({clip.speaker for clip in clips})
+    heard = list(hear_all([clips[row].audio for row in rows], SPEECH_RATE, pitch, cores))
+    order = by_length(rows, data.code_counts(rows))
+    fixed = FixedExamples(data.clips, data.store, order, prompt_seconds, by_reference=True)
+    latents: dict[int, np.ndarray] = {}
+    groups = [range(i, min(i + TOGETHER, len(order))) for i in range(0, len(order), TOGETHER)]
+    for group in track(groups, description="latents", transient=True):
+        examples = fixed.__getitems__(group)
+        for example, states in zip(examples, decoder_latents(gpt, examples), strict=True):
+            latents[example.row] = states
+    return [
+        LatentClip(latents[row], *sound, voices.index(clips[row].speaker))
+        for row, sound in zip(rows, heard, strict=True)
+    ]
+
+
+@torch.no_grad()
+def decoder_latents(gpt: XttsGpt, examples: Sequence[Example]) -> Iterator[np.ndarray]:
+    """Hidden states (T + 1, D) float16 of each clip's codes, teacher-forced, in order.
+
+    Row t is the state that predicts code t, the last one that which predicts the stop: what
+    `sampling.generate` gives for speech of the model's own.
+    """
+    if gpt.training:
+        raise ValueError("decoder_latents needs the model in eval mode")
+    device = gpt.final_norm.weight.device
+    for first in range(0, len(examples), TOGETHER):
+        some = examples[first : first + TOGETHER]
+        batch = collate(some, gpt.tokens, "none").to(device)
+        states = gpt.hidden(batch).index_select(0, batch.audio_at)  # (N_m, D)
+        for row, example in enumerate(some):
+            own = states[batch.audio_rows == row][: len(example.codes) + 1]
+            yield own.float().cpu().numpy().astype(np.float16)
+
+
+def crop_loaders(
+    trained: Dataset,
+    held_out: Dataset,
+    crops: int,
+    batches: int,
+    seed: int,
+    workers: int,
+    place: tuple[int, int],
+    pinned: bool,
+) -> tuple[DataLoader, DataLoader]:
+    """A training loader of about `batches` batches of `crops` cuts, every clip equally often,
+    read ahead by `workers` processes and dealt out to all devices (`place`: a device's number and
+    how many there are), and an evaluation loader that always gives the same cuts, two of each clip,
+    on every device. `pinned` memory is what a GPU fetches from while it works."""
+    clips = len(trained)
+    repeats = max(1, -(-batches * crops // clips))
+    rank, world = place
+    order = CropOrder(clips, repeats, seed, rank=rank, world=world)
+    fixed = CropOrder(len(held_out), 2, seed, fixed=True)
+    return (
+        DataLoader(
+            trained,
+            crops,
+            sampler=order,
+            drop_last=len(order) >= crops,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            worker_init_fn=ignore_interrupts,
+            pin_memory=pinned,
+        ),
+        DataLoader(held_out, crops, sampler=fixed, pin_memory=pinned),
+    )
+
+
+def spread(rows: Sequence[int], most: int) -> list[int]:
+    """At most `most` rows, evenly from all."""
+    step = -(-len(rows) // most)
+    return list(rows[::step])
+
 
 Item = TypeVar("Item")
 

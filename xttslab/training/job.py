@@ -16,25 +16,19 @@ from pytorch_lightning.callbacks import EarlyStopping, RichProgressBar
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from xttslab.data.codes import fill_store
 from xttslab.data.corpus import Corpus
 from xttslab.data.datamodule import BatchSettings, ClipData
-from xttslab.data.encoding import fill_store
 from xttslab.errors import UserError
-from xttslab.model.base import Base
-from xttslab.model.lineage import BEST
-from xttslab.model.placing import slow_bfloat16
-from xttslab.tracking.protocol import Tracker
-from xttslab.training.announcing import plain
-from xttslab.training.exploding import LossGuard
-from xttslab.training.interrupting import CtrlC
-from xttslab.training.keeping import RunCheckpoints, WholeFiles
-from xttslab.training.one_history import OneHistory
-from xttslab.training.schedules import ConfiguredRate
-from xttslab.training.scoring import EpochScores
-from xttslab.training.selection import SELECTION, Selection
-from xttslab.training.speaking import SpokenSamples, sample_plan
-from xttslab.training.starting import Start
-from xttslab.training.watching import EpochLog
+from xttslab.model.base import BEST, Base
+from xttslab.model.voice import slow_bfloat16
+from xttslab.tracking.records import Tracker
+from xttslab.training.callbacks import CtrlC, EpochLog, LossGuard, OneHistory
+from xttslab.training.checkpointing import RunCheckpoints, WholeFiles
+from xttslab.training.metrics import SELECTION, Selection
+from xttslab.training.optim import ConfiguredRate
+from xttslab.training.samples import EpochScores, SpokenSamples, sample_plan
+from xttslab.training.start import Start, plain
 
 _ONE = ("1", "auto")  # device
 _PARALLEL = ("ddp", "fsdp", "deepspeed")

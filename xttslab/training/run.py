@@ -1,34 +1,111 @@
-"""A composed configuration in, a finished and tracked run out."""
+"""Faults of the machine while training in, one line that says what to do out."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
+import traceback
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from xttslab.data.audio import read_audio
 from xttslab.data.corpus import Corpus, load_corpus
 from xttslab.errors import UserError
-from xttslab.model.base import Base, build_base, load_codec
-from xttslab.model.lineage import CODEC, codec_of, load_trained, require_voice, save_codec
-from xttslab.tracking.naming import check_run_name
-from xttslab.training.announcing import find_rank, flat, is_rank_zero, plain, start_tracking
-from xttslab.training.decoder_run import fit_decoder
-from xttslab.training.dvae_run import FITTED_CLIPS, fit_dvae
-from xttslab.training.explaining import explained
-from xttslab.training.gpt_run import fit_gpt
+from xttslab.model.base import (
+    CODEC,
+    Base,
+    build_base,
+    codec_of,
+    load_codec,
+    load_trained,
+    require_voice,
+    save_codec,
+)
+from xttslab.tracking.store import check_run_name
+from xttslab.training.callbacks import go_back
+from xttslab.training.checkpointing import RunCheckpoints, resume_point
+from xttslab.training.fitting import FITTED_CLIPS, fit_decoder, fit_dvae, fit_gpt
 from xttslab.training.job import Job, require_trainable
-from xttslab.training.keeping import RunCheckpoints, resume_point
-from xttslab.training.one_history import go_back
-from xttslab.training.starting import Start, resolve_start
-from xttslab.training.summary import print_summary
+from xttslab.training.preflight import smaller_preset
+from xttslab.training.start import (
+    Start,
+    find_rank,
+    flat,
+    is_rank_zero,
+    plain,
+    print_summary,
+    resolve_start,
+    start_tracking,
+)
+
+_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|bad_alloc")
+_WORKER_GONE = re.compile(r"DataLoader worker \(pid\(?s?\)? ?[\d, ]+\)")
+_PEER_GONE = re.compile(r"[Cc]onnection (closed|reset) by peer|Broken pipe|NCCL|gloo", re.DOTALL)
+
+
+@contextmanager
+def explained(run: str) -> Iterator[None]:
+    """Turn memory that ran out, a data worker or another process of the run that was killed into
+    a UserError; everything else passes as it is. `run` is the name to go on with."""
+    try:
+        yield
+    except UserError as fault:
+        lines = str(fault).strip().splitlines()
+        if len(lines) < 2:
+            raise
+        # a data worker sends its traceback along; the message is behind the class in its last line
+        raise UserError(lines[-1].partition("UserError: ")[2] or lines[-1]) from fault
+    except (MemoryError, RuntimeError, ConnectionError, EOFError) as fault:
+        raise UserError(f"{_cause(fault)}; go on with resume=true run_name={run}") from fault
+
+
+def _cause(fault: Exception) -> str:
+    """What happened and which setting helps; raises `fault` where that is not known."""
+    text = str(fault)
+    if isinstance(fault, MemoryError) or _NO_MEMORY.search(text):
+        return _no_memory()
+    if _WORKER_GONE.search(text) or _handing_over(fault):
+        return (
+            "a data worker process was killed, most likely because memory ran out: free some or "
+            "set batch.workers=0"
+        )
+    if _distributed() and _PEER_GONE.search(text):
+        return "another process of this run ended, see its message; all its processes have stopped"
+    raise fault
+
+
+def _handing_over(fault: Exception) -> bool:
+    """Whether a worker died while it handed a batch over: then its socket breaks instead."""
+    if not isinstance(fault, (ConnectionError, EOFError)):
+        return False
+    frames = traceback.extract_tb(fault.__traceback__)
+    return any("multiprocessing" in frame.filename for frame in frames)
+
+
+def _no_memory() -> str:
+    if not torch.cuda.is_available():
+        return "memory ran out: use hardware=cpu, batch.clips=1 or adapter=lora"
+    choices = HydraConfig.get().runtime.choices if HydraConfig.initialized() else {}
+    used = torch.cuda.max_memory_allocated() / 1e9
+    preset = smaller_preset(used, choices.get("hardware"))
+    there = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory / 1e9
+    advice = f"use hardware={preset}" if preset else "no preset is smaller: use another card"
+    return f"the GPU's memory ran out ({used:.1f} of {there:.1f} GB were in use): {advice}"
+
+
+def _distributed() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
 
 STAGES: dict[str, Callable[[Job], RunCheckpoints]] = {
     "gpt": fit_gpt,

@@ -1,4 +1,4 @@
-"""A configuration with a space in, a study of tracked runs and its best out."""
+"""`sweep.space` in, what Optuna draws from and the overrides of a draw out."""
 
 from __future__ import annotations
 
@@ -12,17 +12,68 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.trial import Trial, TrialState
 
 from xttslab.errors import UserError
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.records import replay
-from xttslab.tuning.children import Child, child_tags, children
-from xttslab.tuning.parent import SweepRun
-from xttslab.tuning.pruning import Pruning
-from xttslab.tuning.space import distributions, overrides
 from xttslab.tuning.study import StoredStudy
+from xttslab.tuning.sweep_run import Child, SweepRun, child_tags, children
+
+_KEYS = {"low", "high", "log", "step"}
+
+
+def distributions(space: Mapping[str, Mapping[str, Any]]) -> dict[str, BaseDistribution]:
+    """Each key of the configuration with `{low, high, log, step}` or `{choices: […]}`.
+
+    Raises UserError that names the key where neither fits.
+    """
+    return {key: _distribution(key, dict(entry)) for key, entry in space.items()}
+
+
+def _distribution(key: str, entry: dict[str, Any]) -> BaseDistribution:
+    if set(entry) == {"choices"} and entry["choices"]:
+        return CategoricalDistribution(entry["choices"])
+    if {"low", "high"} <= set(entry) <= _KEYS:
+        whole = isinstance(entry["low"], int) and isinstance(entry["high"], int)
+        try:
+            return IntDistribution(**entry) if whole else FloatDistribution(**entry)
+        except (ValueError, TypeError) as fault:
+            raise UserError(f"sweep.space.{key}: {fault}; correct {entry}") from fault
+    raise UserError(
+        f"sweep.space.{key}: {entry} is no range; give low and high (log, step), or choices"
+    )
+
+
+def overrides(params: Mapping[str, Any]) -> list[str]:
+    """A draw as Hydra takes it: `optim.lr=3.2e-06`."""
+    return [f"{key}={'null' if value is None else value}" for key, value in params.items()]
+
+
+class Pruning(pl.Callback):
+    """Tells the study the loss after every epoch; ends the run, as early stopping does, when the
+    median of the others was better by then."""
+
+    def __init__(self, trial: Trial, monitor: str) -> None:
+        self.trial, self.monitor = trial, monitor
+        self.pruned = False
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        value = float(trainer.callback_metrics.get(self.monitor, math.nan))
+        if not math.isfinite(value):
+            return
+        self.trial.report(value, trainer.current_epoch + 1)
+        if self.trial.should_prune() and trainer.current_epoch + 1 < trainer.max_epochs:
+            self.pruned = trainer.should_stop = True
+
 
 Compose = Callable[[Sequence[str]], DictConfig]
 Train = Callable[..., float | None]

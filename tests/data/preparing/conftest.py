@@ -9,15 +9,11 @@ import numpy as np
 import pytest
 
 from xttslab.data.audio import read_audio
-from xttslab.data.demo import ASSETS
 from xttslab.data.preparing.checks import Checks
-from xttslab.data.preparing.clips import Recipe
-from xttslab.data.preparing.denoising import Denoising
-from xttslab.data.preparing.loudness import Loudness
-from xttslab.data.preparing.preparation import Plan
-from xttslab.data.preparing.segments import Segmentation
-from xttslab.data.preparing.trimming import Trimming
-from xttslab.data.preparing.voice_activity import SpeechFinder
+from xttslab.data.preparing.finishing import Denoising, Loudness, Recipe
+from xttslab.data.preparing.preparation import PreparationPlan
+from xttslab.data.preparing.sources import ASSETS
+from xttslab.data.preparing.voice_activity import Segmentation, SpeechFinder, Trimming
 
 SPEECH = SpeechFinder(enter=0.5, leave=0.35, min_speech_s=0.1, min_pause_s=0.2)
 SEGMENTS = Segmentation(min_s=2.0, max_s=12.0, ceiling_s=28.0, split_pause_s=0.7, join_pause_s=0.8)
@@ -41,7 +37,7 @@ CHECKS = Checks(
     max_text_difference=0.6,
     reject=("duplicate", "unreadable"),
 )
-PLAN = Plan(
+PLAN = PreparationPlan(
     recipe=RECIPE,
     checks=CHECKS,
     proposer=None,
@@ -68,7 +64,7 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture
-def plan() -> Plan:
+def plan() -> PreparationPlan:
     """The shipped plan, without extras, in this process."""
     return replace(PLAN)
 

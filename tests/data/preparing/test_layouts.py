@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from xttslab.data.audio import SAMPLE_RATE, read_audio, write_audio
-from xttslab.data.demo import ASSETS
 from xttslab.data.manifest import Clip, read_folder
-from xttslab.data.preparing.output import Folder
-from xttslab.data.preparing.preparation import Plan, prepare
+from xttslab.data.preparing.folder import Folder
+from xttslab.data.preparing.preparation import PreparationPlan, prepare
+from xttslab.data.preparing.sources import ASSETS
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def transcripts(folder: Path, said: list[Clip]) -> None:
 def test_prepare_then_train(
     workplace: Path,
     tiny: Callable[..., object],
-    plan: Plan,
+    plan: PreparationPlan,
     said: list[Clip],
     layout: Callable[[Path, list[Clip]], None],
 ) -> None:

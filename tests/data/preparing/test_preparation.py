@@ -18,8 +18,8 @@ from xttslab.data.audio import SAMPLE_RATE, write_audio
 from xttslab.data.datasheet import read_sheet
 from xttslab.data.manifest import read_folder
 from xttslab.data.preparing.categories import Proposer, Rule
-from xttslab.data.preparing.output import Folder, read_table
-from xttslab.data.preparing.preparation import Plan, prepare
+from xttslab.data.preparing.folder import Folder, read_table
+from xttslab.data.preparing.preparation import PreparationPlan, prepare
 from xttslab.errors import UserError
 
 
@@ -58,7 +58,7 @@ def edit(folder: Folder, old: str, new: str) -> None:
 
 
 def test_a_folder_of_clips_becomes_a_set_that_training_reads(
-    source: Path, folder: Folder, plan: Plan
+    source: Path, folder: Folder, plan: PreparationPlan
 ) -> None:
     assert prepare(source, folder, plan)
     clips, rejected = read_folder(folder.path, "show")
@@ -74,7 +74,7 @@ def test_a_folder_of_clips_becomes_a_set_that_training_reads(
 
 
 def test_a_second_run_does_nothing_and_a_changed_source_only_what_is_new(
-    source: Path, folder: Folder, plan: Plan, spoken: list[np.ndarray]
+    source: Path, folder: Folder, plan: PreparationPlan, spoken: list[np.ndarray]
 ) -> None:
     prepare(source, folder, plan)
     before = {path: path.stat().st_mtime_ns for path in folder.path.rglob("*.wav")}
@@ -90,7 +90,9 @@ def test_a_second_run_does_nothing_and_a_changed_source_only_what_is_new(
     assert {name: after[name] for name in split} == split
 
 
-def test_other_parameters_make_the_clips_again(source: Path, folder: Folder, plan: Plan) -> None:
+def test_other_parameters_make_the_clips_again(
+    source: Path, folder: Folder, plan: PreparationPlan
+) -> None:
     prepare(source, folder, plan)
     louder = replace(plan.recipe, loudness=replace(plan.recipe.loudness, target_lufs=-30.0))
     assert prepare(source, folder, replace(plan, recipe=louder))
@@ -100,7 +102,7 @@ def test_other_parameters_make_the_clips_again(source: Path, folder: Folder, pla
 
 
 def test_what_a_person_writes_into_the_manifest_stays(
-    source: Path, folder: Folder, plan: Plan
+    source: Path, folder: Folder, plan: PreparationPlan
 ) -> None:
     prepare(source, folder, plan)
     edit(folder, "Ez a(z) 1. mondat.", "Kézzel javítva.")
@@ -119,7 +121,7 @@ def test_what_a_person_writes_into_the_manifest_stays(
 
 
 def test_recordings_are_added_to_an_existing_set(
-    source: Path, folder: Folder, plan: Plan, tmp_path: Path, spoken: list[np.ndarray]
+    source: Path, folder: Folder, plan: PreparationPlan, tmp_path: Path, spoken: list[np.ndarray]
 ) -> None:
     prepare(source, folder, plan)
     split = {clip.audio.name: clip.split for clip in folder.rows("hu")}
@@ -134,7 +136,7 @@ def test_recordings_are_added_to_an_existing_set(
 
 
 def test_a_transcript_that_nobody_can_share_out_is_a_row(
-    tmp_path: Path, folder: Folder, plan: Plan, spoken: list[np.ndarray]
+    tmp_path: Path, folder: Folder, plan: PreparationPlan, spoken: list[np.ndarray]
 ) -> None:
     long = np.concatenate([spoken[0], np.zeros(25 * SAMPLE_RATE, np.float32), spoken[1]])
     write_audio(tmp_path / "show.wav", long)
@@ -147,7 +149,7 @@ def test_a_transcript_that_nobody_can_share_out_is_a_row(
 
 
 def test_a_text_beside_one_clip_needs_no_recogniser(
-    tmp_path: Path, folder: Folder, plan: Plan, spoken: list[np.ndarray]
+    tmp_path: Path, folder: Folder, plan: PreparationPlan, spoken: list[np.ndarray]
 ) -> None:
     for name, clip, ending in (("a", 0, "txt"), ("b", 1, "lab")):
         write_audio(tmp_path / "source" / f"{name}.wav", spoken[clip])
@@ -159,7 +161,7 @@ def test_a_text_beside_one_clip_needs_no_recogniser(
 
 
 def test_a_row_that_a_person_broke_is_not_written_over(
-    source: Path, folder: Folder, plan: Plan
+    source: Path, folder: Folder, plan: PreparationPlan
 ) -> None:
     prepare(source, folder, plan)
     edit(folder, "Ez a(z) 1. mondat.", "Jó estét | kívánok!")
@@ -213,7 +215,7 @@ GOOD: dict[str, Callable[[Path, np.ndarray], None]] = {
 
 
 def test_each_bad_file_has_its_row_and_each_odd_one_is_used(
-    source: Path, folder: Folder, plan: Plan, spoken: list[np.ndarray]
+    source: Path, folder: Folder, plan: PreparationPlan, spoken: list[np.ndarray]
 ) -> None:
     for number, (name, write) in enumerate((BAD | GOOD).items()):
         write(source / name, spoken[6 + number % 13])
@@ -248,7 +250,7 @@ def test_each_bad_file_has_its_row_and_each_odd_one_is_used(
 
 
 def test_files_in_different_folders_may_share_a_name(
-    tmp_path: Path, folder: Folder, plan: Plan, spoken: list[np.ndarray]
+    tmp_path: Path, folder: Folder, plan: PreparationPlan, spoken: list[np.ndarray]
 ) -> None:
     rows = ["audio_file|text"]
     for number, category in enumerate(("a", "b", "c")):
@@ -262,7 +264,7 @@ def test_files_in_different_folders_may_share_a_name(
 
 
 def test_a_set_of_which_nothing_is_left_keeps_its_reasons(
-    tmp_path: Path, folder: Folder, plan: Plan
+    tmp_path: Path, folder: Folder, plan: PreparationPlan
 ) -> None:
     (tmp_path / "source").mkdir()
     write_audio(tmp_path / "source" / "x.wav", np.zeros(SAMPLE_RATE, np.float32))
@@ -284,7 +286,11 @@ def test_a_set_of_which_nothing_is_left_keeps_its_reasons(
     ],
 )
 def test_a_source_with_nothing_in_it_is_one_line(
-    tmp_path: Path, folder: Folder, plan: Plan, make: Callable[[Path], None], message: str
+    tmp_path: Path,
+    folder: Folder,
+    plan: PreparationPlan,
+    make: Callable[[Path], None],
+    message: str,
 ) -> None:
     make(tmp_path / "source")
     with pytest.raises(UserError, match=message):
@@ -293,7 +299,7 @@ def test_a_source_with_nothing_in_it_is_one_line(
 
 @pytest.mark.posix
 def test_links_in_circles_and_to_nowhere_are_rows(
-    tmp_path: Path, folder: Folder, plan: Plan, spoken: list[np.ndarray]
+    tmp_path: Path, folder: Folder, plan: PreparationPlan, spoken: list[np.ndarray]
 ) -> None:
     source = tmp_path / "source"
     write_audio(source / "good.wav", spoken[0])
@@ -308,7 +314,7 @@ def test_links_in_circles_and_to_nowhere_are_rows(
 
 
 def test_a_full_disk_stops_in_one_line_and_the_next_run_goes_on(
-    source: Path, folder: Folder, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    source: Path, folder: Folder, plan: PreparationPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, left = Path.write_bytes, [9]
 
@@ -327,7 +333,9 @@ def test_a_full_disk_stops_in_one_line_and_the_next_run_goes_on(
     assert len(folder.rows("hu")) == 6
 
 
-def test_two_processes_do_not_prepare_one_set(source: Path, folder: Folder, plan: Plan) -> None:
+def test_two_processes_do_not_prepare_one_set(
+    source: Path, folder: Folder, plan: PreparationPlan
+) -> None:
     folder.state.mkdir(parents=True)
     with FileLock(folder.state / "lock"):
         with pytest.raises(UserError, match="is being prepared by another process; wait for it"):
@@ -336,7 +344,7 @@ def test_two_processes_do_not_prepare_one_set(source: Path, folder: Folder, plan
 
 
 def test_a_speaker_without_a_name_gets_the_one_of_the_plan(
-    source: Path, folder: Folder, plan: Plan
+    source: Path, folder: Folder, plan: PreparationPlan
 ) -> None:
     lines = (source / "metadata.csv").read_text(encoding="utf-8").splitlines()
     bare = ["audio_file|text", *("|".join(line.split("|")[:2]) for line in lines[1:])]
@@ -346,7 +354,7 @@ def test_a_speaker_without_a_name_gets_the_one_of_the_plan(
 
 
 def test_too_little_space_for_a_recording_is_said_before_it_is_cut(
-    tmp_path: Path, folder: Folder, plan: Plan, spoken: list[np.ndarray],
+    tmp_path: Path, folder: Folder, plan: PreparationPlan, spoken: list[np.ndarray],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     write_audio(tmp_path / "show.wav", spoken[0])
@@ -356,7 +364,7 @@ def test_too_little_space_for_a_recording_is_said_before_it_is_cut(
 
 
 def test_proposed_categories_are_marked_until_a_person_confirms_them(
-    source: Path, folder: Folder, plan: Plan
+    source: Path, folder: Folder, plan: PreparationPlan
 ) -> None:
     plan = replace(plan, proposer=Proposer([Rule("question", text="mondat")]))
     prepare(source, folder, plan)
@@ -369,7 +377,7 @@ def test_proposed_categories_are_marked_until_a_person_confirms_them(
 
 
 def test_a_clip_that_a_check_left_out_can_be_put_back_by_hand(
-    source: Path, folder: Folder, plan: Plan, spoken: list[np.ndarray]
+    source: Path, folder: Folder, plan: PreparationPlan, spoken: list[np.ndarray]
 ) -> None:
     write_audio(source / "halk.wav", 0.5 * spoken[3])
     add(source, "halk.wav")
@@ -385,7 +393,7 @@ def test_a_clip_that_a_check_left_out_can_be_put_back_by_hand(
 
 
 def test_the_same_text_on_both_sides_is_pointed_at_or_avoided(
-    source: Path, folder: Folder, plan: Plan
+    source: Path, folder: Folder, plan: PreparationPlan
 ) -> None:
     lines = (source / "metadata.csv").read_text(encoding="utf-8").splitlines()
     same = [lines[0] + "|split"]
@@ -406,7 +414,7 @@ def test_the_same_text_on_both_sides_is_pointed_at_or_avoided(
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("name", ["hungarian_dctts"])
 def test_shared_recordings_are_all_used(
-    name: str, workers: int, folder: Folder, plan: Plan
+    name: str, workers: int, folder: Folder, plan: PreparationPlan
 ) -> None:
     prepare(shared(name), folder, replace(plan, workers=workers))
     assert rejections(folder) == {}

@@ -23,10 +23,9 @@ from tests.data.preparing.longplay import (
 from tests.data.preparing.test_decoding import undecodable_wav
 from xttslab.data.audio import SAMPLE_RATE, read_audio, write_audio
 from xttslab.data.preparing import recordings
-from xttslab.data.preparing.cutting import Recording, cut_recordings
-from xttslab.data.preparing.output import Folder, read_table
-from xttslab.data.preparing.preparation import Plan, prepare
-from xttslab.data.preparing.records import Record
+from xttslab.data.preparing.folder import Folder, Record, read_table
+from xttslab.data.preparing.making import Recording, cut_recordings
+from xttslab.data.preparing.preparation import PreparationPlan, prepare
 from xttslab.data.preparing.work import Workshop
 
 FAULTS = {5: CLIPPED, 9: COPY, 12: FOREIGN, 15: NOISY, 17: MUSIC}
@@ -68,7 +67,7 @@ def prepared(play: LongPlay, tmp_path_factory: pytest.TempPathFactory) -> Folder
     """The recording as `prepare` leaves it, speakers checked."""
     pytest.importorskip("resemblyzer", reason="resemblyzer is not installed")
     from tests.data.preparing.conftest import PLAN
-    from xttslab.evaluation.speaker import embed
+    from xttslab.evaluation.speaker_similarity import embed
 
     base = tmp_path_factory.mktemp("play")
     write_audio(base / "source" / "show.wav", play.samples)
@@ -102,7 +101,7 @@ def test_no_clean_clip_is_rejected_or_pointed_at(prepared: Folder, play: LongPla
 
 
 def test_clips_have_the_target_loudness(prepared: Folder) -> None:
-    from xttslab.data.preparing.loudness import integrated_lufs, true_peak_db
+    from xttslab.data.preparing.finishing import integrated_lufs, true_peak_db
 
     for clip in prepared.rows("hu"):
         samples = read_audio(clip.audio)
@@ -111,7 +110,7 @@ def test_clips_have_the_target_loudness(prepared: Folder) -> None:
 
 
 @pytest.mark.parametrize("name", ["ljspeech32", "hungarian_dctts"])
-def test_boundaries_of_other_recordings(name: str, plan: Plan) -> None:
+def test_boundaries_of_other_recordings(name: str, plan: PreparationPlan) -> None:
     clips = [read_audio(path) for path in sorted((shared(name) / "wavs").iterdir())[:12]]
     play = assemble(clips, {}, clips[0])
     probability = recordings.speech_probability(play.samples)
@@ -120,14 +119,14 @@ def test_boundaries_of_other_recordings(name: str, plan: Plan) -> None:
 
 
 def test_chunks_give_the_same_clips_as_the_whole(
-    short: LongPlay, tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    short: LongPlay, tmp_path: Path, plan: PreparationPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_audio(tmp_path / "show.wav", short.samples)
     blank = Record("show", "show", "", "show.wav", "digest")
     names = []
     for seconds in (600.0, 25.6):
         monkeypatch.setattr(recordings, "CHUNK_SECONDS", seconds)
-        monkeypatch.setattr("xttslab.data.preparing.cutting.CHUNK_SECONDS", seconds)
+        monkeypatch.setattr("xttslab.data.preparing.making.CHUNK_SECONDS", seconds)
         shop = Workshop(tmp_path / str(seconds), plan.recipe)
         records = cut_recordings([Recording(tmp_path / "show.wav", blank)], shop, 1)
         names.append([(record.start, record.end) for record in records if not record.reason])
@@ -138,7 +137,7 @@ def test_chunks_give_the_same_clips_as_the_whole(
 
 @pytest.mark.parametrize("decibels", [-45.0, -60.0])
 def test_a_recording_that_is_far_too_quiet_gives_the_same_clips(
-    short: LongPlay, tmp_path: Path, plan: Plan, decibels: float
+    short: LongPlay, tmp_path: Path, plan: PreparationPlan, decibels: float
 ) -> None:
     found = []
     for name, gain in (("usual", 0.0), ("quiet", decibels)):
@@ -159,7 +158,7 @@ def test_a_recording_that_is_far_too_quiet_gives_the_same_clips(
 
 
 def test_an_interrupted_recording_goes_on_and_ends_in_the_same_bytes(
-    short: LongPlay, tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    short: LongPlay, tmp_path: Path, plan: PreparationPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_audio(tmp_path / "source" / "show.wav", short.samples)
     prepare(tmp_path / "source", Folder(tmp_path / "whole"), plan)
@@ -189,7 +188,7 @@ def test_an_interrupted_recording_goes_on_and_ends_in_the_same_bytes(
 
 
 def test_a_recording_without_speech_and_one_that_is_cut_off_have_a_row(
-    tmp_path: Path, plan: Plan, spoken: list[np.ndarray]
+    tmp_path: Path, plan: PreparationPlan, spoken: list[np.ndarray]
 ) -> None:
     noise = 0.01 * np.random.default_rng(0).standard_normal(5 * SAMPLE_RATE)
     write_audio(tmp_path / "source" / "noise.wav", noise.astype(np.float32))

@@ -18,7 +18,7 @@ from xttslab.data.manifest import ASSUMED
 
 
 @dataclass(frozen=True)
-class Delivery:
+class ClipDelivery:
     """How a clip is spoken: measurements and its text; a measurement may be missing."""
 
     text: str
@@ -42,7 +42,7 @@ class Rule:
     range_above_st: float | None = None
     rate_below: float | None = None
 
-    def holds(self, clip: Delivery, usual: Mapping[str, float]) -> bool:
+    def holds(self, clip: ClipDelivery, usual: Mapping[str, float]) -> bool:
         """Whether the rule applies to a clip of a set with the medians `usual`."""
         if self.text is not None and not re.search(self.text, clip.text, re.IGNORECASE):
             return False
@@ -65,7 +65,7 @@ class Proposer:
 
     rules: Sequence[Rule]
 
-    def propose(self, clips: Sequence[Delivery]) -> list[str]:
+    def propose(self, clips: Sequence[ClipDelivery]) -> list[str]:
         """One category for every clip of a set."""
         usual = {
             "pitch_hz": _median([clip.measures.get("pitch_hz") for clip in clips]),

@@ -39,7 +39,7 @@ _ESTIMATING = ("aac", "mp3", "ac3", "eac3", "loas", "dts")  # raw streams: lengt
 
 
 @dataclass(frozen=True)
-class Facts:
+class AudioFacts:
     """What the file itself says: native rate in Hz, channels, sample format, duration in seconds;
     `promised` is the duration where the header vouches for it, else 0; `unfinished` tells that the
     header was never completed and the file was read to its end."""
@@ -98,7 +98,7 @@ class Stream:
             yield block
 
 
-def _changes(facts: Facts, mix: Mixdown) -> Iterator[tuple[str, str]]:
+def _changes(facts: AudioFacts, mix: Mixdown) -> Iterator[tuple[str, str]]:
     """What decoding to mono at 22,050 Hz changes, for changed.csv."""
     if facts.unfinished:
         yield "read to the end: the header gives no length", f"{facts.seconds:.2f} s"
@@ -112,7 +112,7 @@ def _changes(facts: Facts, mix: Mixdown) -> Iterator[tuple[str, str]]:
         yield "channels averaged", str(facts.channels)
 
 
-def inspect(path: Path) -> Facts:
+def inspect(path: Path) -> AudioFacts:
     """Rate, channels and duration from the header; raises AudioFault if no decoder knows it."""
     require_file(path)
     try:
@@ -124,7 +124,7 @@ def inspect(path: Path) -> Facts:
     if rate < _LEAST_RATE:
         raise undecodable(path, Exception(f"its header gives a sampling rate of {rate} Hz"))
     promised = 0.0 if unfinished else max(seconds, _riff_seconds(path, seconds))
-    return Facts(rate, channels, encoding, seconds, promised, unfinished)
+    return AudioFacts(rate, channels, encoding, seconds, promised, unfinished)
 
 
 def flat_tops(block: np.ndarray, rate: int, unlimited: bool = False) -> list[tuple[float, float]]:
@@ -159,7 +159,7 @@ def _local_peak(size: np.ndarray, window: int) -> np.ndarray:
     return np.repeat(padded.reshape(stretches, window).max(axis=1), window)[: len(size)]
 
 
-def _native_blocks(path: Path, facts: Facts) -> Iterator[np.ndarray]:
+def _native_blocks(path: Path, facts: AudioFacts) -> Iterator[np.ndarray]:
     """(frames, channels) float32 blocks of 20 s at most."""
     return _av_blocks(path) if facts.encoding.startswith("av:") else audio_blocks(path)
 
@@ -176,7 +176,7 @@ def _riff_seconds(path: Path, seconds: float) -> float:
     return seconds * promised / there
 
 
-def _inspect_av(path: Path, fault: Exception) -> Facts:
+def _inspect_av(path: Path, fault: Exception) -> AudioFacts:
     try:
         import av
     except ImportError:
@@ -192,7 +192,7 @@ def _inspect_av(path: Path, fault: Exception) -> Facts:
             if not known or stream.rate < _LEAST_RATE:
                 raise undecodable(path, Exception("no decoder knows its codec")) from fault
             seconds, promised = _av_seconds(container)
-            found = Facts(
+            found = AudioFacts(
                 stream.rate, stream.channels, f"av:{stream.codec_context.name}", seconds, promised
             )
     except (av.FFmpegError, OSError, ValueError):

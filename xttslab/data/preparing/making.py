@@ -1,22 +1,182 @@
-"""Items of a source in, the records of their clips out; old clips of the same files go."""
+"""Long recordings in, the records of all their clips out; the order of the steps, and what is kept.
+
+What is decoded takes 88 kB a second until the recording is done; an interrupted preparation finds
+it again. A finished recording leaves a list of its clips, and is not opened a second time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
-from xttslab.data.audio import AudioFault
+import numpy as np
+
+from xttslab.data.audio import SAMPLE_RATE, AudioFault
 from xttslab.data.manifest import Rejection
 from xttslab.data.parallel import run_all
-from xttslab.data.preparing.clips import Recipe
-from xttslab.data.preparing.cutting import Recording, cut_recordings
 from xttslab.data.preparing.decoding import inspect
-from xttslab.data.preparing.naming import Names
-from xttslab.data.preparing.records import Record
+from xttslab.data.preparing.finishing import MADE_BY, Recipe, Unusable
+from xttslab.data.preparing.folder import Names, Record, key_of
+from xttslab.data.preparing.recordings import (
+    CHUNK_SECONDS,
+    Cut,
+    CutTask,
+    Decoded,
+    DecodeTask,
+    ListenTask,
+    cut,
+    decode,
+    listen,
+    loud_without_speech,
+    plan_cuts,
+)
 from xttslab.data.preparing.sources import Item
 from xttslab.data.preparing.work import ClipTask, Workshop, make_clip
-from xttslab.files import remove
+from xttslab.errors import UserError
+from xttslab.files import remove, write_atomically
+
+_BYTES_PER_SECOND = SAMPLE_RATE * (4 + 2)  # decoded to float, then clips of 16 bit
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A long file, and the record of the whole that its clips' records are made from."""
+
+    audio: Path
+    blank: Record
+
+
+def cut_recordings(
+    recordings: Sequence[Recording], workshop: Workshop, workers: int
+) -> list[Record]:
+    """Cut recordings into clips; records in the order of the recordings, then of time.
+
+    Raises UserError when the disk is too small for them.
+    """
+    lists = {rec.blank.name: _known_clips(rec, workshop) for rec in recordings}
+    open_ones = [rec for rec in recordings if lists[rec.blank.name] is None]
+    if open_ones:
+        _require_space(open_ones, workshop.folder)
+        _cut_open(open_ones, workshop, workers, lists)
+    return [record for rec in recordings for record in lists[rec.blank.name] or ()]
+
+
+def _cut_open(
+    recordings: Sequence[Recording],
+    workshop: Workshop,
+    workers: int,
+    lists: dict[str, list[Record] | None],
+) -> None:
+    folder = workshop.folder / ".prepare" / "decoded"
+    tasks = [DecodeTask(rec.audio, rec.blank.origin_digest, folder) for rec in recordings]
+    whole: list[tuple[Recording, Decoded]] = []
+    for rec, result in zip(recordings, run_all(decode, tasks, workers, "decode"), strict=True):
+        if isinstance(result, AudioFault):
+            lists[rec.blank.name] = [workshop.reject(workshop.keyed(rec.blank), result)]
+        else:
+            whole.append((rec, result))
+    cuts: list[CutTask] = []
+    for (rec, decoded), heard in zip(whole, _listened(whole, workers), strict=True):
+        pieces = plan_cuts(rec.blank, heard[:, 0], workshop.recipe)
+        cuts += _tasks(decoded, pieces, workshop)
+        lists[rec.blank.name] = _unused(rec.blank, decoded, heard, workshop)
+    for records in run_all(cut, cuts, workers, "clips"):
+        known = lists[records[0].base]
+        lists[records[0].base] = [*(known or ()), *records]
+    for rec, _ in whole:
+        _finish(rec, lists[rec.blank.name] or [], workshop)
+
+
+def _listened(whole: Sequence[tuple[Recording, Decoded]], workers: int) -> Iterator[np.ndarray]:
+    """What `listen` gives, of each whole recording: (frames, 2)."""
+    tasks = [
+        ListenTask(decoded.path, index, decoded.gain)
+        for _, decoded in whole
+        for index in range(max(1, int(np.ceil(decoded.seconds / CHUNK_SECONDS))))
+    ]
+    pairs = zip(tasks, run_all(listen, tasks, workers, "find speech"), strict=True)
+    for _, chunks in groupby(pairs, key=lambda pair: pair[0].decoded):
+        yield np.concatenate([found for _, found in chunks])
+
+
+def _tasks(decoded: Decoded, pieces: Sequence[Cut], workshop: Workshop) -> list[CutTask]:
+    tasks = []
+    for _, group in groupby(pieces, key=lambda piece: int(piece.window[0] / CHUNK_SECONDS)):
+        cuts = tuple(group)
+        low, high = cuts[0].window[0], cuts[-1].window[1]
+        near = tuple((a, b) for a, b in decoded.clipped if b > low and a < high)
+        tasks.append(CutTask(replace(decoded, clipped=near), cuts, workshop))
+    return tasks
+
+
+def _unused(blank: Record, decoded: Decoded, heard: np.ndarray, workshop: Workshop) -> list[Record]:
+    """Records of the parts that give no clip: loud sound that nobody speaks, a missing end."""
+    found = []
+    if not workshop.recipe.speech.regions(heard[:, 0]):
+        found.append((0.0, decoded.seconds, "no speech is heard", f"{decoded.seconds:.2f} s"))
+    for start, end in loud_without_speech(heard):
+        what = "loud sound without speech (music, laughter, applause)"
+        found.append((start, end, what, f"{end - start:.1f} s"))
+    if decoded.truncated:
+        what = "the file is cut off: its header promises more"
+        found.append((decoded.seconds, decoded.seconds, what, f"{decoded.seconds:.1f} s are left"))
+    return [
+        workshop.reject(
+            workshop.keyed(
+                replace(blank, name=f"{blank.base}-{round(a * 1000):08d}-unused", start=a, end=b)
+            ),
+            Unusable(what, value),
+        )
+        for a, b, what, value in found
+    ]
+
+
+def _list_file(rec: Recording, workshop: Workshop) -> Path:
+    key = key_of(MADE_BY, workshop.recipe, workshop.recipe.voices is not None)
+    name = f"{rec.blank.origin_digest[:16]}-{key[:16]}.json"
+    return workshop.folder / ".prepare" / "recordings" / name
+
+
+def _known_clips(rec: Recording, workshop: Workshop) -> list[Record] | None:
+    """The clips of a recording that was finished before; None where one is missing."""
+    path = _list_file(rec, workshop)
+    if not path.is_file():
+        return None
+    names = json.loads(path.read_text(encoding="utf-8"))
+    records = [workshop.journal.load(name) for name in names]
+    complete = [
+        record
+        for record in records
+        if record and (record.reason or workshop.target(record.name).is_file())
+    ]
+    return complete if len(complete) == len(names) else None
+
+
+def _finish(rec: Recording, records: Sequence[Record], workshop: Workshop) -> None:
+    names = [record.name for record in records]
+    write_atomically(_list_file(rec, workshop), json.dumps(names).encode())
+    for path in (workshop.folder / ".prepare" / "decoded").glob(f"{rec.blank.origin_digest}.*"):
+        remove(path)
+
+
+def _require_space(recordings: Sequence[Recording], folder: Path) -> None:
+    seconds = 0.0
+    for rec in recordings:
+        try:
+            seconds += inspect(rec.audio).seconds
+        except AudioFault:
+            continue
+    folder.mkdir(parents=True, exist_ok=True)
+    needed, free = seconds * _BYTES_PER_SECOND, shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"{folder}: {seconds / 60:.1f} min of recordings need {needed / 1e6:.0f} MB while they "
+            f"are cut, {free / 1e6:.0f} MB are free; free some space or choose another data_dir"
+        )
 
 
 @dataclass(frozen=True)

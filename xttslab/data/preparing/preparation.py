@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,27 +13,28 @@ from typing import Annotated
 from filelock import FileLock, Timeout
 from pydantic import ConfigDict, Field, NonNegativeInt, SkipValidation
 from pydantic.dataclasses import dataclass
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from xttslab.data.audio import content_hash
-from xttslab.data.datasheet import write_sheet
+from xttslab.data.datasheet import read_sheet, write_sheet
 from xttslab.data.manifest import Clip, Rejection
 from xttslab.data.preparing.assembly import Assembly
-from xttslab.data.preparing.categories import Delivery, Proposer
+from xttslab.data.preparing.categories import ClipDelivery, Proposer
 from xttslab.data.preparing.checks import Checks
-from xttslab.data.preparing.clips import Recipe
+from xttslab.data.preparing.finishing import Recipe
+from xttslab.data.preparing.folder import TABLES, Folder, key_of, read_table
 from xttslab.data.preparing.making import Made, make_clips
-from xttslab.data.preparing.output import TABLES, Folder
-from xttslab.data.preparing.records import key_of
 from xttslab.data.preparing.sources import find_items
-from xttslab.data.preparing.texts import Texts, find_texts
-from xttslab.data.preparing.transcripts import Listener, Recogniser
+from xttslab.data.preparing.transcripts import Listener, SpeechRecogniser, Texts, find_texts
 from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
 
 
 @dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
-class Plan:
+class PreparationPlan:
     """How a set is prepared; see conf/prepare.yaml for every parameter.
 
     `recogniser` None: nothing is transcribed; `proposer` None: no category is proposed.
@@ -40,7 +43,7 @@ class Plan:
     recipe: Recipe
     checks: Checks
     proposer: Proposer | None
-    recogniser: SkipValidation[Recogniser | None]
+    recogniser: SkipValidation[SpeechRecogniser | None]
     check_texts: bool
     language: str
     speaker: str
@@ -48,7 +51,7 @@ class Plan:
     workers: NonNegativeInt
 
 
-def prepare(source: Path, folder: Folder, plan: Plan) -> bool:
+def prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
     """Prepare everything in `source` into `folder`; goes on where an earlier run stopped.
 
     Returns whether anything had to be done. Raises UserError for faults of the whole source or of
@@ -63,7 +66,7 @@ def prepare(source: Path, folder: Folder, plan: Plan) -> bool:
         raise UserError(f"{folder.path} is being prepared by another process; {wait}") from fault
 
 
-def _prepare(source: Path, folder: Folder, plan: Plan) -> bool:
+def _prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
     items, faults = find_items(source, folder.name, plan.language, plan.speaker)
     inputs = key_of(items, faults, replace(plan, workers=0), plan.recipe.voices is not None)
     done = folder.state / "done"
@@ -82,7 +85,7 @@ def _prepare(source: Path, folder: Folder, plan: Plan) -> bool:
     return True
 
 
-def _listener(plan: Plan, folder: Folder) -> Listener | None:
+def _listener(plan: PreparationPlan, folder: Folder) -> Listener | None:
     if plan.recogniser is None:
         return None
     return Listener(plan.recogniser, folder.state / "heard.jsonl")
@@ -99,7 +102,7 @@ def _described(
     ]
     if proposer is not None:
         deliveries = [
-            Delivery(clip.text, record.measures)
+            ClipDelivery(clip.text, record.measures)
             for clip, (_, record) in zip(clips, pairs, strict=True)
         ]
         proposed = zip(clips, proposer.propose(deliveries), strict=True)
@@ -123,3 +126,56 @@ def _stamp(folder: Folder, inputs: str) -> str:
     present = [name for name in TABLES if (folder.path / name).is_file()]
     clips = sorted(path.name for path in (folder.path / "wavs").glob("*.wav"))
     return key_of(inputs, rows, present, clips)
+
+
+_SHOWN = 20  # lines of each table; the file has them all
+
+
+def show(folder: Folder, language: str, console: Console | None = None) -> None:
+    """Print the clips by category, each rejection and each finding, and what to do next."""
+    console = console or Console(highlight=False, soft_wrap=True)
+    clips = folder.rows(language)
+    measures = read_table(folder.path / "clips.csv")
+    minutes = sum(float(row["seconds"] or 0) for row in measures) / 60
+    console.print(f"{folder.path}: {len(clips)} clips, {minutes:.1f} min")
+    console.print(_categories(clips))
+    rejected = read_table(folder.path / "rejected.csv")
+    lines = [(row["audio_file"], row["reason"], row["value"]) for row in rejected]
+    _lines(console, "rejected", lines, folder, "rejected.csv")
+    review = read_table(folder.path / "review.csv")
+    lines = [(row["audio_file"], row["finding"], row["value"]) for row in review]
+    _lines(console, "review", lines, folder, "review.csv")
+    silent = sum(not clip.text for clip in clips)
+    if silent:
+        console.print(
+            f"{silent} clips have no text and are not trained on: write it into "
+            f"{folder.path / 'metadata.csv'}, or run again with transcripts.model=packaged"
+        )
+    warning = read_sheet(folder.path).warning()
+    if warning:
+        console.print(f"[yellow]warning:[/yellow] {escape(warning)}")
+    place = shlex.quote(f"data_dir={folder.path.parent}")
+    elsewhere = "" if folder.path.parent == Path("data") else f" {place}"
+    console.print(f"next: python -m xttslab.train dataset={folder.name}{elsewhere}")
+
+
+def _lines(
+    console: Console, kind: str, rows: list[tuple[str, str, str]], folder: Folder, file: str
+) -> None:
+    for name, reason, value in rows[:_SHOWN]:
+        detail = f" ({value})" if value else ""
+        console.print(escape(f"{kind}: {name}: {reason}{detail}"))
+    if len(rows) > _SHOWN:
+        console.print(f"… and {len(rows) - _SHOWN} more in {folder.path / file}")
+
+
+def _categories(clips: list[Clip]) -> Table:
+    table = Table()
+    for column in ("category", "clips", "held out", "only proposed"):
+        table.add_column(column, justify="left" if column == "category" else "right")
+    counts = Counter(clip.category for clip in clips)
+    held = Counter(clip.category for clip in clips if clip.split == "eval")
+    assumed = Counter(clip.category for clip in clips if clip.category_assumed)
+    for category, count in sorted(counts.items()):
+        table.add_row(category, str(count), str(held[category]), str(assumed[category]))
+    return table

@@ -16,9 +16,9 @@ import numpy as np
 import soundfile as sf
 
 from xttslab.data.audio import SAMPLE_RATE, AudioFault
-from xttslab.data.preparing.clips import MADE_BY, Passage, Recipe
 from xttslab.data.preparing.decoding import Stream
-from xttslab.data.preparing.records import Record
+from xttslab.data.preparing.finishing import MADE_BY, Passage, Recipe
+from xttslab.data.preparing.folder import Record
 from xttslab.data.preparing.spectrum import frame_power
 from xttslab.data.preparing.voice_activity import (
     FRAME_SECONDS,

@@ -1,4 +1,8 @@
-"""Finds the clips or long recordings in the place that a person names, and what cannot be used."""
+"""The name of a packaged demo set in, a folder of its clips on disk out.
+
+The recordings are the project's own: a synthetic speaker that is no person, made by
+`experiments/demo_voice/` and shipped as Opus in `assets/demo/`.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,68 @@ import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xttslab.data.audio import content_hash
+import yaml
+
+from xttslab.data.audio import content_hash, read_audio, write_audio
 from xttslab.data.audio_names import AUDIO_SUFFIXES, audio_files
-from xttslab.data.manifest import UNNAMED, Clip, Rejection, has_metadata, read_folder
+from xttslab.data.datasheet import FILE, ConsentingSpeaker, DataSheet
+from xttslab.data.manifest import (
+    UNNAMED,
+    Clip,
+    Rejection,
+    assign_split,
+    has_metadata,
+    read_folder,
+    write_metadata,
+)
 from xttslab.data.preparing.unread_texts import TABLES, unread_files, unread_rows
 from xttslab.data.text_files import read_text
 from xttslab.errors import UserError
+from xttslab.files import write_atomically
+
+ASSETS = Path(__file__).parents[1] / "assets" / "demo"
+SPEAKER = "demo"
+_LICENCE = "Apache-2.0"
+_SOURCE = (
+    "Synthetic Hungarian speech of a mixed voice that belongs to no person "
+    "(Kokoro-82M, Apache-2.0; sentences by the xttslab project)"
+)
+
+
+def names() -> list[str]:
+    """The sets that `lay_out` knows."""
+    return sorted(path.parent.name for path in ASSETS.glob("*/metadata.csv"))
+
+
+def lay_out(name: str, destination: Path) -> Path:
+    """Decode demo set `name` to `destination/wavs/` (22,050 Hz, 16 bit), beside its
+    `metadata.csv` (split included) and `dataset.yaml`; returns `destination`.
+
+    Doing it again gives the same files. Raises UserError on an unknown name, and where
+    `destination` cannot be written.
+    """
+    if name not in names():
+        raise UserError(f"{name}: no such demo set; the package holds {', '.join(names())}")
+    packed, _ = read_folder(ASSETS / name, source=name)
+    # The packed bytes decide the split: decoders may differ by a rounding in the last bit.
+    placed = assign_split(packed, [content_hash(clip.audio) for clip in packed])
+    clips = []
+    for clip in placed:
+        audio = destination / "wavs" / f"{clip.audio.stem}.wav"
+        write_audio(audio, read_audio(clip.audio))
+        clips.append(replace(clip, audio=audio))
+    write_metadata(destination / "metadata.csv", clips)
+    write_atomically(destination / FILE, _sheet(name).encode())
+    return destination
+
+
+def _sheet(name: str) -> str:
+    speaker = ConsentingSpeaker(name=SPEAKER, synthetic=True)
+    sheet = DataSheet(
+        name=name, language="hu", source=_SOURCE, licence=_LICENCE, speakers=(speaker,)
+    )
+    return yaml.safe_dump(sheet.model_dump(), sort_keys=False, allow_unicode=True)
+
 
 BESIDE = (".txt", ".lab")  # endings of a file that holds what is said in the recording beside it
 _TIMES = re.compile(r"-->|^\W?\d{1,2}:\d{2}:\d{2}", re.MULTILINE)
@@ -43,7 +103,6 @@ def locate(source: str | None, folder: Path) -> Path:
             f"dataset={folder.name}: source=PATH is missing; name a folder of clips with metadata, "
             "a folder of recordings, or one recording"
         )
-    from xttslab.data.demo import lay_out
 
     return lay_out(folder.name, folder / ".prepare" / "demo")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
@@ -17,14 +17,18 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from xttslab.data.audio import read_audio
-from xttslab.data.hungarian import spell_out
-from xttslab.data.preparing.clips import VOICE_RATE
+from xttslab.data.manifest import Rejection
+from xttslab.data.parallel import progress
+from xttslab.data.preparing.finishing import VOICE_RATE
+from xttslab.data.preparing.folder import Folder, Record
+from xttslab.data.preparing.making import Made
+from xttslab.text.hungarian import spell_out
 
 _BATCH = 32  # clips between two writes to disk
 _SENTENCE_END = ".!?…"
 
 
-class Heard(Protocol):
+class HeardText(Protocol):
     """What a recogniser gives for one clip."""
 
     @property
@@ -33,7 +37,7 @@ class Heard(Protocol):
         ...
 
 
-class Recogniser(Protocol):
+class SpeechRecogniser(Protocol):
     """A speech recogniser; `transcribe` takes float32 clips at 16 kHz. Its repr names all that
     decides what it hears."""
 
@@ -42,7 +46,7 @@ class Recogniser(Protocol):
         """The name under which people know it."""
         ...
 
-    def transcribe(self, audios: Sequence[np.ndarray]) -> Sequence[Heard]:
+    def transcribe(self, audios: Sequence[np.ndarray]) -> Sequence[HeardText]:
         """One result for every clip."""
         ...
 
@@ -51,7 +55,7 @@ class Recogniser(Protocol):
 class Listener:
     """Hears clips with `recogniser`; `memory` is the file of what it heard before."""
 
-    recogniser: Recogniser
+    recogniser: SpeechRecogniser
     memory: Path
 
     def hear(self, clips: Mapping[str, Path], progress: Callable[[int], None]) -> dict[str, str]:
@@ -132,3 +136,61 @@ def _word_boundary(place: float, ends: np.ndarray, words: Sequence[str]) -> int:
     cost = np.abs(bounds - place)
     closes = [False, *(word.endswith(tuple(_SENTENCE_END)) for word in words)]
     return int(np.argmin(cost - 3.0 * np.array(closes)))
+
+
+@dataclass
+class Texts:
+    """Texts by clip name, what was heard by content hash, where a text came from by clip name, and
+    transcripts that could not be used."""
+
+    by_name: dict[str, str] = field(default_factory=dict)
+    heard: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    unused: list[Rejection] = field(default_factory=list)
+
+
+def find_texts(
+    made: Sequence[Made], folder: Folder, listener: Listener | None, check: bool
+) -> Texts:
+    """Decide the text of every clip; `check` listens to clips that have one, too."""
+    texts = Texts()
+    if listener is not None:
+        wanted = [r for m in made if check or _needs_ears(m) for r in _usable(m.records)]
+        texts.heard = _hear(wanted, folder, listener)
+    for one in made:
+        records, given = _usable(one.records), one.item.clip.text
+        if not _is_cut(one):
+            texts.by_name |= {record.name: given for record in records}
+        elif given and listener is None:
+            fault = "its transcript needs transcripts.model to be shared out among its clips"
+            texts.unused.append(Rejection(one.item.origin, fault, f"{given[:40]} …"))
+        elif given:
+            spoken = [texts.heard.get(record.digest, "") for record in records]
+            parts = share_out(given, spoken, one.item.clip.language)
+            for record, part in zip(records, parts, strict=True):
+                texts.by_name[record.name] = part
+                texts.changes[record.name] = ("text shared out of", one.item.origin)
+        for record in records:
+            if not texts.by_name.get(record.name):
+                texts.by_name[record.name] = texts.heard.get(record.digest, "")
+                if listener is not None:
+                    texts.changes[record.name] = ("text recognised by", listener.recogniser.model)
+    return texts
+
+
+def _hear(records: Iterable[Record], folder: Folder, listener: Listener) -> dict[str, str]:
+    clips = {record.digest: folder.audio(record.name) for record in records}
+    with progress("listen", len(clips)) as advance:
+        return listener.hear(clips, advance)
+
+
+def _usable(records: Iterable[Record]) -> list[Record]:
+    return [record for record in records if not record.reason]
+
+
+def _is_cut(made: Made) -> bool:
+    return any(record.name != record.base for record in made.records)
+
+
+def _needs_ears(made: Made) -> bool:
+    return not made.item.clip.text or _is_cut(made)

@@ -10,7 +10,7 @@ from pathlib import Path
 from xttslab.data.audio_names import audio_files
 from xttslab.data.manifest import Rejection, find_metadata, has_metadata
 from xttslab.data.metadata import read_rows
-from xttslab.data.preparing import output
+from xttslab.data.preparing import folder as output
 from xttslab.errors import UserError
 
 TABLES = (".csv", ".tsv", ".psv", ".list")

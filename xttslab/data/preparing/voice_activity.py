@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import soxr
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 from pydantic.dataclasses import dataclass
 
 from xttslab.data.audio import SAMPLE_RATE
@@ -127,3 +127,180 @@ def _session() -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(
         str(model), sess_options=options, providers=["CPUExecutionProvider"]
     )
+
+
+_HOP = int(0.01 * SAMPLE_RATE)
+_AS_LOUD = 10 ** (-20 / 20)  # of the speech: this is no pause any more
+_OVER_NOISE = 4.0  # times the quietest twentieth
+_LASTING = 10  # frames; shorter sounds are clicks
+
+
+@dataclass(frozen=True)
+class Trimming:
+    """Silence kept on both sides in seconds, and how far a soft ending may reach past the VAD.
+
+    Voice activity models end early on final consonants such as `s` and `sz`; so the speech is
+    followed outwards while it stays above `floor_db` relative to its own level. They also miss
+    whole words; so of a clip whose ends a person has set nothing goes that is nearly as loud as the
+    speech and lasts 0.1 s.
+    """
+
+    margin_s: NonNegativeFloat
+    reach_s: NonNegativeFloat
+    floor_db: float
+
+    def bounds(
+        self,
+        samples: np.ndarray,
+        regions: Sequence[tuple[float, float]],
+        whole: bool = False,
+    ) -> tuple[int, int] | None:
+        """(start, end) in samples to keep of (n,) samples; None where no speech was found.
+
+        `whole`: a person set the ends, where others were chosen by the detector.
+        """
+        if not regions:
+            return None
+        level = frame_rms(samples)
+        first = min(int(regions[0][0] * SAMPLE_RATE) // _HOP, len(level) - 1)
+        last = min(int(regions[-1][1] * SAMPLE_RATE) // _HOP, len(level))
+        speech = float(np.sqrt(np.mean(np.square(level[first : max(last, first + 1)]))))
+        quiet = float(np.percentile(level, 5))
+        floor = max(speech * 10 ** (self.floor_db / 20), 2.0 * quiet)
+        reach = int(self.reach_s * SAMPLE_RATE) // _HOP
+        first = _follow(level, first, -1, reach, floor)
+        last = _follow(level, last - 1, 1, reach, floor) + 1
+        if whole:
+            sounds = _lasting(level > max(_AS_LOUD * speech, _OVER_NOISE * quiet))
+            first, last = min([first, *sounds[:, 0]]), max([last, *sounds[:, 1]])
+        margin = int(self.margin_s * SAMPLE_RATE)
+        return max(0, first * _HOP - margin), min(len(samples), last * _HOP + margin)
+
+
+def frame_rms(samples: np.ndarray) -> np.ndarray:
+    """RMS of every whole 10 ms, (n // 220,); one value at least."""
+    frames = max(len(samples) // _HOP, 1)
+    padded = np.zeros(frames * _HOP, np.float32)
+    padded[: min(len(samples), frames * _HOP)] = samples[: frames * _HOP]
+    return np.sqrt(np.mean(np.square(padded.reshape(frames, _HOP)), axis=1))
+
+
+def _lasting(loud: np.ndarray) -> np.ndarray:
+    """(first, end) frames of every run of `loud` frames that lasts, (runs, 2)."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], loud.astype(np.int8), [0]))))
+    runs = edges.reshape(-1, 2)
+    return runs[runs[:, 1] - runs[:, 0] >= _LASTING]
+
+
+def _follow(level: np.ndarray, index: int, step: int, reach: int, floor: float) -> int:
+    for _ in range(reach):
+        if not 0 <= index + step < len(level) or level[index + step] < floor:
+            break
+        index += step
+    return index
+
+
+Span = tuple[float, float]
+_UNEVEN = 0.25  # cost of a passage at its shortest or longest
+_FORCED = 100.0  # cost of a second beyond the longest
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Cuts at pauses: always at those of `split_pause_s`; within a passage longer than `max_s` at
+    the longest pauses that leave parts of at least `min_s`.
+
+    A passage shorter than `min_s` joins its nearer neighbour over at most `join_pause_s`. What has
+    no pause may last up to `ceiling_s`; only beyond that is it cut inside speech, at the least
+    likely moment.
+    """
+
+    min_s: PositiveFloat
+    max_s: PositiveFloat
+    ceiling_s: PositiveFloat
+    split_pause_s: PositiveFloat
+    join_pause_s: PositiveFloat
+
+    def __post_init__(self) -> None:
+        if not self.min_s < self.max_s <= self.ceiling_s:
+            order = f"{self.min_s} < {self.max_s} <= {self.ceiling_s}"
+            raise ValueError(f"min_s < max_s <= ceiling_s does not hold: {order}")
+
+    def passages(self, regions: Sequence[Span], probability: np.ndarray) -> list[Span]:
+        """(start, end) of every passage, in seconds and in order.
+
+        `regions` are stretches of speech in order, `probability` (frames,) of speech every 32 ms.
+        """
+        short = [part for span in regions for part in self._bearable(span, probability)]
+        groups: list[list[Span]] = []
+        for span in short:
+            if groups and span[0] - groups[-1][-1][1] < self.split_pause_s:
+                groups[-1].append(span)
+            else:
+                groups.append([span])
+        found = [part for group in self._joined(groups) for part in self._divided(group)]
+        return [(part[0][0], part[-1][1]) for part in found]
+
+    def _bearable(self, span: Span, probability: np.ndarray) -> list[Span]:
+        """Cut one stretch without a pause until no part passes the ceiling."""
+        start, end = span
+        if end - start <= self.ceiling_s:
+            return [span]
+        parts = int(np.ceil((end - start) / self.max_s))
+        goal = start + (end - start) / parts
+        low = round((goal - self.max_s / 4) / FRAME_SECONDS)
+        high = round((goal + self.max_s / 4) / FRAME_SECONDS)
+        cut = (low + int(np.argmin(probability[low:high])) + 0.5) * FRAME_SECONDS
+        return [(start, cut), *self._bearable((cut, end), probability)]
+
+    def _joined(self, groups: list[list[Span]]) -> list[list[Span]]:
+        """Give every short group to the neighbour that is nearer, where the two fit together."""
+        joined = [list(group) for group in groups]
+        index = 0
+        while index < len(joined):
+            group = joined[index]
+            if group[-1][1] - group[0][0] >= self.min_s:
+                index += 1
+                continue
+            pauses = []
+            for left in (index - 1, index):
+                if 0 <= left < len(joined) - 1:
+                    pause = joined[left + 1][0][0] - joined[left][-1][1]
+                    length = joined[left + 1][-1][1] - joined[left][0][0]
+                    if pause <= self.join_pause_s and length <= self.max_s:
+                        pauses.append((pause, left))
+            if not pauses:
+                index += 1
+                continue
+            _, left = min(pauses)
+            joined[left : left + 2] = [joined[left] + joined[left + 1]]
+            index = left
+        return joined
+
+    def _divided(self, group: list[Span]) -> list[list[Span]]:
+        """The cheapest way to cut a group at its pauses, by dynamic programming."""
+        if group[-1][1] - group[0][0] <= self.max_s:
+            return [group]
+        cheapest: list[tuple[float, int]] = [(0.0, 0)]  # cost of the first n spans, last cut
+        for stop in range(1, len(group) + 1):
+            options = []
+            for start in range(stop - 1, -1, -1):
+                length = group[stop - 1][1] - group[start][0]
+                if length > self.ceiling_s and options:
+                    break
+                options.append((cheapest[start][0] + self._cost(group, start, length), start))
+            cheapest.append(min(options))
+        parts, stop = [], len(group)
+        while stop:
+            start = cheapest[stop][1]
+            parts.append(group[start:stop])
+            stop = start
+        return parts[::-1]
+
+    def _cost(self, group: list[Span], start: int, length: float) -> float:
+        """Prefers long pauses before a part, lengths between the bounds, and few parts."""
+        pause = group[start][0] - group[start - 1][1] if start else self.split_pause_s
+        middle = (self.min_s + self.max_s) / 2
+        uneven = _UNEVEN * ((length - middle) / (self.max_s - middle)) ** 2
+        outside = max(0.0, length - self.max_s) + max(0.0, self.min_s - length)
+        return 1.0 - min(pause / self.split_pause_s, 1.0) + uneven + _FORCED * outside

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from xttslab.data.audio import SAMPLE_RATE, AudioFault, content_hash, write_audio
-from xttslab.data.preparing.clips import MADE_BY, Passage, Recipe, Unusable
 from xttslab.data.preparing.decoding import Stream
-from xttslab.data.preparing.records import Journal, Record, key_of
+from xttslab.data.preparing.finishing import MADE_BY, Passage, Recipe, Unusable
+from xttslab.data.preparing.folder import ClipJournal, Record, key_of
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Workshop:
     recipe: Recipe
 
     @property
-    def journal(self) -> Journal:
+    def journal(self) -> ClipJournal:
         """The records of the clips made so far."""
-        return Journal(self.folder / ".prepare" / "clips")
+        return ClipJournal(self.folder / ".prepare" / "clips")
 
     def target(self, name: str) -> Path:
         """The file of the clip of that name."""

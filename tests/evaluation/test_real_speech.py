@@ -1,0 +1,86 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.evaluation.conftest import tone
+from xttslab.evaluation.emotion import RealProsody
+from xttslab.evaluation.measuring import Measured
+from xttslab.evaluation.prosody import Prosody
+from xttslab.evaluation.real_speech import RealSpeech, real_prosody
+from xttslab.evaluation.recognition import Recognised, Word
+from xttslab.evaluation.settings import Scoring
+from xttslab.evaluation.spoken_clips import SpokenClip
+
+TEXTS = ("alma", "béka", "cica")
+
+
+def heard(*words: str) -> Recognised:
+    return Recognised(tuple(Word(f" {word}", i, i + 1) for i, word in enumerate(words)))
+
+
+@pytest.fixture
+def real() -> RealSpeech:
+    """Three real clips at 60° of each other, one of another speaker at right angles to two."""
+    clips = tuple(SpokenClip(text, tone(0.2), 16_000, text, "calm") for text in TEXTS)
+    own = np.zeros((3, 256))
+    own[0, 0] = own[1, 1] = own[2, 2] = np.sqrt(0.5)
+    own[:, 3] = np.sqrt(0.5)
+    other = np.zeros((1, 256))
+    other[0, 0] = 1.0
+    measured = Measured(
+        clips=clips,
+        mute=np.zeros(3, dtype=bool),
+        embeddings=own,
+        heard=tuple(heard(text) for text in TEXTS),
+        prosody=(None,) * 3,
+        values={"cer": np.array([0.0, 0.25, 0.5]), "distillmos": np.array([4.0, np.nan, 4.4])},
+        weights={"cer": np.array([4.0, 4.0, 8.0])},
+        missing={},
+        seconds={},
+    )
+    return RealSpeech(measured, other, RealProsody.of([]))
+
+
+def test_voice_similarity_lies_between_others_and_the_speakers_own_clips(
+    real: RealSpeech, scoring: Scoring
+) -> None:
+    scale = real.scale("speaker_similarity", scoring)
+    assert scale.ceiling.value == pytest.approx(0.5)
+    assert scale.floor.value == pytest.approx(np.sqrt(0.5) / 3)
+    assert (scale.floor.source, scale.ceiling.source) == (
+        "1 clips of others",
+        "3 real clips of the speaker",
+    )
+
+
+def test_the_ceiling_of_cer_is_weighted_and_its_floor_is_mismatched_text(
+    real: RealSpeech, scoring: Scoring
+) -> None:
+    scale = real.scale("cer", scoring)
+    assert scale.ceiling.value == pytest.approx((0 + 1 + 4) / 16)
+    # alma against béka, béka against cica, cica against alma: 3, 3 and 3 of 4 letters differ
+    assert scale.floor.value == pytest.approx(9 / 12)
+    assert scale.floor.source == "3 real clips against the text of another"
+
+
+def test_unmeasured_ends_are_the_fixed_ones(real: RealSpeech, scoring: Scoring) -> None:
+    bare = replace(real.measured, embeddings=None, values={}, heard=(None,) * 3)
+    nothing = RealSpeech(bare, None, RealProsody.of([]))
+    for measure in ("speaker_similarity", "cer", "distillmos"):
+        scale = nothing.scale(measure, scoring)
+        rule = scoring.scales[measure]
+        assert (scale.floor.value, scale.ceiling.value) == (rule.floor, rule.ceiling)
+        assert scale.floor.source == scale.ceiling.source == "fixed"
+    assert np.isnan(nothing.similarity(np.ones((2, 256)))).all()
+
+
+def test_the_mos_ceiling_needs_two_real_clips(real: RealSpeech, scoring: Scoring) -> None:
+    assert real.scale("distillmos", scoring).ceiling.value == pytest.approx(4.2)
+    assert real.scale("distillmos", scoring).floor.value == scoring.scales["distillmos"].floor
+
+
+def test_real_prosody_leaves_mute_and_uncategorised_clips_out() -> None:
+    clips = [SpokenClip(c or "-", tone(0.1), 16_000, category=c) for c in ("calm", "", "wild")]
+    found = real_prosody(clips, [Prosody(80, 5, -20, 5), Prosody(80, 5, -20, 5), None])
+    assert {name: len(rows) for name, rows in found.categories.items()} == {"calm": 1}

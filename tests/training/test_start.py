@@ -1,0 +1,56 @@
+"""`init_from=` names a run by its name, its folder or a file in it: the lineage is the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from xttslab.errors import UserError
+from xttslab.tracking.client import DEFAULT_URI
+from xttslab.tracking.store import RunTracker
+from xttslab.training.start import Start, resolve_start
+
+
+def made(name: str, status: str = "FINISHED", **tags: object) -> Path:
+    """A run of three epochs with two checkpoints; returns its folder."""
+    run_dir = Path("outputs") / name
+    (run_dir / "checkpoints").mkdir(parents=True)
+    for kept in ("best", "epoch_002"):
+        (run_dir / f"checkpoints/{kept}.safetensors").write_bytes(b"weights")
+    tracker = RunTracker.start(run_dir, name, tags={"run_dir": run_dir, "dataset": "quiz"} | tags)
+    for epoch in (1, 2, 3):
+        tracker.log_metrics({"lr": 1e-6}, epoch)
+    assert tracker.finish(status)
+    return run_dir
+
+
+def test_a_folder_or_a_file_of_a_run_is_that_run(workplace: Path) -> None:
+    run_dir = made("first", epochs_total=33, monitor="m", best_value=1.0, model="xtts_mini")
+    best = (run_dir / "checkpoints/best.safetensors").resolve()
+    named = resolve_start("first", DEFAULT_URI)
+    assert named == Start(best, named.run_id, "first", 33)
+    assert len(named.run_id) == 32
+    for place in (run_dir, run_dir / "checkpoints", best, "best:quiz"):
+        assert resolve_start(str(place), DEFAULT_URI) == named
+    other = run_dir / "checkpoints/epoch_002.safetensors"
+    assert resolve_start(str(other), DEFAULT_URI) == replace(named, checkpoint=other.resolve())
+
+
+def test_a_run_that_was_stopped_has_the_epochs_that_it_trained(workplace: Path) -> None:
+    run_dir = made("stopped", "KILLED", epochs_before=30)
+    assert resolve_start(str(run_dir), DEFAULT_URI).epochs == 33
+
+
+def test_a_file_of_no_run_has_no_lineage(workplace: Path) -> None:
+    Path("model.pth").write_bytes(b"weights")
+    assert resolve_start("model.pth", DEFAULT_URI) == Start(Path("model.pth").resolve())
+    with pytest.raises(UserError, match=r"init_from=gone\.pth: no such checkpoint"):
+        resolve_start("gone.pth", DEFAULT_URI)
+
+
+def test_best_is_of_the_model_that_is_trained(workplace: Path) -> None:
+    made("small", model="xtts_mini", monitor="m", best_value=1.0)
+    with pytest.raises(UserError, match=r"no finished run of xtts_v2 on data set 'quiz' .* choose"):
+        resolve_start("best:quiz", DEFAULT_URI, {"model.name": "xtts_v2"})

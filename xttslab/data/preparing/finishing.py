@@ -1,0 +1,236 @@
+"""Bring clips to one loudness, never above the true-peak ceiling."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import soxr
+from pydantic import Field, PositiveFloat
+from pydantic import dataclasses as checked
+
+from xttslab.data.audio import SAMPLE_RATE
+from xttslab.data.pitch import melody
+from xttslab.data.preparing.spectrum import noise_measures, peaks
+from xttslab.data.preparing.voice_activity import (
+    Segmentation,
+    Span,
+    SpeechFinder,
+    Trimming,
+    speech_probability,
+)
+from xttslab.errors import UserError
+
+if TYPE_CHECKING:
+    import pyloudnorm
+
+_OVERSAMPLING = 4  # ITU-R BS.1770-4 Annex 2
+SILENCE = -99.0  # stands for minus infinity in tables
+_LEAST_PEAK = 0.1  # BS.1770 leaves out what is below -70 LUFS, a programme's pauses: all of a clip
+# that was recorded far too quietly, which is therefore measured louder.
+
+
+@checked.dataclass(frozen=True)
+class Loudness:
+    """Target in LUFS (ITU-R BS.1770), ceiling in dBTP."""
+
+    target_lufs: float
+    ceiling_dbtp: float
+
+    def gain_db(self, samples: np.ndarray) -> float:
+        """The gain that brings (n,) samples to the target, less where the peak would pass the
+        ceiling: turning a clip down leaves its shape alone, a limiter would not."""
+        loudness = integrated_lufs(samples)
+        if loudness <= SILENCE:
+            return 0.0
+        return min(self.target_lufs - loudness, self.ceiling_dbtp - true_peak_db(samples))
+
+
+def integrated_lufs(samples: np.ndarray) -> float:
+    """Gated loudness of (n,) samples at 22,050 Hz; `SILENCE` for digital silence.
+
+    Clips under the 0.4 s that one gating block needs are measured looped.
+    """
+    peak = float(np.abs(samples).max(initial=0.0))
+    if peak <= 10 ** (SILENCE / 20):
+        return SILENCE
+    raised = max(_LEAST_PEAK / peak, 1.0)
+    block = int(0.4 * SAMPLE_RATE) + 1
+    repeated = samples if len(samples) >= block else np.tile(samples, -(-block // len(samples)))
+    with np.errstate(divide="ignore"):
+        value = float(_meter().integrated_loudness(raised * repeated.astype(np.float64)))
+    value -= 20 * np.log10(raised)
+    return value if np.isfinite(value) and value > SILENCE else SILENCE
+
+
+def true_peak_db(samples: np.ndarray) -> float:
+    """Highest level between the samples too, in dBTP, by fourfold oversampling."""
+    fine = soxr.resample(samples, SAMPLE_RATE, _OVERSAMPLING * SAMPLE_RATE, quality="HQ")
+    peak = max(float(np.abs(fine).max(initial=0.0)), float(np.abs(samples).max(initial=0.0)))
+    return 20 * np.log10(peak) if peak > 10 ** (SILENCE / 20) else SILENCE
+
+
+@functools.cache
+def _meter() -> pyloudnorm.Meter:
+    import pyloudnorm
+
+    return pyloudnorm.Meter(SAMPLE_RATE)
+
+
+@checked.dataclass(frozen=True)
+class Denoising:
+    """`strength` 0 leaves the sound alone, 1 takes all away that looks like steady noise.
+
+    Reduced noise can leave a metallic rest that a voice learns: listen before training on it.
+    """
+
+    strength: Annotated[float, Field(ge=0, le=1)]
+
+    @property
+    def changes(self) -> list[tuple[str, str]]:
+        """What stands in changed.csv for every clip."""
+        return [("noise reduced", f"{self.strength:.0%}")] if self.strength else []
+
+    def clean(self, samples: np.ndarray) -> np.ndarray:
+        """Reduce steady noise in (n,) samples (package `noisereduce`); returns the very same array
+        for strength 0. Raises UserError where the package is missing."""
+        if not self.strength:
+            return samples
+        try:
+            import noisereduce
+        except ImportError as fault:
+            raise UserError(
+                "denoising.strength needs a package: run `pip install noisereduce`, or leave it 0"
+            ) from fault
+        cleaned = noisereduce.reduce_noise(
+            samples, SAMPLE_RATE, stationary=True, prop_decrease=self.strength
+        )
+        return cleaned.astype(np.float32)
+
+
+MADE_BY = 4  # raise it when a clip made by newer code would differ
+VOICE_RATE = 16_000  # what speaker encoders read
+_VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks
+_FADE = int(0.005 * SAMPLE_RATE)
+
+Voices = Callable[[Sequence[np.ndarray]], np.ndarray]
+"""Clips at 16 kHz in, one embedding of norm 1 for each out, (clips, size); NaN without speech."""
+
+
+class Unusable(Exception):
+    """Why no clip could be made: `reason` and `value` of its row in rejected.csv."""
+
+    def __init__(self, reason: str, value: str) -> None:
+        super().__init__(reason, value)
+        self.reason = reason
+        self.value = value
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Samples that hold one clip: (n,), the speech in them, and its probability per 32 ms; `whole`:
+    a person set its ends, and all that is said in it belongs to its text."""
+
+    samples: np.ndarray
+    regions: Sequence[Span]
+    probability: np.ndarray
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class FinishedClip:
+    """A clip as it is written: (n,) samples, its place in the passage in seconds, every change as
+    (what, how much), its measurements, and arrays that compare it with other clips."""
+
+    samples: np.ndarray
+    start: float
+    end: float
+    changes: tuple[tuple[str, str], ...]
+    measures: dict[str, float]
+    features: dict[str, np.ndarray]
+
+
+@checked.dataclass(frozen=True)
+class Recipe:
+    """The steps that make a clip. `min_seconds` and `max_seconds` bound what training can use;
+    `voices` embeds speakers, None leaves that check out."""
+
+    speech: SpeechFinder
+    segments: Segmentation
+    trimming: Trimming
+    denoising: Denoising
+    loudness: Loudness
+    min_seconds: PositiveFloat
+    max_seconds: PositiveFloat
+    voices: Voices | None = field(default=None, repr=False)
+
+    def passage(self, samples: np.ndarray) -> Passage:
+        """Look for speech in (n,) samples that are a clip already."""
+        probability = speech_probability(samples)
+        return Passage(samples, self.speech.regions(probability), probability, whole=True)
+
+    def finish(self, passage: Passage) -> FinishedClip:
+        """Clean, trim and level a passage, and measure it.
+
+        Raises Unusable for one without speech, too short or too long.
+        """
+        samples = passage.samples
+        bounds = self.trimming.bounds(samples, passage.regions, passage.whole)
+        if bounds is None:
+            raise Unusable("no speech is heard", f"{len(samples) / SAMPLE_RATE:.2f} s")
+        start, end = bounds
+        self.require_length((end - start) / SAMPLE_RATE)
+        cleaned = self.denoising.clean(samples)
+        kept = _faded(cleaned[start:end])
+        gain = self.loudness.gain_db(kept)
+        finished = kept * np.float32(10 ** (gain / 20))
+        measures = self._measures(passage, cleaned, kept) | {"gain_db": gain}
+        changes = _trimmed(start, len(samples) - end)
+        changes += [*self.denoising.changes, ("gain", f"{gain:+.1f} dB")]
+        place = start / SAMPLE_RATE, end / SAMPLE_RATE
+        return FinishedClip(finished, *place, tuple(changes), measures, self._features(finished))
+
+    def require_length(self, seconds: float) -> None:
+        """Raise Unusable for what is too short or too long to train on."""
+        if seconds < self.min_seconds:
+            raise Unusable(f"shorter than {self.min_seconds} s", f"{seconds:.2f} s")
+        if seconds > self.max_seconds:
+            raise Unusable(f"longer than {self.max_seconds} s", f"{seconds:.2f} s")
+
+    def _measures(
+        self, passage: Passage, cleaned: np.ndarray, kept: np.ndarray
+    ) -> dict[str, float]:
+        measures = noise_measures(passage.samples, passage.probability)
+        if cleaned is not passage.samples:
+            after = noise_measures(cleaned, passage.probability)
+            measures |= {"snr_before_db": measures["snr_db"], "snr_db": after["snr_db"]}
+        measures["seconds"] = len(kept) / SAMPLE_RATE
+        measures["lufs"] = integrated_lufs(kept)
+        measures["peak_dbtp"] = true_peak_db(kept)
+        return measures | melody(kept)
+
+    def _features(self, finished: np.ndarray) -> dict[str, np.ndarray]:
+        features = {"peaks": peaks(finished)}
+        if self.voices is not None:
+            middle = max(0, len(finished) - _VOICE_SAMPLES) // 2
+            heard = finished[middle : middle + _VOICE_SAMPLES]
+            heard = soxr.resample(heard, SAMPLE_RATE, VOICE_RATE, quality="HQ")
+            features["voice"] = self.voices([heard])[0]
+        return features
+
+
+def _faded(samples: np.ndarray) -> np.ndarray:
+    """5 ms in and out, so that a clip cut from running sound does not click."""
+    ramp = np.linspace(0.0, 1.0, min(_FADE, len(samples) // 2), dtype=np.float32)
+    faded = samples.astype(np.float32, copy=True)
+    faded[: len(ramp)] *= ramp
+    faded[len(faded) - len(ramp) :] *= ramp[::-1]
+    return faded
+
+
+def _trimmed(before: int, after: int) -> list[tuple[str, str]]:
+    cuts = (("silence trimmed at the start", before), ("silence trimmed at the end", after))
+    return [(what, f"{n / SAMPLE_RATE:.2f} s") for what, n in cuts if n > SAMPLE_RATE // 100]

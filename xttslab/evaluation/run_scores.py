@@ -1,0 +1,228 @@
+"""A long text, spoken in one go, in; how well it is understood and whether the voice stays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from xttslab.data.audio import read_audio
+from xttslab.data.manifest import Clip
+from xttslab.errors import UserError
+from xttslab.evaluation.bench import Stopwatch
+from xttslab.evaluation.predictors import PredictorMissing
+from xttslab.evaluation.pronunciation import normalise, pooled_rate
+from xttslab.evaluation.scorecard import Scorecard
+from xttslab.evaluation.scoring import Scorer
+from xttslab.evaluation.settings import Scoring
+from xttslab.evaluation.speaker_similarity import voice_drift
+from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, held_out, real_clips
+from xttslab.evaluation.subject import Subject
+from xttslab.evaluation.utterances import (
+    Sentences,
+    Take,
+    orders_for,
+    plan_takes,
+    renamed,
+    speak_takes,
+)
+from xttslab.model.decoder import SPEECH_RATE
+from xttslab.model.sampling import Generated
+from xttslab.model.transformer import run_blocks
+from xttslab.model.voice import Speaking, Voice
+from xttslab.speaking.speaker import Speaker
+
+_LEAST_CER = 0.01  # of short sentences in a ratio: one error in a hundred letters is chance
+
+
+@dataclass(frozen=True)
+class LongText:
+    """What a long text came to; None is not measured.
+
+    `cer`: character error rate. `cer_ratio`: that over the rate of short sentences (at least 1 %).
+    `drift`: similarity to the speaker in the first 30 s minus that in the last 30 s.
+    """
+
+    seconds: float
+    cer: float | None
+    cer_ratio: float | None
+    drift: float | None
+
+    def metrics(self) -> dict[str, float]:
+        """`score/long_form/…`, what was measured."""
+        found = {"cer": self.cer, "cer_ratio": self.cer_ratio, "drift": self.drift}
+        named = {f"score/long_form/{name}": value for name, value in found.items()}
+        measured = {name: value for name, value in named.items() if value is not None}
+        return {**measured, "score/long_form/seconds": self.seconds}
+
+
+def score_long_text(clip: SpokenClip, scorer: Scorer, short_cer: float | None) -> LongText:
+    """Score one long recording beside the scorer's real ones; `short_cer` is of short sentences.
+
+    Predictors that are missing leave their numbers out.
+    """
+    cer = _cer(clip, scorer)
+    ratio = cer / max(short_cer, _LEAST_CER) if cer is not None and short_cer is not None else None
+    return LongText(clip.seconds, cer, ratio, _drift(clip, scorer))
+
+
+def _cer(clip: SpokenClip, scorer: Scorer) -> float | None:
+    language = scorer.scoring.language
+    try:
+        heard = scorer.scoring.recogniser.transcribe([at_16k(clip)])[0]
+    except PredictorMissing:
+        return None
+    return pooled_rate([normalise(heard.text, language)], [normalise(clip.text, language)])
+
+
+def _drift(clip: SpokenClip, scorer: Scorer) -> float | None:
+    real = scorer.real.measured.embeddings
+    if real is None:
+        return None
+    drift = voice_drift(at_16k(clip), real)
+    return None if drift != drift else drift
+
+
+def through_codec(speaker: Speaker, clips: Sequence[Clip], settings: Speaking) -> list[SpokenClip]:
+    """Encode and decode each clip, whole and at its own speed, after the reference of its category.
+
+    Returns clips at 24 kHz under the manifest's names. Raises UserError for a recording that cannot
+    be read.
+    """
+    whole = replace(settings, speed=1.0, trim_babble=False)
+    return [_again(speaker, clip, whole) for clip in clips]
+
+
+@torch.no_grad()
+def _again(speaker: Speaker, clip: Clip, settings: Speaking) -> SpokenClip:
+    voice = speaker.voice
+    known = clip.category in speaker.categories
+    latents, embedding = speaker.reference(clip.category if known else None)
+    codes, _ = voice.codec.encode([read_audio(clip.audio)])[0]
+    told = torch.from_numpy(codes.astype("int64")).to(latents.device)  # (T,)
+    tokens = speaker.tokenizer.encode(clip.text, speaker.language)
+    text = torch.from_numpy(tokens).to(latents.device)
+    states = hidden_states(voice, latents, text, told)
+    generated = Generated(told, states, torch.zeros(len(states)), ended=True)
+    wave = voice.decode(generated, embedding, settings)
+    category = "" if clip.category_assumed else clip.category
+    name = f"{clip.id.replace('/', '_')}.wav"
+    return SpokenClip(name, wave, SPEECH_RATE, clip.text, category, 0, "real", tuple(told.tolist()))
+
+
+def hidden_states(voice: Voice, latents: Tensor, text: Tensor, codes: Tensor) -> Tensor:
+    """The GPT's states while it reads codes (T,) for text (N,) after latents (32, D).
+
+    Row t predicts code t, the last of (T + 1, D) the stop token: what `generate` gives for speech
+    of its own.
+    """
+    gpt = voice.gpt
+    words = [text.new_tensor([gpt.start_text_token]), text, text.new_tensor([gpt.stop_text_token])]
+    sounds = torch.cat([codes.new_tensor([gpt.start_audio_token]), codes])
+    embedded = torch.cat(
+        [latents[None], gpt.embed_text(torch.cat(words)[None]), gpt.embed_audio(sounds[None])],
+        dim=1,
+    )  # (1, 32 + N + 2 + T + 1, D)
+    return gpt.final_norm(run_blocks(gpt.gpt, embedded))[0, -len(sounds) :]
+
+
+RUN, ZERO_SHOT, CODEC, REAL = "run", "zero_shot", "codec", "real"
+BESIDE = (ZERO_SHOT, CODEC)
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """What is spoken. `seeds` of the run's takes, `zero_shot_seeds` of its base's; `rows` names
+    what is shown beside the run; `settings` how to speak."""
+
+    sentences: Sentences
+    seeds: Sequence[int]
+    zero_shot_seeds: Sequence[int]
+    rows: Sequence[str]
+    settings: Speaking
+
+    def __post_init__(self) -> None:
+        unknown = [row for row in self.rows if row not in BESIDE]
+        if unknown:
+            raise UserError(f"rows holds {unknown[0]!r}; it may hold {', '.join(BESIDE)}")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`cards` and `audio` by row; the long text and its score; categories that were not spoken,
+    for the voice has no reference of them."""
+
+    cards: Mapping[str, Scorecard]
+    audio: Mapping[str, Sequence[SpokenClip]]
+    long: LongText | None
+    long_audio: SpokenClip | None
+    left_out: Sequence[str]
+
+
+def evaluate(
+    subject: Subject,
+    plan: EvaluationPlan,
+    scoring: Scoring,
+    others: Sequence[SpokenClip] = (),
+    watch: Stopwatch | None = None,
+) -> Evaluation:
+    """Speak and score everything; `others` are clips of other speakers, `watch` times stages."""
+    watch = watch or Stopwatch()
+    with watch.stage("speak"):
+        audio, left_out = _spoken(subject, plan)
+        long = _long_clip(subject, plan)
+    if ZERO_SHOT in plan.rows:
+        with watch.stage("zero-shot"):
+            audio |= _zero_shot(subject, plan)
+    if CODEC in plan.rows:
+        with watch.stage("codec"):
+            copies = through_codec(subject.speaker, held_out(subject.clips), plan.settings)
+            audio[CODEC] = renamed(copies, CODEC)
+    with watch.stage("read"):
+        real = real_clips(subject.clips)
+    scorer = Scorer(real.held_out, scoring, others, real.all, watch=watch)
+    cards = {
+        row: scorer.score_copies(clips) if row == CODEC else scorer.score(clips)
+        for row, clips in audio.items()
+    }
+    cards[REAL] = scorer.score_references()
+    score = None
+    if long is not None:
+        with watch.stage("long text"):
+            score = score_long_text(long, scorer, _short_cer(cards[RUN]))
+    return Evaluation(cards, audio, score, long, left_out)
+
+
+def _spoken(
+    subject: Subject, plan: EvaluationPlan
+) -> tuple[dict[str, Sequence[SpokenClip]], list[str]]:
+    categories = subject.speaker.categories
+    takes, left_out = plan_takes(plan.sentences, categories, plan.seeds)
+    orders = orders_for(subject.speaker, takes, plan.settings)
+    return {RUN: speak_takes(subject.speaker, orders)}, left_out
+
+
+def _long_clip(subject: Subject, plan: EvaluationPlan) -> SpokenClip | None:
+    if not plan.sentences.long.strip():
+        return None
+    known = subject.speaker.categories
+    after = plan.sentences.reference if plan.sentences.reference in known else known[0]
+    take = Take("long_text", "long", "", after, plan.sentences.long, plan.seeds[0])
+    return speak_takes(subject.speaker, orders_for(subject.speaker, [take], plan.settings))[0]
+
+
+def _zero_shot(subject: Subject, plan: EvaluationPlan) -> dict[str, Sequence[SpokenClip]]:
+    """What the base says, or nothing where the subject is a base itself."""
+    speaker = subject.zero_shot()
+    if speaker is None:
+        return {}
+    takes, _ = plan_takes(plan.sentences, speaker.categories, plan.zero_shot_seeds)
+    clips = speak_takes(speaker, orders_for(speaker, takes, plan.settings))
+    return {ZERO_SHOT: renamed(clips, ZERO_SHOT)}
+
+
+def _short_cer(card: Scorecard) -> float | None:
+    score = card.aspects["pronunciation"]
+    return score.value if score.measure == "cer" and score.mark is not None else None

@@ -1,0 +1,122 @@
+"""Samples at 16 kHz in, levels, the frames that hold sound, and the prediction residual out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.linalg import solve_toeplitz
+from scipy.signal import find_peaks, lfilter
+
+from xttslab.evaluation.spoken_clips import RATE
+
+HOP = RATE // 100  # 10 ms
+_WINDOW = RATE // 40  # 25 ms
+_SILENCE_DB = -60.0  # below this, dB of full scale, a recording holds nothing
+_SPEECH_RANGE_DB = 35.0  # speech lies within this of its loud frames; less is pause or noise
+_ORDER = 18  # of the linear predictor: 16 kHz / 1000 + 2
+
+
+def levels(audio: np.ndarray, hop: int = HOP, window: int = _WINDOW) -> np.ndarray:
+    """RMS in dB of full scale, one value every `hop` samples, windows centred; (ceil(n / hop),)."""
+    if not len(audio):
+        return np.zeros(0)
+    power = np.concatenate(([0.0], np.cumsum(audio.astype(np.float64) ** 2)))
+    centres = np.arange(0, len(audio), hop) + hop // 2
+    first = np.clip(centres - window // 2, 0, len(audio) - 1)
+    last = np.clip(centres + window // 2, first + 1, len(audio))
+    return 10 * np.log10(np.maximum((power[last] - power[first]) / (last - first), 1e-12))
+
+
+def speech_frames(audio: np.ndarray) -> np.ndarray:
+    """Which 10 ms frames hold sound, (ceil(n / 160),) of bool: within 35 dB of the clip's loud
+    frames (its 95th percentile). None in a recording whose loud frames are below -60 dB."""
+    level = levels(audio)
+    if not len(level):
+        return np.zeros(0, dtype=bool)
+    loud = np.percentile(level, 95)
+    return level > max(loud - _SPEECH_RANGE_DB, _SILENCE_DB)
+
+
+def has_speech(audio: np.ndarray) -> bool:
+    """Whether at least 50 ms of sound are there; a clip without it fails in every aspect."""
+    return int(speech_frames(audio).sum()) >= 5
+
+
+def sounding_seconds(audio: np.ndarray, start: float = 0.0) -> float:
+    """Seconds of sound after `start` seconds, pauses not counted."""
+    frames = speech_frames(audio)
+    return float(frames[round(start * RATE / HOP) :].sum() * HOP / RATE)
+
+
+def quietest_cut(audio: np.ndarray, after: int) -> int:
+    """The sample, not before `after`, in the middle of the quietest 25 ms: where to cut."""
+    level = levels(audio)
+    first = after // HOP
+    return (first + int(np.argmin(level[first:]))) * HOP + HOP // 2
+
+
+def prediction_residual(audio: np.ndarray) -> np.ndarray:
+    """What a linear predictor cannot foresee, (n,): small in speech but for its pitch pulses, large
+    where samples do not belong together (Godsill and Rayner, "Digital audio restoration", 1998).
+
+    Order 18, Hann windows of 30 ms overlapping by half, autocorrelation method.
+    """
+    size, hop = 30 * RATE // 1000, 15 * RATE // 1000
+    shape = np.hanning(size + 1)[:-1]
+    padded = np.pad(audio.astype(np.float64), (size, size))
+    residual = np.zeros_like(padded)
+    for start in range(0, len(padded) - size, hop):
+        block = padded[start : start + size] * shape
+        correlation = np.correlate(block, block, "full")[size - 1 : size + _ORDER]
+        if correlation[0] < 1e-9:
+            continue
+        correlation[0] *= 1 + 1e-5  # keeps the equations solvable for pure tones
+        taps = np.concatenate(([1.0], -solve_toeplitz(correlation[:-1], correlation[1:])))
+        before = max(0, start - _ORDER)
+        error = lfilter(taps, 1.0, padded[before : start + size])[start - before :]
+        residual[start : start + size] += error * shape
+    return residual[size : size + len(audio)]
+
+
+_SHORTEST = RATE // 20  # samples; less holds no sound before and after a change
+_RANGE_DB = 50.0  # what lies farther below the loudest sound is not heard
+
+
+def log_mel(audio: np.ndarray, hop: int, window: int) -> np.ndarray:
+    """40 mel bands in dB relative to the recording's loud frames, (40, 1 + n // hop), floored at
+    -50 dB; Hann windows, centred."""
+    import librosa
+
+    spectrum = librosa.stft(audio, n_fft=512, hop_length=hop, win_length=window)
+    energy = 10 * np.log10(_filters() @ np.abs(spectrum) ** 2 + 1e-10)
+    return np.maximum(energy - np.percentile(energy.max(axis=0), 95), -_RANGE_DB)
+
+
+def spectral_jumps(audio: np.ndarray) -> float:
+    """How often, and how much, the spectrum changes at once between two steady sounds.
+
+    At every 2.5 ms the mean spectrum of the 10 ms before is compared with that of the 10 ms after;
+    their distance is divided by the movement within the two. Both must be loud: the burst after a
+    stop is no defect. Every peak above 3.5 counts its excess, at most 1.
+    """
+    block, guard = 4, 3  # frames; the guard is the length over which the window smears an edge
+    if len(audio) < _SHORTEST:
+        return 0.0
+    mel = log_mel(audio, hop=RATE // 400, window=RATE // 100)
+    parts = np.lib.stride_tricks.sliding_window_view(mel, block, axis=1)  # (40, frames, 4)
+    mean = parts.mean(axis=-1)
+    motion = np.sqrt(((parts - mean[..., None]) ** 2).mean(axis=(0, 2)))
+    before, after = mean[:, : -block - guard], mean[:, block + guard :]
+    change = np.sqrt(((after - before) ** 2).mean(axis=0))
+    steady = np.maximum(motion[: -block - guard], motion[block + guard :]) + 2.0
+    score = np.where(np.minimum(before.max(axis=0), after.max(axis=0)) > -30, change / steady, 0.0)
+    peaks, found = find_peaks(score, height=3.5, distance=8)
+    return float(np.minimum(found["peak_heights"] - 3.5, 1.0).sum()) if len(peaks) else 0.0
+
+
+@lru_cache(maxsize=1)
+def _filters() -> np.ndarray:
+    import librosa
+
+    return librosa.filters.mel(sr=RATE, n_fft=512, n_mels=40, fmin=60, fmax=7600)

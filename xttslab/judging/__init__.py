@@ -1,1 +1,0 @@
-"""A run in; what it speaks, scored beside real recordings and its own base, out."""

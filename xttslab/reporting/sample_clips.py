@@ -1,0 +1,107 @@
+"""A recording in, what a page or a server plays of it out; nothing where it cannot be read."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from xttslab.data.audio import mp3
+from xttslab.evaluation.scorecard import ClipScore
+from xttslab.reporting.run_data import RunData
+from xttslab.reporting.scores import Scores, nearest
+
+log = logging.getLogger(__name__)
+
+
+def data_uri(path: Path | None) -> str:
+    """The recording as MP3 in a data URI; empty where there is none that can be read."""
+    sound = playable(path) if path is not None else b""
+    return "data:audio/mpeg;base64," + base64.b64encode(sound).decode() if sound else ""
+
+
+def playable(path: Path) -> bytes:
+    """The recording as MP3; empty where there is none that can be read."""
+    if not path.is_file():
+        return b""
+    try:
+        return mp3(path)
+    except soundfile.LibsndfileError as fault:
+        log.warning("%s: left out of the page (%s)", path, fault)
+        return b""
+
+
+_SAMPLE = re.compile(r"samples/epoch_(\d+)/(\d+_([a-z0-9_-]+))\.wav")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A clip to hear: `audio` is a data URI, empty where the file is gone."""
+
+    name: str
+    category: str
+    text: str
+    reason: str
+    audio: str
+
+
+def sample_groups(
+    run: RunData, scores: Scores, epoch: int | None
+) -> list[tuple[str, list[Sample]]]:
+    """Best and worst scored clips; without scores the samples nearest to the best epoch."""
+    if scores.best:
+        best = [_scored(run, clip, clip.good) for clip in scores.best]
+        worst = [_scored(run, clip, clip.bad) for clip in scores.worst]
+        return [("Best", best), ("Worst", worst)]
+    spoken = spoken_samples(run)
+    if not spoken:
+        return []
+    shown = nearest(spoken, epoch)
+    texts = sentence_texts(run)
+    clips = [
+        Sample(name, category, texts.get(name, ""), "", data_uri(path))
+        for name, category, path in spoken[shown]
+    ]
+    return [(f"Epoch {shown}, not scored", clips)]
+
+
+def spoken_samples(run: RunData) -> dict[int, list[tuple[str, str, Path]]]:
+    """Epoch → (name, category, file) of the samples spoken in training."""
+    found: dict[int, list[tuple[str, str, Path]]] = {}
+    for artifact, path in sorted(run.files.items()):
+        if match := _SAMPLE.fullmatch(artifact):
+            found.setdefault(int(match[1]), []).append((match[2], match[3], path))
+    return found
+
+
+def sentence_texts(run: RunData) -> dict[str, str]:
+    """Sample name (`03_greeting`) → what it says, from the run's configuration."""
+    import yaml
+
+    path = run.files.get("config/config.yaml")
+    if path is None:
+        return {}
+    config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    sentences = (config.get("samples") or {}).get("sentences") or []
+    return {f"{n:02d}_{entry['category']}": entry["text"] for n, entry in enumerate(sentences, 1)}
+
+
+def clip_file(run: RunData, name: str) -> Path | None:
+    """The recording of a scored clip: an artifact whose path ends with its name."""
+    wanted = tuple(f"{name}{ending}" for ending in ("", ".wav", ".flac"))
+    for artifact, path in run.files.items():
+        if any(artifact == one or artifact.endswith(f"/{one}") for one in wanted):
+            return path
+    return None
+
+
+def _scored(run: RunData, clip: ClipScore, reason: str) -> Sample:
+    mark = f"{clip.mark:.1f} of 10" if clip.mark is not None else ""
+    audio = data_uri(clip_file(run, clip.name))
+    return Sample(
+        clip.name, clip.category, clip.text, ": ".join(filter(None, (mark, reason))), audio
+    )

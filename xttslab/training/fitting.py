@@ -1,0 +1,173 @@
+"""A job in, a fine-tuned GPT out: `stage=gpt`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from omegaconf import DictConfig
+
+from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE, read_audio
+from xttslab.data.crops import WholeClip, clip_loaders
+from xttslab.data.datamodule import ClipData
+from xttslab.errors import UserError
+from xttslab.model.adapters import add_lora
+from xttslab.model.base import Base, decoder_of
+from xttslab.training.checkpointing import RunCheckpoints
+from xttslab.training.decoder_data import DecoderData, spread
+from xttslab.training.decoder_stage import DecoderStage
+from xttslab.training.dvae_stage import DvaeStage
+from xttslab.training.gpt_stage import ClipLossTable, GptStage
+from xttslab.training.job import Job
+from xttslab.training.optim import train_adapters, train_only
+from xttslab.training.preflight import planned, preflight
+from xttslab.training.start import Start, plain
+
+
+def fit_gpt(job: Job) -> RunCheckpoints:
+    """Train the GPT, with a zero-shot row before the first update; returns what was kept."""
+    config, base = job.config, job.base
+    _choose_trained(config, base)
+    if config.compile:
+        base.gpt.compile()
+    data = job.clip_data(sound=config.loss.sound_weight > 0)
+    job.tracker.log_metrics(data.code_statistics(), step=0)
+    job.tracker.set_tags({"codec": base.codec.fingerprint[:12]})  # losses compare within one codec
+    job.tracker.log_params({f"share.{name}": share for name, share in data.shares().items()})
+    stage = _stage(job, data)
+    rows = data.corpus.train
+    keeper = job.keeper(_origin(base, job.start), base.codec.fingerprint)
+    log = job.log(sum(data.corpus.seconds[row] for row in rows), len(rows))
+    table = ClipLossTable(job.tracker, job.run_dir)
+    trainer = job.trainer([log, table, *job.samples(base), keeper])
+    if trainer.is_global_zero:
+        preflight(stage, data, trainer, job.run_dir, **planned(config))
+    if job.resume_from is None:
+        trainer.validate(stage, data, verbose=False)
+    trainer.fit(stage, data, ckpt_path=job.resume_from, weights_only=True)
+    return keeper
+
+
+def _origin(base: Base, start: Start) -> str:
+    """Where weights are that this run does not train, "" when the base model has them: those of
+    the GPT that are frozen, and a decoder that an earlier run trained."""
+    if not start.checkpoint:
+        return ""
+    frozen = any(not parameter.requires_grad for parameter in base.gpt.parameters())
+    return start.origin if frozen or decoder_of(start.checkpoint) else ""
+
+
+def _choose_trained(config: DictConfig, base: Base) -> None:
+    """Freeze what is not trained; put the adapters in where they are asked for."""
+    adapter = plain(config.adapter)
+    if adapter.pop("name") == "none":
+        return train_only(base.gpt, list(config.train_only))
+    if config.train_only:
+        raise UserError("train_only: adapter=lora freezes all else; name parts in also_trained")
+    also_trained = adapter.pop("also_trained")
+    add_lora(base.gpt, **adapter)
+    return train_adapters(base.gpt, also_trained)
+
+
+def _stage(job: Job, data: ClipData) -> GptStage:
+    return GptStage(
+        job.base.gpt,
+        data.corpus.clips,
+        data.corpus.eval,
+        data.train_eval_rows(),
+        data.corpus.other_texts,
+        job.optimizer(),
+        job.scheduler(),
+        job.config.loss.text_weight,
+        job.config.loss.mel_weight,
+        job.config.loss.sound_weight,
+        job.config.seed,
+    )
+
+
+def fit_decoder(job: Job) -> RunCheckpoints:
+    """Train the decoder on latents of the GPT that will speak; returns what was kept."""
+    config = job.config
+    settings = plain(config.stage)
+    decoder = job.base.make_decoder()
+    base = replace(job.base, make_decoder=lambda: decoder)  # samples are spoken by what is trained
+    stage = DecoderStage(
+        decoder,
+        job.optimizer(),
+        job.scheduler(),
+        config.seed,
+        settings["mel_weight"],
+        settings["convergence_weight"],
+        settings["bins_weight"],
+        settings["pitch_weight"],
+        settings["judge_weight"],
+        settings["speaker_weight"],
+    )
+    trained = spread(job.corpus.train, settings["most_clips"])
+    seconds = settings["crop_codes"] * SAMPLES_PER_CODE / SAMPLE_RATE
+    crops = max(settings["batches"] * settings["crops"], len(trained))
+    keeper = job.keeper(job.start.origin, base.codec.fingerprint)
+    trainer = job.trainer([job.log(crops * seconds, crops), *job.samples(base), keeper])
+    data = DecoderData(
+        job.base.gpt,
+        job.clip_data(),
+        trained,
+        job.corpus.eval,
+        settings,
+        decoder.follows_pitch,
+        config.seed,
+        config.batch.workers,
+    )
+    if job.resume_from is None:
+        trainer.validate(stage, data, verbose=False)
+    trainer.fit(stage, data, ckpt_path=job.resume_from, weights_only=True)
+    return keeper
+
+
+_PLAIN_STEPS = 300  # for a codec without weights
+FITTED_CLIPS = 400  # enough for statistics and codebook of an untrained codec
+
+
+def fit_dvae(job: Job) -> RunCheckpoints:
+    """Train encoder, codebook and decoder on mels; returns what was kept.
+
+    The base's own file stays as it is: the run's checkpoint holds the new codec.
+    """
+    config, codec = job.config, job.base.codec
+    settings = plain(config.stage)
+    trained = _clips(job, spread(job.corpus.train, settings["most_clips"]))
+    held_out = _clips(job, job.corpus.eval)
+    sample = [clip.wave for clip in trained[:: max(1, len(trained) // FITTED_CLIPS)]]
+    steps = settings["plain_steps"]
+    if steps is None:
+        steps = 0 if job.base.codec_fitted else _PLAIN_STEPS
+    if not job.base.codec_fitted and job.resume_from is None:
+        codec.fit(sample)
+    stage = DvaeStage(
+        codec,
+        sample,
+        job.optimizer(),
+        job.scheduler(),
+        job.config.seed,
+        plain_steps=steps,
+        commitment=settings["commitment"],
+        revive_every=settings["revive_every"],
+        text_weight=settings["text_weight"],
+        tokens=job.base.gpt.text_embedding.num_embeddings,
+    )
+    # A GPT that was trained before stays where it is, to learn the new codes from there.
+    keeper = job.keeper(job.start.origin)
+    wanted = settings["batches"] * settings["batch_codes"]
+    passes = max(1, -(-wanted // sum(clip.codes for clip in trained)))
+    seconds = passes * sum(len(clip.wave) for clip in trained) / SAMPLE_RATE
+    trainer = job.trainer([job.log(seconds, passes * len(trained)), keeper])
+    place = (trainer.global_rank, trainer.world_size)
+    loaders = clip_loaders(trained, held_out, settings["batch_codes"], passes, config.seed, *place)
+    if job.resume_from is None:
+        trainer.validate(stage, loaders[1], verbose=False)
+    trainer.fit(stage, *loaders, ckpt_path=job.resume_from, weights_only=True)
+    return keeper
+
+
+def _clips(job: Job, rows: list[int]) -> list[WholeClip]:
+    clips, tokens = job.corpus.clips, job.corpus.tokens
+    return [WholeClip(read_audio(clips[row].audio), tokens[row]) for row in rows]

@@ -1,0 +1,274 @@
+"""Silences what libraries say at every start and no user of this project can act on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from rich.console import Console
+from rich.table import Table
+
+from xttslab.data.corpus import Corpus
+from xttslab.data.datasheet import read_sheet
+from xttslab.errors import UserError
+from xttslab.files import write_atomically
+from xttslab.model.base import BEST
+from xttslab.tracking.records import NullTracker, Tracker
+from xttslab.tracking.store import RunTracker
+from xttslab.training.checkpointing import RunCheckpoints
+
+if TYPE_CHECKING:
+    from xttslab.tracking.runs import RunRecord
+
+
+def quiet_libraries() -> None:
+    """Lower Lightning's and transformers' chatter to what matters."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "transformers"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # Ours on purpose: batches know how to move themselves, loaders are quick without workers, and
+    # frozen parts stay in evaluation mode.
+    for message in (
+        ".*overridden `transfer_batch_to_device`.*",
+        ".*does not have many workers.*",
+        ".*module\\(s\\) in eval mode at the start of training.*",
+        ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
+        ".*The number of training batches .* is smaller than the logging interval.*",
+    ):
+        warnings.filterwarnings("ignore", message)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where weights come from: a checkpoint file, and what is known of the run that made it."""
+
+    checkpoint: Path | None = None
+    run_id: str = ""
+    run_name: str = ""
+    epochs: int = 0  # trained before, over the whole chain of runs
+
+    @property
+    def origin(self) -> str:
+        """The checkpoint as a later run's record names it, "" for none."""
+        return str(self.checkpoint or "")
+
+    @property
+    def run_dir(self) -> Path | None:
+        return self.checkpoint.parent.parent if self.checkpoint else None
+
+
+def resolve_start(init_from: str | None, uri: str, model: Mapping[str, str] | None = None) -> Start:
+    """Find what `init_from` names: a file, a run folder, or a run in the tracking store; a file in
+    a run's folder is that run's. `model` (name and sizes) is what `best:DATASET` must be of."""
+    if not init_from:
+        return Start()
+    path = Path(init_from).expanduser()
+    if path.suffix in (".pth", ".pt", ".ckpt", ".safetensors") and not path.is_file():
+        raise UserError(f"init_from={init_from}: no such checkpoint")
+    from xttslab.tracking.runs import find_run
+
+    kept = path / "checkpoints" / BEST
+    run = find_run(str(kept) if kept.is_file() else init_from, uri, model)
+    if run.checkpoint is None or not run.checkpoint.is_file():
+        raise UserError(f"init_from={init_from}: run {run.name} has no checkpoint on this disk")
+    name = run.name if run.tags else ""  # a file that lies in no run's folder is no run
+    return Start(run.checkpoint.resolve(), run.run_id, name, _epochs(run))
+
+
+def _epochs(run: RunRecord) -> int:
+    """Epochs that a run's weights have been trained, with those of the runs before it; a run that
+    was stopped has noted only those before."""
+    if "epochs_total" in run.tags:
+        return int(run.tags["epochs_total"])
+    own = max(run.history("lr"), default=0)
+    return int(run.tags.get("epochs_before", 0)) + own
+
+
+DATA_FILES = (
+    "metadata.csv", "clips.csv", "rejected.csv", "changed.csv", "review.csv", "dataset.yaml",
+)  # fmt: skip
+
+
+def find_rank(trainer: DictConfig) -> bool:
+    """Let Lightning find this process's rank, whatever started it (torchrun, Slurm's srun, MPI,
+    LSF, Lightning itself), before anything is written; `is_rank_zero` tells it from then on.
+
+    Returns whether this is one of several processes that this one did not start itself. Raises
+    UserError for settings that Lightning refuses.
+    """
+    quiet_libraries()
+    try:
+        made = instantiate(
+            trainer,
+            _convert_="all",
+            precision="32-true",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except InstantiationException as fault:
+        raise UserError(f"trainer: {' '.join(str(fault.__cause__).split())}") from fault
+    rank_zero_only.rank = made.global_rank  # which Lightning does for several processes alone
+    if made.world_size == 1:
+        return False
+    environment = made.strategy.cluster_environment
+    return environment.creates_processes_externally or made.num_nodes > 1
+
+
+def is_rank_zero() -> bool:
+    """Whether this is the first, or the only, process of the run (see `find_rank`)."""
+    return rank_zero_only.rank == 0
+
+
+def start_tracking(
+    config: DictConfig, run_dir: Path, corpus: Corpus, start: Start, tags: Mapping[str, str]
+) -> Tracker:
+    """Begin the run in the store, with `tags` beside its own, or go on with it; only the first
+    process tracks."""
+    if not is_rank_zero():
+        return NullTracker()
+    tracker = RunTracker.start(
+        run_dir,
+        run_dir.name,
+        config.tracking.experiment,
+        config.tracking.uri,
+        tags={**_tags(config, corpus, start, run_dir), **tags},
+        resume=config.resume,
+    )
+    written = OmegaConf.to_yaml(config, resolve=True)
+    write_atomically(run_dir / "config.yaml", written)
+    tracker.log_text(written, "config/config.yaml")
+    tracker.log_params(flat(plain(config)))
+    _log_data(config, corpus, tracker)
+    return tracker
+
+
+def plain(node: DictConfig) -> dict[str, Any]:
+    """A configuration node as plain dictionaries and lists, resolved."""
+    return OmegaConf.to_container(node, resolve=True)
+
+
+def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one with dotted names; lists stay values."""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        name = f"{prefix}{key}"
+        found |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return found
+
+
+def _log_data(config: DictConfig, corpus: Corpus, tracker: Tracker) -> None:
+    profile = {"clips": len(corpus.clips), "minutes": round(sum(corpus.seconds) / 60, 2)}
+    folders = [Path(folder) for folder in config.dataset.sources.values()]
+    places = ", ".join(folder.as_posix() for folder in folders)
+    tracker.log_dataset(corpus.name, corpus.fingerprint, places, profile=profile)
+    for folder in folders:
+        for name in DATA_FILES:
+            if (folder / name).is_file():
+                tracker.log_artifact(folder / name, f"data/{folder.name}")
+        sheet = read_sheet(folder)
+        tracker.set_tags({f"licence.{folder.name}": sheet.licence or "unknown"})
+        if warning := sheet.warning():
+            _warn(warning)
+    if corpus.rejected:
+        _warn(f"{len(corpus.rejected)} clips are not used; the first: {_told(corpus)}")
+        lines = [f"{r.audio_file}|{r.reason}|{r.value}" for r in corpus.rejected]
+        table = "\n".join(["audio_file|reason|value", *lines, ""])
+        tracker.log_text(table, "data/rejected_at_training.csv")
+
+
+def _told(corpus: Corpus) -> str:
+    first = corpus.rejected[0]
+    return f"{first.audio_file}: {first.reason} ({first.value})"
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def _tags(config: DictConfig, corpus: Corpus, start: Start, run_dir: Path) -> dict[str, object]:
+    tags: dict[str, object] = {
+        "dataset": corpus.name,
+        "model": config.model.name,
+        "stage": config.stage.name,
+        "dataset_fingerprint": corpus.fingerprint,
+        "monitor": config.checkpoint.monitor,
+        "run_dir": run_dir,
+    }
+    if start.run_name:
+        tags["init_from_name"] = start.run_name
+    if start.run_id:
+        tags["init_from_run"] = start.run_id
+    if start.epochs:
+        tags["epochs_before"] = start.epochs
+    return tags
+
+
+_LOSSES = ("text_ce", "mel_ce", "total")
+_SHOWN = (
+    *(
+        f"{part}/{loss}"
+        for part in ("train", "eval", "gap")
+        for loss in ("text_ce", "mel_ce", "total")
+    ),
+    "eval/reads",
+    *(f"{part}/{loss}" for part in ("train", "eval") for loss in ("mel_l1", "mel", "convergence")),
+    "eval/text_ctc",
+    "eval/codes_used",
+    "eval/perplexity",
+)
+
+
+def print_summary(run_dir: Path, keeper: RunCheckpoints) -> int:
+    """Print start, best and last epoch of a run and what to do next; returns its last epoch."""
+    lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = {row["epoch"]: row for row in map(json.loads, lines)}
+    last = max(rows)
+    chosen = {"zero-shot": 0, "last": last}
+    if keeper.best:
+        chosen = {"zero-shot": 0, "best": keeper.best[1], "last": last}
+    table = Table(title=run_dir.name, title_justify="left")
+    table.add_column("")
+    for name, epoch in chosen.items():
+        table.add_column(f"{name}\nepoch {epoch}", justify="right")
+    picked = [rows.get(epoch, {}) for epoch in chosen.values()]
+    for name in _SHOWN:
+        if any(name in row for row in picked):
+            table.add_row(name, *(_shown(row.get(name)) for row in picked))
+    console = Console(quiet=not is_rank_zero())
+    console.print(table)
+    guess = rows[0].get("codes/unigram_entropy")
+    if guess:
+        used = round(rows[0]["codes/in_use"])
+        console.print(f"{used} audio codes in use; guessing by their frequency costs {guess:.4f}")
+    if not keeper.best:
+        console.print(f"{keeper.monitor} was never a number: no checkpoint was kept")
+    for label, what in _next_steps(run_dir, keeper):
+        console.print(f"{label:<10} {what}", highlight=False, soft_wrap=True)
+    return last
+
+
+def _next_steps(run_dir: Path, keeper: RunCheckpoints) -> list[tuple[str, str]]:
+    steps = [
+        ("listen", str(run_dir / "samples" / "index.html")),
+        ("compare", "python -m xttslab.tracking.ui"),
+    ]
+    if keeper.best:
+        steps.insert(0, ("model", str(keeper.best_path)))
+    if not (run_dir / "samples" / "index.html").is_file():
+        steps = [step for step in steps if step[0] != "listen"]
+    return steps
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "–"
