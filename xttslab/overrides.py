@@ -22,7 +22,7 @@ _FUNCTION = re.compile(r"(choice|glob|interval|range|shuffle|sort|tag)\(.*\)")  
 _CHOICE = re.compile(r"[\w/\-+.$%*@?|:, \[\]]*", re.ASCII)  # what Hydra reads without quotes
 _REFERENCE = re.compile(r"\$\{(\.*)([\w.]+)\}")
 _PACKAGE = re.compile(r"# @package (\S+)")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
 
 
 def quote(arguments: Sequence[str], kinds: Mapping[str, Kind]) -> list[str]:
@@ -146,7 +146,7 @@ def defaults_of(conf: Path, entry: str) -> Defaults:
     for path in sorted(conf.glob("*/*.yaml")):
         text = path.read_text(encoding="utf-8")
         group = path.parent.name
-        content = yaml.load(text, _LOADER) or {}
+        content = yaml.load(text, _SafeLoader) or {}
         content.pop("defaults", None)
         header = _PACKAGE.match(text)
         for package in {header[1] if header else group, *packages.get(group, ())}:
@@ -157,7 +157,7 @@ def defaults_of(conf: Path, entry: str) -> Defaults:
 def _primary(conf: Path, entry: str) -> Iterator[dict[str, Any]]:
     """The file of an entry point and those that it builds on."""
     text = (conf / f"{entry}.yaml").read_text(encoding="utf-8")
-    content = yaml.load(text, _LOADER)
+    content = yaml.load(text, _SafeLoader)
     for item in content.get("defaults", []):
         if isinstance(item, str) and (conf / f"{item}.yaml").is_file():
             yield from _primary(conf, item)
