@@ -20,6 +20,8 @@ Defaults = Mapping[str, Sequence[Any]]  # key → its value in every file of con
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _FUNCTION = re.compile(r"(choice|glob|interval|range|shuffle|sort|tag)\(.*\)")  # of a sweep
 _CHOICE = re.compile(r"[\w/\-+.$%*@?|:, \[\]]*", re.ASCII)  # what Hydra reads without quotes
+_WORD = re.compile(r"[A-Za-z_/][\w/.:-]*", re.ASCII)  # needs no quotes, unless it is one of these:
+_NO_TEXT = {"null", "true", "false", "inf", "nan"}
 _REFERENCE = re.compile(r"\$\{(\.*)([\w.]+)\}")
 _PACKAGE = re.compile(r"# @package (\S+)")
 _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
@@ -28,7 +30,7 @@ _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
 def quote(arguments: Sequence[str], kinds: Mapping[str, Kind]) -> list[str]:
     """The arguments with every text and path quoted for Hydra; all else stays as it is.
 
-    `text=Nagyszerű!` → `text='Nagyszerű!'`, `runs=[Őszi,b]` → `runs=['Őszi','b']`. A value that
+    `text=Nagyszerű!` → `text='Nagyszerű!'`, `runs=[Őszi,b]` → `runs=['Őszi',b]`. A value that
     is quoted already stands for the same text, so quoting twice changes nothing. Commas separate
     in lists, and after `-m` where no space follows, unless they stand within quotes.
     """
@@ -50,6 +52,8 @@ def plain(value: str) -> str:
 
 def quoted(text: str) -> str:
     """A value of Hydra's grammar that stands for exactly this text in a configuration."""
+    if _WORD.fullmatch(text) and text.lower() not in _NO_TEXT:
+        return text
     return in_quotes(re.sub(r"(\\*)\$\{", r"\1\1\\${", text))
 
 
