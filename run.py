@@ -4,6 +4,7 @@ python run.py setup     make .venv and install everything; a second call does no
 python run.py demo      set-up, then the whole job on the packaged demo voice
 python run.py test      set-up, then every test; further arguments go to pytest
 python run.py ui        MLflow over mlruns/, opened at the list of runs
+python run.py doctor    is this machine fit, and what to do where it is not
 
 The same on Linux, WSL2, macOS and Windows; the make targets call it. The environment need not be
 active.
@@ -52,7 +53,7 @@ class SetupError(Exception):
 
 def main(arguments):
     """Run one command; returns the exit status."""
-    commands = {"setup": setup, "demo": demo, "test": test, "ui": ui}
+    commands = {"setup": setup, "demo": demo, "test": test, "ui": ui, "doctor": doctor}
     if not arguments or arguments[0] not in commands:
         print(__doc__)
         return 0 if arguments in (["--help"], ["-h"]) else 2
@@ -107,6 +108,12 @@ def ui(arguments):
     """MLflow's pages over mlruns/."""
     setup()
     return subprocess.call([PYTHON, "-m", "xttslab.tracking.ui", *arguments], cwd=ROOT)
+
+
+def doctor(arguments):
+    """Is this machine fit to train?"""
+    setup()
+    return subprocess.call([PYTHON, "-m", "xttslab.doctor", *arguments], cwd=ROOT)
 
 
 def python_for(version):

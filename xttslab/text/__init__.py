@@ -1,0 +1,1 @@
+"""Hungarian text as people write it, read as it is said."""

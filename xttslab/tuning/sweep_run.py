@@ -5,24 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-import logging
 import math
 import shlex
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import optuna
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from optuna.distributions import CategoricalDistribution, FloatDistribution
-from optuna.trial import TrialState
 
 from xttslab.files import write_atomically
 from xttslab.tracking.journal import Journal
@@ -30,6 +25,9 @@ from xttslab.tracking.records import FINISHED, RunState, replay
 from xttslab.tracking.sender import journals
 from xttslab.tracking.store import RunTracker
 from xttslab.tracking.writer import PARENT_TAG
+
+if TYPE_CHECKING:
+    from optuna import Study
 
 COMMAND_TAG = "command"  # what trains the run again
 
@@ -85,66 +83,6 @@ def _child(state: RunState) -> Child:
     )
 
 
-log = logging.getLogger(__name__)
-
-
-def draw(study: optuna.Study, folder: Path) -> list[Path]:
-    """Write the pictures that the study has enough completed trials for."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import optuna.visualization.matplotlib as plots
-
-    folder.mkdir(parents=True, exist_ok=True)
-    makers = {
-        "parallel_coordinates.png": plots.plot_parallel_coordinate,
-        "importance.png": plots.plot_param_importances,
-    }
-    written = []
-    for name, make in makers.items():
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                figure = make(study).figure
-                figure.savefig(folder / name, dpi=120, bbox_inches="tight")
-        except (ValueError, RuntimeError) as fault:
-            log.warning("%s is left out: %s", name, fault)
-            continue
-        matplotlib.pyplot.close(figure)
-        written.append(folder / name)
-    return written
-
-
-def study_of(runs: Sequence[Child], names: Sequence[str]) -> optuna.Study:
-    """A grid's runs as a study in memory; those without a value are left out."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study()
-    valued = [run for run in runs if run.value == run.value]
-    spaces = {name: _space([run.params[name] for run in valued]) for name in names if valued}
-    for run in valued:
-        params = {
-            name: float(run.params[name])
-            if isinstance(space, FloatDistribution)
-            else run.params[name]
-            for name, space in spaces.items()
-        }
-        study.add_trial(
-            optuna.trial.create_trial(
-                state=TrialState.COMPLETE, params=params, distributions=spaces, value=run.value
-            )
-        )
-    return study
-
-
-def _space(values: Sequence[str]) -> FloatDistribution | CategoricalDistribution:
-    try:
-        numbers = [float(value) for value in values]
-    except ValueError:
-        return CategoricalDistribution(sorted(set(values)))
-    low, high = min(numbers), max(numbers)
-    return FloatDistribution(low, high, log=low > 0 and high / low > 10)
-
-
 _PATIENCE_S = 20.0  # children do not wait for a store that is down: they find their parent later
 
 
@@ -172,9 +110,11 @@ class SweepRun:
             self.tracker.log_metrics({"tuning/value": child.value}, step=number)
 
     def conclude(
-        self, runs: Sequence[Child], study: optuna.Study | None = None, status: str = FINISHED
+        self, runs: Sequence[Child], study: Study | None = None, status: str = FINISHED
     ) -> Child | None:
         """Log table, pictures and the best, and end the run; returns the best, None without any."""
+        from xttslab.tuning.study import draw, study_of  # Optuna takes a second, for every command
+
         names = varied(runs)
         finished = [run for run in runs if run.status == FINISHED and math.isfinite(run.value)]
         best = min(finished, key=lambda run: run.value, default=None)
