@@ -31,7 +31,7 @@ from xttslab.data.text_files import read_text
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
 
-ASSETS = Path(__file__).parents[1] / "assets" / "demo"
+ASSETS = Path(__file__).parents[2] / "assets" / "demo"
 SPEAKER = "demo"
 _LICENCE = "Apache-2.0"
 _SOURCE = (
