@@ -1,4 +1,4 @@
-"""What all entry points share: Hydra applications with one-line faults, and `xttslab COMMAND`."""
+"""The Hydra applications behind the entry points, with one-line errors, and `xttslab COMMAND`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults that the user can mend: a message in, one line on the screen out."""
+"""The exception for mistakes that the user can correct; entry points print it in one line."""
 
 
 class UserError(Exception):

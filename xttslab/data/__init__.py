@@ -1,1 +1,1 @@
-"""Recordings in, batches of audio codes and text tokens out; knows nothing of training."""
+"""Recordings and their texts: preparation, manifests, audio codes and training batches."""

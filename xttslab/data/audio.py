@@ -1,4 +1,4 @@
-"""An audio file in, mono float32 samples at one rate out."""
+"""Reads and writes audio files as mono float32 samples, (n,), at one sampling rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the audio files that rows of metadata name, however the names are written."""
+"""Finds the audio files that the rows of a metadata file name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples (tokens, codes, a prompt) in, `Batch` records in the model's packed layout out.
+"""Collates examples (text tokens, audio codes, prompt) into `Batch` records in a packed layout.
 
 XTTS reads `[prompt latents | start, text | start, codes, stop, stop, stop]`. The parts of a clip
 lie back to back and padding stands only at the end of a row, so attention is plainly causal and

@@ -1,8 +1,8 @@
-"""Clips in, their audio codes and conditioning mels out: computed once, then memory-mapped.
+"""A memory-mapped store of audio codes and conditioning mels, which are computed once a clip.
 
 The store is a folder of immutable shards. A shard is two files, `<name>.bin` (raw arrays, end to
 end) and `<name>.idx` (which clip lies where). Both are written atomically, the index last: a shard
-is there once its index is. Processes write shards of their own names and may fill a store at the
+exists once its index does. Processes write shards of their own names and may fill a store at the
 same time. The index of a shard whose size does not fit it, or of one with an entry whose checksum
 does not fit, is renamed to `<name>.idx.damaged`, and the clips are computed again.
 

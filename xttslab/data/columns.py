@@ -1,4 +1,4 @@
-"""Names of languages as people and tools write them, and the codes that XTTS-v2 knows them by."""
+"""Recognises the language codes and the columns of metadata files of other tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audio files in, their content hash and length out: read once, remembered in a file."""
+"""The checked clips of one or more data sets, with content hash, length and text tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings in, samples and pitch for a decoder to learn from out: on many cores."""
+"""Datasets of audio segments for the decoder and of whole clips for the DVAE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An encoded corpus in, training and evaluation loaders out."""
+"""The Lightning data module of the GPT stage: loaders for training and evaluation."""
 
 from __future__ import annotations
 

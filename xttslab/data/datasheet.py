@@ -1,4 +1,4 @@
-"""`dataset.yaml` in, a checked data sheet out: source, licence, and each speaker's consent."""
+"""Reads and checks `dataset.yaml`: source, licence and the consent of each speaker."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Encoded clips in, the `Example`s of a batch out: which prompt each clip is spoken after.
+"""Chooses the prompt (the reference audio) of every clip in a batch.
 
-A batch has prompts of few lengths, so that none is padded and most are heard together.
+A batch has prompts of few lengths, so that none is padded and most are encoded together.
 """
 
 from __future__ import annotations

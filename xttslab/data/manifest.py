@@ -1,4 +1,4 @@
-"""Reads the clips that a folder's metadata lists, with a reason for every row that gives none.
+"""Reads the clips that a folder's metadata lists, with a reason for every row that is rejected.
 
 Knows the three layouts people have (`metadata.csv` with a header, LJSpeech's header-less
 `id|text|normalised text`, Coqui's `metadata_train.csv` + `metadata_eval.csv`) and writes the first.

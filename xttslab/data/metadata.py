@@ -1,4 +1,4 @@
-"""Reads the rows of a metadata file: any header that is usual or none, quoted cells or not."""
+"""Reads the rows of a metadata file, with a header of any usual names or without one."""
 
 from __future__ import annotations
 

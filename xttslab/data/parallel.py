@@ -1,4 +1,4 @@
-"""Independent pieces of work in, their results out in the same order, with a progress bar."""
+"""Runs independent tasks in worker processes, in order, with a progress bar."""
 
 from __future__ import annotations
 

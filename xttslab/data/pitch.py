@@ -1,4 +1,4 @@
-"""A recording in, its pitch over time out: Praat's autocorrelation, searched twice."""
+"""Tracks the fundamental frequency of speech with Praat's autocorrelation method."""
 
 from __future__ import annotations
 

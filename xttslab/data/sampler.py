@@ -1,4 +1,4 @@
-"""Categories of the clips in, how often each clip is seen in an epoch out."""
+"""Samples training batches: categories balanced, clips bucketed by length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads text files of any editor, spreadsheet or shell, line by line."""
+"""Reads text files of any encoding that editors, spreadsheets and shells write, line by line."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Runs of other trainers in, runs as ours out."""
+"""Imports the runs of other trainers."""

@@ -1,4 +1,4 @@
-"""A Coqui training folder's log and TensorBoard events in, its loss values by epoch out.
+"""Reads the loss curves of a Coqui training folder from its log and TensorBoard events.
 
 Values are as Coqui logs them: text loss times its weight, and in training the total divided by the
 accumulation steps. Rows count as ours do: row 0 is before any update, row N follows epoch N, so

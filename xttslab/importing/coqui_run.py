@@ -1,4 +1,4 @@
-"""A Coqui training folder in, a finished run of ours out: curves, parameters, weights, files."""
+"""Imports a Coqui training folder as a finished run: curves, parameters, weights, files."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Hungarian text as people write it, read as it is said."""
+"""Hungarian text normalisation: figures, signs and abbreviations are written out as words."""

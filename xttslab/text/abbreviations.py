@@ -1,5 +1,6 @@
-"""Text with abbreviations comes in, the words they stand for go out, with their full stop kept
-only where it also ends the sentence.
+"""Expands abbreviations and spells acronyms and single letters: "pl." → "például", "MTA" → "emtéá".
+
+The full stop of an abbreviation is kept only where it also ends the sentence.
 """
 
 import re

@@ -1,8 +1,7 @@
-"""Any Unicode text comes in; text in the few characters that the rules know goes out, with a list
-of what cannot be read aloud and where it stood.
+"""Reduces Unicode text to the characters that the other rules know, and lists what is unreadable.
 
 Letters of other Latin alphabets become the Hungarian letters that sound like them ("Dvořák" →
-"Dvorzsák"), for those are the letters whose sound the model knows in Hungarian.
+"Dvorzsák"), because those are the letters whose sound the model knows in Hungarian.
 """
 
 import html

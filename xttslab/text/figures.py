@@ -1,4 +1,4 @@
-"""Text with dates and clock times in figures comes in, their words go out.
+"""Spells dates, clock times, telephone numbers, fractions and sums that are written in figures.
 
 Years are cardinals ("ezerkilencszázötvenhat"), days are ordinals with the possessive that the
 figures leave out: "október 23-án" → "október huszonharmadikán", "május 1." → "május elseje".

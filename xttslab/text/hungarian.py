@@ -1,13 +1,13 @@
-"""Hungarian text as people write it comes in, text as it is said goes out: words only, no figure.
+"""Normalises Hungarian text to words as they are spoken, without figures or signs.
 
-The same front-end serves training and speaking, in place of the cleaner of the tokenizer:
+Training and synthesis share this front-end; it replaces the tokenizer's own cleaner.
 
 * `spell_out` never fails and is what the tokenizer calls; what has no reading is left out.
 * `unreadable` lists what `spell_out` would leave out, and where: the checks of a data set.
-* `spell_out_checked` refuses such text: what is about to be spoken for a person.
+* `spell_out_checked` raises on such text: for text that a person asks to be spoken.
 
-In what goes out, numbers, signs, units, abbreviations and letters are words, so a full stop ends
-a sentence and nothing else; letter case and the marks that end sentences are as they were.
+In the result numbers, signs, units, abbreviations and letters are words, so a full stop ends a
+sentence and nothing else; letter case and the marks that end sentences are as they were.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Numbers written in figures come in, Hungarian numerals in words go out.
+"""Spells integers and decimals as Hungarian numerals.
 
-The numerals are num2words', with its faults mended (0.5.14 says "tizenkettőezer" for 12 000,
+The numerals are num2words', with its faults corrected (0.5.14 says "tizenkettőezer" for 12 000,
 "százkét" for 102 and "egymmilliomodik" for the millionth). Hyphens follow AkH. 289: numbers above
-two thousand are cut at the thousands, "kétezer-huszonnégy".
+two thousand are divided at the thousands, "kétezer-huszonnégy".
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Text with "3." and "XIV." comes in, ordinals in words go out.
+"""Spells ordinals in Arabic and Roman figures: "3." and "XIV.".
 
 A full stop after a number makes it an ordinal only where the sentence goes on: "az 5. kérdés" is
 the fifth, "A válasz 42." ends with forty-two.

@@ -1,6 +1,4 @@
-"""Text with any figures left comes in, words go out: counts, ranges, money and units, with their
-scales ("40 M Ft") and suffixes ("50%-kal").
-"""
+"""Spells counts, ranges, money and units with their scales ("40 M Ft") and suffixes ("50%-kal")."""
 
 import re
 

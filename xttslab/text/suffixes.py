@@ -1,8 +1,8 @@
-"""A spoken word and a suffix as it was written come in, the inflected word goes out.
+"""Attaches Hungarian suffixes to spoken words: "23-án" → "huszonharmadikán", "50%-kal".
 
-Written Hungarian hangs suffixes on figures and signs with a hyphen ("23-án", "50%-kal", "B-vel").
-The vowel that the writer chose is kept, for it shows how the stem was read, except on numerals,
-whose harmony is certain. Assimilation, lengthening and changing stems follow AkH. 70-95.
+Written Hungarian hangs suffixes on figures and signs with a hyphen. The vowel that the writer chose
+is kept, since it shows how the stem was read, except on numerals, whose vowel harmony is certain.
+Assimilation, lengthening and changing stems follow AkH. 70-95.
 """
 
 import re

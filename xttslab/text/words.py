@@ -1,4 +1,4 @@
-"""The words behind Hungarian signs, units and letters; tables only, read by the rule modules."""
+"""Tables of the words behind Hungarian signs, units and letters."""
 
 
 # fmt: off

@@ -1,1 +1,1 @@
-"""Metrics and samples of a run in, an MLflow store and a listening page out."""
+"""Tracks runs: a journal on disk, its delivery to MLflow, and looking runs up."""

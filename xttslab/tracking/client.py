@@ -1,4 +1,4 @@
-"""Corrects where an sqlite store says that its files are, after its project was moved.
+"""Opens MLflow clients, and corrects artifact addresses in an sqlite store that was moved.
 
 MLflow stores absolute addresses: in a project that was renamed or copied, new artifacts would go to
 the old place and old ones would be looked for there.

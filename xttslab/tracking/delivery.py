@@ -1,7 +1,7 @@
-"""Brings a run's journal to MLflow: pending records in, the same content in the store out.
+"""Delivers the records of a run's journal to MLflow, in order and each once.
 
-Records go in order and arrive once: every request can be repeated without effect (a record that
-arrived just before a crash is sent again), and values that the run already holds are left out.
+Every request can be repeated without effect (a record that arrived just before a crash is sent
+again), and values that the run already holds are left out.
 """
 
 from __future__ import annotations

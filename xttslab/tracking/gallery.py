@@ -1,8 +1,8 @@
-"""Spoken samples of a run in, one page to listen to them out: epochs by sentences, self-contained.
+"""Builds the page of a run's spoken samples: epochs by sentences, self-contained.
 
-The page holds its audio (MP3 at 40 kbit/s, which every browser plays): it works from disk and in
+The page embeds its audio (MP3 at 40 kbit/s, which every browser plays): it works from disk and in
 MLflow's artifact viewer, whose sandbox follows no links. Each clip is compressed once and kept in
-`<samples_dir>/.page/`, so that an epoch's rewriting costs that epoch's clips alone.
+`<samples_dir>/.page/`, so that adding an epoch costs that epoch's clips alone.
 """
 
 from __future__ import annotations

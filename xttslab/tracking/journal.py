@@ -1,4 +1,4 @@
-"""The durable spool of one run: records in, the same records out in order, after any crash.
+"""The durable journal of a run: records are appended, and read in the same order after any crash.
 
 `<run_dir>/tracking/journal.jsonl` is append-only; a line counts once it ends with a newline and
 is on the disk (fsync). `destination.json` beside it says where the records go and up to which

@@ -1,6 +1,6 @@
-"""Tells from the disk whether there is a run of a name, without MLflow's client.
+"""Checks on disk whether a run exists, without importing MLflow's client.
 
-The client's import takes seconds, which a mistyped name should not cost.
+That import takes seconds, which a mistyped name should not cost.
 """
 
 from __future__ import annotations

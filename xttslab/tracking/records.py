@@ -1,7 +1,7 @@
-"""What a run tells its tracker, as typed records: in from the training, out as journal lines.
+"""The records of a run's journal, and the state of the run that they add up to.
 
-A journal line is one JSON object with the record's class name under `kind`. `replay` folds a
-run's records into what the run holds, by the rules by which MLflow gets them.
+A journal line is one JSON object with the record's class name under `kind`. `replay` applies a
+run's records in order, by the rules by which MLflow gets them.
 """
 
 from __future__ import annotations

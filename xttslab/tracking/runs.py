@@ -1,4 +1,4 @@
-"""What a person calls a run in, its record out: parameters, tags, curves, folder, checkpoint."""
+"""Finds a tracked run by id, name, path or `best:DATASET` and reads its record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends a journal in the background: woken after every record, patient during an outage."""
+"""Sends a journal to MLflow in a background thread, with retries during an outage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database and a place for files in, an MLflow server for `tracking=server` out: `make server`.
+"""Starts an MLflow server for `tracking=server`: `make server`.
 
 The database is named by MLFLOW_BACKEND_STORE_URI alone (it may hold a password), the place for
 files by MLFLOW_ARTIFACTS_DESTINATION; without them both are in `mlruns/server`.

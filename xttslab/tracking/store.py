@@ -1,4 +1,4 @@
-"""Names and values of any kind in, names and texts as MLflow takes them out."""
+"""Tracks one run: its parameters, metrics, data sets and artifacts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tracking store in, MLflow's UI out: `python -m xttslab.tracking.ui` (or `make ui`).
+"""Serves MLflow's UI for a tracking store: `python -m xttslab.tracking.ui` (or `make ui`).
 
 MLflow 3 greets with its page for language-model applications. `create_app`, an MLflow app plugin
 (`mlflow server --app-name xttslab`), makes the bare address open the list of training runs with

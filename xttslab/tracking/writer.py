@@ -1,4 +1,4 @@
-"""One journal record in, the MLflow requests that store it out. Each can be repeated safely."""
+"""Translates journal records to MLflow requests, each of which can be repeated safely."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A space of settings in, many tracked runs and the best of them out."""
+"""Hyperparameter search with Optuna over tracked runs."""

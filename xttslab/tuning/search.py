@@ -1,4 +1,4 @@
-"""`sweep.space` in, what Optuna draws from and the overrides of a draw out."""
+"""Translates `sweep.space` to Optuna distributions, and the values of a trial to overrides."""
 
 from __future__ import annotations
 

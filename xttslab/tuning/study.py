@@ -1,8 +1,8 @@
-"""Optuna studies: one in a database that several processes share, and the pictures of any.
+"""Stores an Optuna study and hands out its trials one at a time; interrupted trials are resumed.
 
-Several processes may work on one study: each trial is locked by the process that runs it, and a
-trial that is running but that nobody holds was interrupted: it is asked for again, with its values
-and the name of its run, which is then resumed.
+Several processes may work on one study: each trial is locked by the process that runs it. A trial
+that is running without a lock was interrupted: it is handed out again, with its values and the name
+of its run, which is then resumed.
 """
 
 from __future__ import annotations

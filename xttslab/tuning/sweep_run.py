@@ -1,4 +1,4 @@
-"""The runs of a sweep in, what each tried and reached out; and how a run comes to be a child."""
+"""Groups the runs of a sweep under a parent run, and summarises their settings and results."""
 
 from __future__ import annotations
 

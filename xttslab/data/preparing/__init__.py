@@ -1,1 +1,1 @@
-"""Recordings of any kind in, a checked data set on disk out; one module per step."""
+"""Prepares recordings as a data set: decoding, segmentation, cleaning, checks."""

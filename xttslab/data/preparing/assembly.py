@@ -1,7 +1,7 @@
-"""Records of clips and the rows that a person may have edited in, the rows to write out.
+"""Merges the prepared clips into `metadata.csv` without undoing what a person edited there.
 
-The file `metadata.csv` belongs to the person: what they changed stays, what they deleted stays
-away, the split never moves. Only a cell that still holds what `prepare` wrote follows the source.
+What they changed stays, what they deleted stays away, the split never moves. Only a cell that still
+holds what `prepare` wrote follows the source.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Texts and measured prosody in, proposed categories out, for a person to confirm.
+"""Proposes a category for each clip from its text and prosody, for a person to confirm.
 
 The rules are in conf/prepare/categories.yaml. Prosody is compared with the speaker's own median in
 the same set, so the rules hold for every voice.

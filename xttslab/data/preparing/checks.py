@@ -1,4 +1,4 @@
-"""Voices of clips in, the clips that another person speaks out."""
+"""Finds clips with faults: noise, other speakers, copies, wrong texts."""
 
 from __future__ import annotations
 

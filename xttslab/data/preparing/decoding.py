@@ -1,4 +1,4 @@
-"""Recordings of any format are decoded to blocks of mono float32 at 22,050 Hz, in flat memory.
+"""Decodes audio files of any format to blocks of mono float32 at 22,050 Hz in constant memory.
 
 libsndfile reads wav, flac, mp3, ogg and opus; everything else (m4a, mp4, webm …) goes to FFmpeg's
 libraries through PyAV where that is installed. Clipping is looked for here, before resampling

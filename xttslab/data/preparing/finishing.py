@@ -1,4 +1,4 @@
-"""Bring clips to one loudness, never above the true-peak ceiling."""
+"""Finishes a clip: trims silence, reduces noise, sets the loudness and measures the result."""
 
 from __future__ import annotations
 

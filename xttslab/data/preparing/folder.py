@@ -1,7 +1,7 @@
-"""What is remembered of every clip, kept on disk so that a preparation can be interrupted.
+"""The files of a prepared data set: one record a clip, tables, metadata and dataset config.
 
-One file a clip under `.prepare/clips/`, written atomically; its `key` names everything
-that the clip was made from, so a clip is made again exactly when one of these has changed.
+There is one record file a clip under `.prepare/clips/`, written atomically; its `key` covers
+everything that the clip was made from, so a clip is made again exactly when one of these changed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Long recordings in, the records of all their clips out; the order of the steps, and what is kept.
+"""Makes the clips of a source, and goes on where an interrupted preparation stopped.
 
-What is decoded takes 88 kB a second until the recording is done; an interrupted preparation finds
-it again. A finished recording leaves a list of its clips, and is not opened a second time.
+Decoded audio takes 88 kB a second until its recording is done. A finished recording leaves a list
+of its clips, and is not opened a second time.
 """
 
 from __future__ import annotations

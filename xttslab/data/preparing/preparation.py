@@ -1,4 +1,4 @@
-"""A source and a plan in, a prepared data set on disk and a summary out: the steps in order."""
+"""Prepares a source as a data set, step by step, and prints a summary of the result."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Long recordings are decoded, searched for speech and cut into clips; each step is kept on disk.
+"""Decodes long recordings, detects the speech in them and divides them into clips.
 
-A recording is decoded once to a plain file, then searched for speech and cut in chunks of ten
-minutes, in parallel and in memory that does not depend on its length.
+A recording is decoded once to a plain file, then processed in chunks of ten minutes, in parallel
+and in memory that does not depend on its length. The result of each step is kept on disk.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The name of a packaged demo set in, a folder of its clips on disk out.
+"""Finds the clips or recordings of a source, and unpacks the demo sets of the package.
 
-The recordings are the project's own: a synthetic speaker that is no person, made by
+The demo recordings are the project's own: a synthetic speaker that is no person, made by
 `experiments/demo_voice/` and shipped as Opus in `assets/demo/`.
 """
 

@@ -1,4 +1,4 @@
-"""A clip and its speech probability in; noise, hum, bandwidth and foreign sound in numbers out.
+"""Measures noise, hum, bandwidth and foreign sound in a clip, and finds copies of one recording.
 
 Levels are in dB relative to the speech of the same clip, so they do not depend on its gain.
 """

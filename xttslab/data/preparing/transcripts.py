@@ -1,6 +1,6 @@
-"""Clips in, what a recogniser hears in them out; and a long transcript shared out among its clips.
+"""Transcribes clips with a speech recogniser, and divides a long transcript among its clips.
 
-What was heard is kept on disk by clip, so that no clip is listened to twice.
+Recognised texts are kept on disk by the clip's content, so that no clip is transcribed twice.
 """
 
 from __future__ import annotations

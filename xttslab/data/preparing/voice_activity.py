@@ -1,4 +1,4 @@
-"""The probability of speech for every 32 ms of a recording, by Silero VAD (MIT licence).
+"""Detects speech with Silero VAD (MIT licence), trims the silence around it and segments at pauses.
 
 The model file of the `silero-vad` package is run directly: importing the package would load torch
 into every worker and set its number of threads for the whole process.

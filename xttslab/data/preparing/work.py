@@ -1,4 +1,4 @@
-"""One piece of work for a worker process: a source clip in, its finished file and record out."""
+"""Makes one clip in a worker process and keeps its record."""
 
 from __future__ import annotations
 
