@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xttslab.data.audio import SAMPLE_RATE
-from xttslab.data.pitch import NO_PITCH, Pitch, melody, pitch_track, track_pitch
+from xttslab.data.pitch import NO_PITCH, Pitch, pitch_measures, track_pitch
 from xttslab.errors import UserError
 
 RATE = 24_000
@@ -42,6 +42,15 @@ def test_too_short_a_recording_has_no_pitch() -> None:
     assert len(track_pitch(np.zeros(100, np.float32), RATE).hertz) == 0
 
 
+def test_step_and_range_can_be_chosen() -> None:
+    pytest.importorskip("parselmouth", reason="praat-parselmouth is not installed (extra eval)")
+    wave = tone(210.0, 1.0)
+    coarse = track_pitch(wave, RATE, step_s=0.01, refine=False)
+    np.testing.assert_allclose(np.diff(coarse.seconds), 0.01)
+    np.testing.assert_allclose(coarse.at(np.array([0.3, 0.704])), 210.0, rtol=0.005)
+    assert not (track_pitch(wave, RATE, highest=150.0).hertz > 150.0).any()
+
+
 def test_without_praat_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "parselmouth", None)
     with pytest.raises(UserError, match="pip install praat-parselmouth"):
@@ -57,7 +66,7 @@ def voice(start: float, end: float, seconds: float = 2.0) -> np.ndarray:
 
 def test_a_steady_voice() -> None:
     pytest.importorskip("parselmouth")
-    found = melody(voice(120.0, 120.0))
+    found = pitch_measures(voice(120.0, 120.0))
     assert found["pitch_hz"] == pytest.approx(120.0, rel=0.01)
     assert found["pitch_range_st"] == pytest.approx(0.0, abs=0.1)
     assert found["pitch_end_st"] == pytest.approx(0.0, abs=0.1)
@@ -65,17 +74,17 @@ def test_a_steady_voice() -> None:
 
 def test_a_rising_voice_ends_above_its_median() -> None:
     pytest.importorskip("parselmouth")
-    found = melody(voice(100.0, 200.0))
+    found = pitch_measures(voice(100.0, 200.0))
     assert found["pitch_hz"] == pytest.approx(150.0, rel=0.03)
     assert found["pitch_range_st"] == pytest.approx(12 * np.log2(190 / 110), rel=0.1)
     assert found["pitch_end_st"] == pytest.approx(12 * np.log2(190 / 150), rel=0.15)
 
 
 @pytest.mark.parametrize("samples", [0, 100, SAMPLE_RATE])
-def test_silence_has_no_melody(samples: int) -> None:
-    assert melody(np.zeros(samples, np.float32)) == {}
+def test_silence_has_no_pitch_measures(samples: int) -> None:
+    assert pitch_measures(np.zeros(samples, np.float32)) == {}
 
 
 def test_without_praat_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "parselmouth", None)
-    assert len(pitch_track(voice(120.0, 120.0))) == 0
+    assert pitch_measures(voice(120.0, 120.0)) == {}

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveFloat
 from pydantic import dataclasses as checked
 
 from xttslab.data.audio import SAMPLE_RATE
-from xttslab.data.pitch import melody
+from xttslab.data.pitch import pitch_measures
 from xttslab.data.preparing.spectrum import noise_measures, peaks
 from xttslab.data.preparing.voice_activity import (
     Segmentation,
@@ -210,7 +210,7 @@ class Recipe:
         measures["seconds"] = len(kept) / SAMPLE_RATE
         measures["lufs"] = integrated_lufs(kept)
         measures["peak_dbtp"] = true_peak_db(kept)
-        return measures | melody(kept)
+        return measures | pitch_measures(kept)
 
     def _features(self, finished: np.ndarray) -> dict[str, np.ndarray]:
         features = {"peaks": peaks(finished)}
