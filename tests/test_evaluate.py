@@ -89,7 +89,7 @@ def test_any_folder_is_scored_as_a_table(evaluate: Callable[..., None], capsys: 
     assert [row["audio_file"] for row in table] == [f"theirs{n}.wav" for n in range(3)]
     assert table[0]["text"] == "Jó napot!"
     assert float(table[0]["speaker_similarity"]) > 0.9
-    assert {"cer", "distillmos", "mark_voice_similarity", "mark_pronunciation"} <= set(table[0])
+    assert {"cer", "distillmos", "score_voice_similarity", "score_pronunciation"} <= set(table[0])
     assert json.loads(Path("scores.json").read_text(encoding="utf-8"))["version"] == "1"
     shown = capsys.readouterr().out
     assert "speaker " in shown
@@ -105,7 +105,7 @@ def test_missing_predictors_are_said_and_fail_nothing(
     shown = capsys.readouterr().out
     assert "not measured: naturalness (it cannot be imported; run `pip install it`)" in shown
     assert "not measured: voice similarity (it cannot be imported" in shown
-    assert rows("scores.csv")[0]["mark_naturalness"] == ""
+    assert rows("scores.csv")[0]["score_naturalness"] == ""
 
 
 @pytest.mark.usefixtures("simple")

@@ -103,9 +103,9 @@ def naturalness_pairs(
 def emotion_pairs(
     clips: Sequence[SpokenClip], size: int, count: int, random: np.random.Generator
 ) -> list[Pair]:
-    """Sets of `size` clips of a category marked as that category, and as another one.
+    """Sets of `size` clips of a category scored as that category, and as another one.
 
-    The clips tested are no part of the real clips that they are marked against.
+    The clips tested are no part of the real clips that they are scored against.
     """
     described = [(clip.category, describe(clip.audio, clip.text)) for clip in clips]
     names = sorted({name for name, _ in described})
@@ -118,9 +118,9 @@ def emotion_pairs(
         tested = set(random.choice(rows, size, replace=False).tolist())
         real = RealProsody.of([pair for i, pair in enumerate(described) if i not in tested])
         features = centre([prosody for _, prosody in described])[sorted(tested)]
-        marks = [_emotion_share(real, features, name) for name in (own, other)]
-        if not np.isnan(marks).any():
-            pairs.append(Pair("emotion", f"sets of {size}: {own} before {own} as {other}", *marks))
+        scores = [_emotion_share(real, features, name) for name in (own, other)]
+        if not np.isnan(scores).any():
+            pairs.append(Pair("emotion", f"sets of {size}: {own} before {own} as {other}", *scores))
     return pairs
 
 

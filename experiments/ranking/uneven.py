@@ -10,7 +10,7 @@ from experiments.ranking.material import Voice
 from experiments.ranking.pairs import Pair
 from experiments.ranking.planting import click, dropout, stutter, white_noise
 from xttslab.evaluation.naturalness import predict_distillmos
-from xttslab.evaluation.scales import ClipSet, make_scale, mark_means, mark_spread
+from xttslab.evaluation.scales import ClipSet, make_scale, score_means, score_spread
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.smoothness import defects_per_second, find_defects
 from xttslab.evaluation.speaker_similarity import embed, mean_similarity
@@ -72,12 +72,12 @@ def _measures(
 def _spread(values: Mapping[str, np.ndarray], scoring: Scoring) -> float:
     """The raw measure of consistency, by the code that scorecards use."""
     clips = ClipSet(("",) * _SET, ("",) * _SET, np.zeros(_SET, dtype=bool), np.ones((1, _SET)))
-    marked = {}
+    scored = {}
     for aspect, measure in _MEASURES.items():
         scale = make_scale(scoring.scales[measure], None, None)
-        found = mark_means(measure, values[measure], np.ones(_SET), scale, clips)
+        found = score_means(measure, values[measure], np.ones(_SET), scale, clips)
         if found is not None:
-            marked[aspect] = found
+            scored[aspect] = found
     rule = scoring.scales["spread"]
-    spread = mark_spread(marked, {}, (rule.floor, rule.ceiling), clips)
+    spread = score_spread(scored, {}, (rule.floor, rule.ceiling), clips)
     return spread.value if spread is not None else float("nan")

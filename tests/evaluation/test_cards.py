@@ -14,9 +14,9 @@ import pytest
 from tests.reporting.cards import card
 from xttslab.evaluation.cards import (
     _plain,
-    marks_table,
     missing_lines,
     sample_lines,
+    scores_table,
     write_card,
     write_clips,
 )
@@ -26,12 +26,12 @@ from xttslab.evaluation.settings import Scoring
 
 def test_raw_measures_are_also_read_on_the_scales_of_the_configuration(scoring: Scoring) -> None:
     """0.95 of the letters wrong is 0, 0.1 is 10; emotion has no scale of its own."""
-    marked = {
+    scored = {
         "pronunciation": SimpleNamespace(measure="cer"),
         "naturalness": SimpleNamespace(measure="distillmos"),  # this clip has no value
         "emotion": SimpleNamespace(measure="emotion_distance"),
     }
-    found = _plain({"cer": 0.44, "emotion_distance": 0.7}, marked, scoring)
+    found = _plain({"cer": 0.44, "emotion_distance": 0.7}, scored, scoring)
     assert found == {"pronunciation": pytest.approx(6.0)}
 
 
@@ -47,7 +47,7 @@ def test_one_row_a_clip_with_empty_cells_for_what_was_not_measured(tmp_path: Pat
     write_clips(tmp_path / "scores.csv", {"clips": CARD})
     first, second = rows(tmp_path / "scores.csv")
     assert next(iter(first)) == "audio_file"
-    assert (first["mark_naturalness"], first["mark_emotion"]) == ("8", "")
+    assert (first["score_naturalness"], first["score_emotion"]) == ("8", "")
     assert first["speaker_similarity"] == ""
     assert second["text"] == 'Ő azt mondta, "nem".'
 
@@ -62,8 +62,8 @@ def test_a_card_on_disk_is_read_back(tmp_path: Path) -> None:
     assert Scorecard.from_dict(json.loads((tmp_path / "card.json").read_text("utf-8"))) == CARD
 
 
-def test_marks_stand_beside_each_other() -> None:
-    lines = marks_table({"run": CARD, "real": replace(CARD, overall=None)})
+def test_scores_stand_beside_each_other() -> None:
+    lines = scores_table({"run": CARD, "real": replace(CARD, overall=None)})
     assert lines[0].split() == ["out", "of", "10", "run", "real"]
     assert lines[3].split() == ["naturalness", "6.0", "(5.5-6.5)", "6.0", "(5.5-6.5)"]
     assert lines[-1].split() == ["overall", "6.0", "(5.5-6.5)", "not", "measured"]
@@ -75,3 +75,13 @@ def test_what_is_missing_and_what_stands_out_is_said() -> None:
         "best   8.0  00_neutral.wav: it is clean",
         "worst  4.0  01_neutral.wav: it clicks",
     ]
+
+
+def test_a_card_with_the_names_of_earlier_versions_is_read() -> None:
+    stored = CARD.to_dict()
+    for clip in stored["clips"]:
+        clip["mark"], clip["marks"] = clip.pop("score"), clip.pop("scores")
+    for aspect in stored["aspects"].values():
+        aspect["mark"] = aspect.pop("score")
+        aspect["rests_on"], aspect["people"] = aspect.pop("basis"), aspect.pop("validated")
+    assert Scorecard.from_dict(json.loads(json.dumps(stored))) == CARD

@@ -4,8 +4,8 @@ import pytest
 from xttslab.evaluation.emotion import (
     RealProsody,
     centre,
-    mark_emotion,
     real_shares,
+    score_emotion,
     spoken_features,
 )
 from xttslab.evaluation.prosody import Prosody
@@ -101,8 +101,8 @@ def as_set(categories: list[str], mute: tuple[int, ...] = ()) -> ClipSet:
 
 def test_the_right_tone_beats_the_wrong_one(toning_real: RealProsody) -> None:
     spoken = [p for _, p in [*clips("calm", 80, 6, 5), *clips("wild", 90, 6, 6)]]
-    right, _, _ = mark_emotion(spoken, toning_real, as_set(["calm"] * 6 + ["wild"] * 6))
-    wrong, _, _ = mark_emotion(spoken, toning_real, as_set(["wild"] * 6 + ["calm"] * 6))
+    right, _, _ = score_emotion(spoken, toning_real, as_set(["calm"] * 6 + ["wild"] * 6))
+    wrong, _, _ = score_emotion(spoken, toning_real, as_set(["wild"] * 6 + ["calm"] * 6))
     assert right is not None
     assert wrong is not None
     assert right.share > 0.6
@@ -116,7 +116,7 @@ def test_categories_without_enough_real_clips_are_named_and_skipped(
     toning_real: RealProsody,
 ) -> None:
     spoken = [p for _, p in [*clips("calm", 80, 3, 5), *clips("odd", 85, 3, 6)]]
-    found, _, reason = mark_emotion(spoken, toning_real, as_set(["calm"] * 3 + ["odd"] * 3))
+    found, _, reason = score_emotion(spoken, toning_real, as_set(["calm"] * 3 + ["odd"] * 3))
     assert found is not None
     assert list(found.by_category) == ["calm"]
     assert np.isnan(found.shares[3:]).all()
@@ -126,18 +126,18 @@ def test_categories_without_enough_real_clips_are_named_and_skipped(
 
 def test_nothing_to_compare_with_is_no_mark(toning_real: RealProsody) -> None:
     spoken = [p for _, p in clips("", 80, 2)]
-    assert mark_emotion(spoken, toning_real, as_set(["", ""]))[::2] == (
+    assert score_emotion(spoken, toning_real, as_set(["", ""]))[::2] == (
         None,
         "no clip has a category",
     )
-    empty = mark_emotion(spoken, RealProsody.of([]), as_set(["calm", "calm"]))
+    empty = score_emotion(spoken, RealProsody.of([]), as_set(["calm", "calm"]))
     assert empty[2] == "0 real clips of calm; at least 4 are needed"
 
 
 def test_a_mute_clip_lowers_its_category(toning_real: RealProsody) -> None:
     spoken: list[Prosody | None] = [p for _, p in clips("calm", 80, 4, 5)]
-    whole, _, _ = mark_emotion(spoken, toning_real, as_set(["calm"] * 4))
-    half, _, _ = mark_emotion(
+    whole, _, _ = score_emotion(spoken, toning_real, as_set(["calm"] * 4))
+    half, _, _ = score_emotion(
         [*spoken, *[None] * 4], toning_real, as_set(["calm"] * 8, (4, 5, 6, 7))
     )
     assert whole is not None
@@ -163,7 +163,7 @@ def test_real_clips_have_shares_in_every_category_that_can_be_told(
 
 def test_noise_without_a_pitch_has_no_tone(toning_real: RealProsody) -> None:
     noise = [Prosody(None, None, p.energy_db, p.rate_syllables_s) for _, p in clips("calm", 80, 4)]
-    found, _, _ = mark_emotion(noise, toning_real, as_set(["calm"] * 4))
+    found, _, _ = score_emotion(noise, toning_real, as_set(["calm"] * 4))
     assert found is not None
     assert found.share == 0
     assert found.shares.tolist() == [0, 0, 0, 0]

@@ -13,7 +13,7 @@ def evidence(scoring: Scoring) -> ClipEvidence:
             "speaker_similarity": 0.91, "cer": 0.02, "distillmos": 4.3, "clicks": 2.0,
             "spectral_jumps": 0.1, "babble_s": 1.24, "cut_off": 1.0,
         },
-        marks={"voice_similarity": 9.0, "pronunciation": 10.0, "naturalness": 8.2, "emotion": 8.1},
+        scores={"voice_similarity": 9.0, "pronunciation": 10.0, "naturalness": 8.2, "emotion": 8.1},
         plain={"voice_similarity": 9.2, "pronunciation": 10.0, "naturalness": 9.6},
         behind={
             "voice_similarity": "speaker_similarity", "pronunciation": "cer",
@@ -36,7 +36,7 @@ def test_the_best_three_aspects_are_named_best_first(evidence: ClipEvidence) -> 
 def test_bad_aspects_come_with_their_cause_worst_first(evidence: ClipEvidence) -> None:
     bad = replace(
         evidence,
-        marks={"smoothness": 1.0, "emotion": 3.0, "pronunciation": 5.9},
+        scores={"smoothness": 1.0, "emotion": 3.0, "pronunciation": 5.9},
         measures={**evidence.measures, "cer": 0.42},
         plain={"smoothness": 0.5, "pronunciation": 6.2},
     )
@@ -49,24 +49,24 @@ def test_bad_aspects_come_with_their_cause_worst_first(evidence: ClipEvidence) -
     assert good_points(bad) == ""
 
 
-def test_middling_marks_need_no_word(evidence: ClipEvidence) -> None:
-    fair = replace(evidence, marks={"naturalness": 7.0})
+def test_middling_scores_need_no_word(evidence: ClipEvidence) -> None:
+    fair = replace(evidence, scores={"naturalness": 7.0})
     assert (good_points(fair), bad_points(fair)) == ("", "")
 
 
 def test_what_nobody_understood_is_said(evidence: ClipEvidence) -> None:
     none = replace(
-        evidence, heard="", marks={"pronunciation": 0.0}, measures={"cer": 1.0}, plain={}
+        evidence, heard="", scores={"pronunciation": 0.0}, measures={"cer": 1.0}, plain={}
     )
     assert bad_points(none) == "nothing was understood"
 
 
 def alone(
-    evidence: ClipEvidence, aspect: str, value: float, plain: float, mark: float
+    evidence: ClipEvidence, aspect: str, value: float, plain: float, score: float
 ) -> ClipEvidence:
     """Evidence of one aspect with this raw value."""
     measures = {evidence.behind[aspect]: value}
-    return replace(evidence, measures=measures, plain={aspect: plain}, marks={aspect: mark})
+    return replace(evidence, measures=measures, plain={aspect: plain}, scores={aspect: score})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_blame_fits_the_number_beside_it(evidence, aspect, value, plain, words) 
 
 
 def test_a_smooth_clip_names_the_defects_that_it_has(evidence: ClipEvidence) -> None:
-    smooth = replace(evidence, marks={"smoothness": 9.0}, plain={"smoothness": 9.0})
+    smooth = replace(evidence, scores={"smoothness": 9.0}, plain={"smoothness": 9.0})
     assert good_points(smooth) == (
         "few defects: 1.2 s of babble after the end, 2.0 clicks or hard cuts, "
         "it breaks off in the middle of a sound"
@@ -122,5 +122,5 @@ def test_a_smooth_clip_names_the_defects_that_it_has(evidence: ClipEvidence) -> 
     ],
 )
 def test_what_cannot_be_heard_is_no_cause(evidence: ClipEvidence, tone, cause: str) -> None:
-    off = replace(evidence, marks={"emotion": 2.0}, tone=tone)
+    off = replace(evidence, scores={"emotion": 2.0}, tone=tone)
     assert bad_points(off) == f"does not sound like tension{cause}"

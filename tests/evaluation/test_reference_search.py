@@ -1,4 +1,4 @@
-"""The search for references, with a voice whose marks are known."""
+"""The search for references, with a voice whose scores are known."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MARKS = {"usual.wav": 5.0, "good.wav": 7.0, "bad.wav": 2.0}
 
 
 class Voice:
-    """Speaks at the level of its mark: by the recording, and best at temperature 0.65."""
+    """Speaks at the level of its score: by the recording, and best at temperature 0.65."""
 
     def __init__(self) -> None:
         self.orders: list[Order] = []
@@ -38,15 +38,15 @@ class Voice:
         self.orders += orders
         return [
             SpokenClip(
-                f"{order.take.name}.wav",
-                np.full(8, self._mark(order), np.float32),
+                f"{order.utterance.name}.wav",
+                np.full(8, self._score(order), np.float32),
                 16_000,
-                order.take.text,
+                order.utterance.text,
             )
             for order in orders
         ]
 
-    def _mark(self, order: Order) -> float:
+    def _score(self, order: Order) -> float:
         return MARKS[order.recording.name] - 4 * (order.settings.sampling.temperature - 0.65)
 
     def score(self, clips: Sequence[SpokenClip]) -> Scorecard:
@@ -74,7 +74,7 @@ def test_the_best_recording_at_its_best_temperature_wins() -> None:
     chosen = chosen_of(rankings)
     assert chosen["greeting"].recordings == (Path("good.wav"),)
     assert chosen["tension"].temperature == 0.65
-    assert chosen["tension"].mark == pytest.approx(7.0, abs=1e-5)
+    assert chosen["tension"].score == pytest.approx(7.0, abs=1e-5)
     first, *_, last = rankings[0]
     assert first.gain.value == pytest.approx(2.4, abs=1e-5)
     assert last.candidate.recording == Path("bad.wav")

@@ -8,10 +8,10 @@ from xttslab.evaluation.scales import (
     draw_counts,
     interval,
     make_scale,
-    mark_means,
-    mark_spread,
     paired_difference,
-    to_mark,
+    score_means,
+    score_spread,
+    to_score,
     weighted_means,
 )
 from xttslab.evaluation.settings import ScaleRule
@@ -63,8 +63,8 @@ def test_a_paired_difference_sees_what_the_spread_of_clips_hides() -> None:
 
 
 def test_equal_clips_have_no_measurable_difference() -> None:
-    marks = np.array([4.0, 6.0, np.nan, 8.0])
-    found = paired_difference(marks, marks, ["a", "b", "c", "d"])
+    scores = np.array([4.0, 6.0, np.nan, 8.0])
+    found = paired_difference(scores, scores, ["a", "b", "c", "d"])
     assert (found.value, found.low, found.high) == (0, 0, 0)
 
 
@@ -80,7 +80,7 @@ def clip_set(categories: str, texts: str | None = None, mute: tuple[int, ...] = 
 
 
 def test_means_are_weighted_and_by_category() -> None:
-    found = mark_means(
+    found = score_means(
         "m", np.array([2.0, 8.0, 5.0, NAN]), np.array([1.0, 3.0, 1.0, 1.0]), SCALE, clip_set("xxy-")
     )
     assert found is not None
@@ -92,8 +92,8 @@ def test_means_are_weighted_and_by_category() -> None:
 
 def test_a_mute_clip_counts_as_0_and_not_as_absent() -> None:
     values, weights = np.array([8.0, NAN]), np.array([1.0, 0.0])
-    silent = mark_means("m", values, weights, SCALE, clip_set("--", mute=(1,)))
-    absent = mark_means("m", values, weights, SCALE, clip_set("--"))
+    silent = score_means("m", values, weights, SCALE, clip_set("--", mute=(1,)))
+    absent = score_means("m", values, weights, SCALE, clip_set("--"))
     assert silent is not None
     assert absent is not None
     assert silent.share == pytest.approx((1 * 0.8 + 0.5 * 0) / 1.5)
@@ -102,15 +102,15 @@ def test_a_mute_clip_counts_as_0_and_not_as_absent() -> None:
 
 
 def test_nothing_measured_is_no_mark() -> None:
-    assert mark_means("m", np.array([NAN]), np.ones(1), SCALE, clip_set("-")) is None
-    assert mark_spread({}, {}, (4.0, 1.0), clip_set("-")) is None
+    assert score_means("m", np.array([NAN]), np.ones(1), SCALE, clip_set("-")) is None
+    assert score_spread({}, {}, (4.0, 1.0), clip_set("-")) is None
 
 
-def test_spread_is_the_standard_deviation_of_the_marks_over_the_aspects() -> None:
+def test_spread_is_the_standard_deviation_of_the_scores_over_the_aspects() -> None:
     clips = clip_set("xxyy")
     rows = {"one": [2.0, 4.0, 6.0, 8.0], "two": [5.0, 5.0, 5.0, 5.0]}
-    marked = {k: mark_means(k, np.array(v), np.ones(4), SCALE, clips) for k, v in rows.items()}
-    found = mark_spread(marked, {}, (4.0, 1.0), clips)
+    scored = {k: score_means(k, np.array(v), np.ones(4), SCALE, clips) for k, v in rows.items()}
+    found = score_spread(scored, {}, (4.0, 1.0), clips)
     assert found is not None
     spread = np.std([2, 4, 6, 8], ddof=1) / 2
     assert found.value == pytest.approx(spread)
@@ -121,9 +121,9 @@ def test_spread_is_the_standard_deviation_of_the_marks_over_the_aspects() -> Non
 
 def test_real_clips_set_the_ceiling_of_consistency() -> None:
     clips = clip_set("--")
-    marked = {"one": mark_means("one", np.array([2.0, 4.0]), np.ones(2), SCALE, clips)}
-    real = {"one": np.array([0.5, 0.7])}  # marks 5 and 7
-    found = mark_spread(marked, real, (4.0, 1.0), clips)
+    scored = {"one": score_means("one", np.array([2.0, 4.0]), np.ones(2), SCALE, clips)}
+    real = {"one": np.array([0.5, 0.7])}  # scores 5 and 7
+    found = score_spread(scored, real, (4.0, 1.0), clips)
     assert found is not None
     assert found.ceiling == Anchor(pytest.approx(np.sqrt(2)), "real clips of the speaker")
     assert found.share == pytest.approx(1.0)
@@ -131,10 +131,10 @@ def test_real_clips_set_the_ceiling_of_consistency() -> None:
 
 def test_takes_of_one_text_show_how_much_chance_there_is() -> None:
     clips = clip_set("----", "aabb")
-    marked = {"one": mark_means("one", np.array([2.0, 4.0, 7.0, 7.0]), np.ones(4), SCALE, clips)}
-    found = mark_spread(marked, {}, (4.0, 1.0), clips)
+    scored = {"one": score_means("one", np.array([2.0, 4.0, 7.0, 7.0]), np.ones(4), SCALE, clips)}
+    found = score_spread(scored, {}, (4.0, 1.0), clips)
     assert found is not None
-    assert found.details["between_takes"] == pytest.approx(np.sqrt(2) / 2)
+    assert found.details["between_utterances"] == pytest.approx(np.sqrt(2) / 2)
     assert found.details["between_texts"] == pytest.approx(np.std([3, 7], ddof=1))
     assert "between_categories" not in found.details
 
@@ -142,11 +142,11 @@ def test_takes_of_one_text_show_how_much_chance_there_is() -> None:
 RULE = ScaleRule(0.95, 0.10, "mismatched", "real")
 
 
-def test_marks_lie_straight_between_floor_and_ceiling_either_way_up() -> None:
+def test_scores_lie_straight_between_floor_and_ceiling_either_way_up() -> None:
     rising = Scale(Anchor(2.0, ""), Anchor(4.0, ""))
     falling = Scale(Anchor(0.9, ""), Anchor(0.1, ""))
-    assert to_mark(rising.share(np.array([1.0, 2.0, 3.0, 4.0, 9.0]))).tolist() == [0, 0, 5, 10, 10]
-    assert to_mark(falling.share(np.array([2.0, 0.5, 0.1]))) == pytest.approx([0, 5, 10])
+    assert to_score(rising.share(np.array([1.0, 2.0, 3.0, 4.0, 9.0]))).tolist() == [0, 0, 5, 10, 10]
+    assert to_score(falling.share(np.array([2.0, 0.5, 0.1]))) == pytest.approx([0, 5, 10])
 
 
 def test_single_clips_may_pass_the_ceiling_a_little_so_that_real_speech_averages_10() -> None:

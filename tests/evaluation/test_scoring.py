@@ -36,16 +36,16 @@ def without_predictors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognition, "_pipeline", missing)
 
 
-def test_a_missing_predictor_leaves_its_mark_out(
+def test_a_missing_predictor_leaves_its_score_out(
     tmp_path: Path, scoring: Scoring, without_predictors: None
 ) -> None:
     pytest.importorskip("parselmouth", reason="praat-parselmouth is not installed (extra eval)")
     clips = make_clips(tmp_path, "set", ["greeting", "tension"])
     scorer = SampleScorer(clips, scoring)
     card = scorer.score([sample("03_greeting", tone(1.0), RATE, "Jó estét!", "greeting")])
-    assert card.aspects["naturalness"].mark is None
+    assert card.aspects["naturalness"].score is None
     assert "it is not installed" in card.aspects["pronunciation"].missing
-    assert card.aspects["smoothness"].mark is not None
+    assert card.aspects["smoothness"].score is not None
     metrics = card.metrics()
     assert "score/smoothness/greeting" in metrics
     assert "score/naturalness" not in metrics
@@ -85,7 +85,7 @@ def test_torch_draws_the_same_numbers_with_and_without_scoring(
     assert torch.equal(torch.rand(2), wanted)
 
 
-def test_a_wave_that_is_not_finite_gets_mark_0(
+def test_a_wave_that_is_not_finite_gets_score_0(
     tmp_path: Path, scoring: Scoring, without_predictors: None
 ) -> None:
     pytest.importorskip("parselmouth", reason="praat-parselmouth is not installed (extra eval)")
@@ -95,7 +95,7 @@ def test_a_wave_that_is_not_finite_gets_mark_0(
     assert card.clips[0].mute
     assert card.metrics()["score/smoothness"] == 0
     assert card.aspects["smoothness"].value is None
-    assert card.aspects["naturalness"].mark is None
+    assert card.aspects["naturalness"].score is None
 
 
 def test_no_sample_is_said(tmp_path: Path, scoring: Scoring, without_predictors: None) -> None:
@@ -129,15 +129,15 @@ def test_clips_like_the_references_get_ten_and_others_less(settings: Scoring) ->
     own = score_clips(several("a"), several("real"), settings, others, progress=False)
     foreign = score_clips(several("b", 0.8), several("real"), settings, others, progress=False)
     similarity = own.aspects["voice_similarity"]
-    assert similarity.mark.value == pytest.approx(10, abs=0.2)
-    assert foreign.aspects["voice_similarity"].mark.value == pytest.approx(0, abs=0.5)
+    assert similarity.score.value == pytest.approx(10, abs=0.2)
+    assert foreign.aspects["voice_similarity"].score.value == pytest.approx(0, abs=0.5)
     assert (similarity.floor.source, similarity.ceiling.source) == (
         "6 clips of others",
         "6 real clips of the speaker",
     )
     # As many mistakes as the real clips have; the three clips without one count 1.25, not 1.32.
     assert own.aspects["pronunciation"].value == own.aspects["pronunciation"].ceiling.value
-    assert own.aspects["pronunciation"].mark.value == pytest.approx(9.66, abs=0.01)
+    assert own.aspects["pronunciation"].score.value == pytest.approx(9.66, abs=0.01)
     assert set(own.aspects) == set(ASPECTS)
     assert own.overall.low <= own.overall.value <= own.overall.high
 
@@ -151,7 +151,7 @@ def test_rows_have_the_columns_of_the_contract(settings: Scoring) -> None:
     rows = score_clips(several("a"), several("real"), settings, progress=False).rows()
     assert [row["audio_file"] for row in rows] == [f"a{i}" for i in range(6)]
     assert {"speaker_similarity", "cer", "distillmos", "dnsmos", "defects_per_s"} <= set(rows[0])
-    assert {f"mark_{name}" for name in ASPECTS} <= set(rows[0])
+    assert {f"score_{name}" for name in ASPECTS} <= set(rows[0])
     assert rows[0]["cer"] == 0
     assert rows[1]["heard"] == "Ez egy nagyon nehéz"
     assert rows[1]["cer"] == pytest.approx(7 / 26)
@@ -184,14 +184,14 @@ def test_a_missing_predictor_is_not_measured_and_never_0(
     )
     monkeypatch.setattr(measuring, "predict_dnsmos", missing)
     none = score_clips(several("a"), several("real"), settings, progress=False)
-    assert none.aspects["naturalness"].mark is None
+    assert none.aspects["naturalness"].score is None
     assert none.aspects["naturalness"].missing.startswith("distillmos cannot be imported")
     assert "score/naturalness" not in none.metrics()
-    assert none.rows()[0]["mark_naturalness"] is None
+    assert none.rows()[0]["score_naturalness"] is None
     assert none.overall is not None
 
 
-def test_without_any_predictor_there_is_a_card_without_marks(
+def test_without_any_predictor_there_is_a_card_without_scores(
     settings: Scoring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(*_: object) -> None:
@@ -203,7 +203,7 @@ def test_without_any_predictor_there_is_a_card_without_marks(
     monkeypatch.setattr(Repeater, "transcribe", missing)
     card = score_clips(several("a"), several("real"), settings, several("b"), progress=False)
     assert card.overall is None
-    assert {score.mark for score in card.aspects.values()} == {None}
+    assert {score.score for score in card.aspects.values()} == {None}
     assert card.metrics() == {}
     assert (card.best, card.worst) == ((), ())
     assert Scorecard.from_dict(json.loads(json.dumps(card.to_dict()))) == card
@@ -214,7 +214,7 @@ def test_a_mute_clip_is_the_worst_and_counts(settings: Scoring) -> None:
     mute = SpokenClip("mute", silence(1.0), 16_000, TEXTS[0], "tension")
     card = score_clips([*several("a"), mute], several("real"), settings, progress=False)
     assert card.worst[0] == "mute"
-    assert card.clip("mute").mark == 0
+    assert card.clip("mute").score == 0
     assert card.clip("mute").bad == "nothing is to be heard"
     assert card.overall.value < whole.overall.value - 0.5
 
@@ -266,7 +266,7 @@ def test_what_cannot_be_scored_is_refused(
 def test_one_clip_alone_has_a_card(settings: Scoring) -> None:
     card = score_clips([spoken("x", 0)], [], settings, progress=False)
     assert card.best == ("x",)
-    assert card.aspects["consistency"].mark is None
+    assert card.aspects["consistency"].score is None
     assert card.aspects["pronunciation"].floor.source == "fixed"
 
 
@@ -290,7 +290,7 @@ def test_sound_without_a_voice_has_no_similarity_and_says_so(
     scorer = Scorer(several("real"), settings, progress=False)
     monkeypatch.setattr(measuring, "embed", lambda audios: np.full((len(audios), 256), np.nan))
     card = scorer.score(several("noise"))
-    assert card.aspects["voice_similarity"].mark.value == 0
+    assert card.aspects["voice_similarity"].score.value == 0
     assert card.aspects["voice_similarity"].value is None
     assert "speaker_similarity" not in card.clips[0].measures
     assert "no voice is to be heard" in card.clips[0].bad

@@ -9,7 +9,7 @@ from xttslab.evaluation.settings import ASPECTS, ScaleRule, Scoring
 def test_the_shipped_settings_cover_six_aspects_of_equal_weight(scoring: Scoring) -> None:
     assert set(scoring.aspects) == set(ASPECTS)
     assert {rule.weight for rule in scoring.aspects.values()} == {1.0}
-    assert all(rule.rests_on and rule.people for rule in scoring.aspects.values())
+    assert all(rule.basis and rule.validated for rule in scoring.aspects.values())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The sentences that are shipped, and the takes that are made of sentences."""
+"""The sentences that are shipped, and the utterances that are made of sentences."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from xttslab.evaluation.subject import Subject
 from xttslab.evaluation.utterances import (
     Order,
     Sentences,
-    Take,
+    Utterance,
     orders_for,
-    plan_takes,
+    plan_utterances,
     read_sentences,
     renamed,
-    speak_takes,
+    speak_utterances,
 )
 from xttslab.model.base import ASSETS
 from xttslab.model.tokenizer import Tokenizer
@@ -42,10 +42,10 @@ def shipped() -> dict[str, Any]:
 
 def test_the_shipped_sentences_make_a_hundred_takes(shipped: dict[str, Any]) -> None:
     sentences = read_sentences(shipped, "hu")
-    takes, left_out = plan_takes(sentences, sorted(sentences.categories), [7, 8])
-    assert (len(takes), left_out) == (100, [])
-    assert len({take.name for take in takes}) == 100
-    assert len({take.text for take in takes}) == 50
+    utterances, left_out = plan_utterances(sentences, sorted(sentences.categories), [7, 8])
+    assert (len(utterances), left_out) == (100, [])
+    assert len({utterance.name for utterance in utterances}) == 100
+    assert len({utterance.text for utterance in utterances}) == 50
     assert all(1 <= len(text.split()) <= 3 for text in sentences.sets["short"])
     assert all(any(c.isdigit() for c in text) for text in sentences.sets["numbers"])
 
@@ -64,8 +64,8 @@ def test_every_shipped_text_can_be_spoken(shipped: dict[str, Any]) -> None:
 
 
 def test_texts_without_a_tone_are_spoken_after_the_neutral_reference() -> None:
-    takes, _ = plan_takes(FEW, ["greeting", "neutral", "tension"], [7])
-    assert [(take.name, take.category, take.after) for take in takes] == [
+    utterances, _ = plan_utterances(FEW, ["greeting", "neutral", "tension"], [7])
+    assert [(utterance.name, utterance.category, utterance.after) for utterance in utterances] == [
         ("greeting_01_s7", "greeting", "greeting"),
         ("greeting_02_s7", "greeting", "greeting"),
         ("tension_01_s7", "tension", "tension"),
@@ -74,17 +74,17 @@ def test_texts_without_a_tone_are_spoken_after_the_neutral_reference() -> None:
 
 
 def test_a_category_without_reference_is_left_out_and_said() -> None:
-    takes, left_out = plan_takes(FEW, ["tension"], [7, 8])
+    utterances, left_out = plan_utterances(FEW, ["tension"], [7, 8])
     assert left_out == ["greeting"]
-    assert {take.after for take in takes} == {"tension"}
-    assert len(takes) == 4
+    assert {utterance.after for utterance in utterances} == {"tension"}
+    assert len(utterances) == 4
 
 
 def test_nothing_to_speak_is_said(shipped: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"seeds=\[\] leaves nothing to speak"):
-        plan_takes(FEW, ["tension"], [])
+        plan_utterances(FEW, ["tension"], [])
     with pytest.raises(UserError, match="no reference recordings; give the data set"):
-        plan_takes(FEW, [], [7])
+        plan_utterances(FEW, [], [7])
     with pytest.raises(UserError, match="the sentences are in 'hu', the voice speaks 'en'"):
         read_sentences(shipped, "en")
     with pytest.raises(UserError, match="there are no sentences to speak"):
@@ -95,25 +95,27 @@ TEXTS = ["Jó estét!", "Igen.", "Most minden ezen az egy kérdésen múlik."]
 SETTINGS = Speaking(sampling(repetition_penalty=5.0))
 
 
-def takes(*texts: str) -> list[Take]:
+def utterances(*texts: str) -> list[Utterance]:
     after = ("greeting", "tension")
     return [
-        Take(f"{n:02d}", "short", after[n % 2], after[n % 2], text, 7 + n)
+        Utterance(f"{n:02d}", "short", after[n % 2], after[n % 2], text, 7 + n)
         for n, text in enumerate(texts)
     ]
 
 
 def test_a_take_does_not_depend_on_its_batch(subject: Subject) -> None:
-    orders = orders_for(subject.speaker, takes(*TEXTS), SETTINGS)
-    together = speak_takes(subject.speaker, orders, progress=False)
+    orders = orders_for(subject.speaker, utterances(*TEXTS), SETTINGS)
+    together = speak_utterances(subject.speaker, orders, progress=False)
     for order, clip in zip(orders, together, strict=True):
-        alone = speak_takes(subject.speaker, [order], progress=False)[0]
+        alone = speak_utterances(subject.speaker, [order], progress=False)[0]
         assert alone.codes == clip.codes
         np.testing.assert_allclose(alone.audio, clip.audio, atol=1e-4)
 
 
 def test_a_clip_knows_what_was_to_be_said(subject: Subject) -> None:
-    clip = speak_takes(subject.speaker, orders_for(subject.speaker, takes("Jó!"), SETTINGS))[0]
+    clip = speak_utterances(
+        subject.speaker, orders_for(subject.speaker, utterances("Jó!"), SETTINGS)
+    )[0]
     assert (clip.name, clip.text, clip.category) == ("00.wav", "Jó!", "greeting")
     assert (clip.seed, clip.sentence_set, clip.rate) == (7, "short", 24_000)
     assert len(clip.codes) == pytest.approx(clip.seconds * 21.5, abs=2)
@@ -122,8 +124,8 @@ def test_a_clip_knows_what_was_to_be_said(subject: Subject) -> None:
 
 def test_it_is_what_the_voice_speaks(subject: Subject) -> None:
     speaker = subject.speaker
-    take = takes("Jó estét!")[0]
-    clip = speak_takes(speaker, [Order(take, SETTINGS)], progress=False)[0]
+    utterance = utterances("Jó estét!")[0]
+    clip = speak_utterances(speaker, [Order(utterance, SETTINGS)], progress=False)[0]
     latents, embedding = speaker.reference("greeting")
     tokens = speaker.tokenizer.encode("Jó estét!", "hu")
     settings = Speaking(SETTINGS.sampling, seed=7)
@@ -133,7 +135,9 @@ def test_it_is_what_the_voice_speaks(subject: Subject) -> None:
 
 def test_a_long_text_is_spoken_in_pieces(subject: Subject) -> None:
     text = "Ez az első mondat, amely elég hosszú. " * 10
-    clip = speak_takes(subject.speaker, [Order(takes(text)[0], SETTINGS)], progress=False)[0]
+    clip = speak_utterances(
+        subject.speaker, [Order(utterances(text)[0], SETTINGS)], progress=False
+    )[0]
     assert clip.codes is None
     assert clip.seconds > 1
 
@@ -145,11 +149,13 @@ def test_a_category_has_its_own_temperature_and_an_order_its_own_recording(
     tuned = Speaker(
         plain.voice, plain.tokenizer, "hu", plain.references, temperatures={"tension": 0.6}
     )
-    orders = orders_for(tuned, takes("Jó!", "Jó!"), SETTINGS)
+    orders = orders_for(tuned, utterances("Jó!", "Jó!"), SETTINGS)
     assert [order.settings.sampling.temperature for order in orders] == [0.75, 0.6]
     other = next(clip.audio for clip in subject.clips if clip.category == "tension")
     default, changed = (
-        speak_takes(plain, [Order(takes("Jó estét!")[0], SETTINGS, path)], progress=False)[0]
+        speak_utterances(
+            plain, [Order(utterances("Jó estét!")[0], SETTINGS, path)], progress=False
+        )[0]
         for path in (None, other)
     )
     assert not np.array_equal(default.audio[:1000], changed.audio[:1000])
@@ -157,4 +163,4 @@ def test_a_category_has_its_own_temperature_and_an_order_its_own_recording(
 
 def test_a_text_that_cannot_be_read_is_said(subject: Subject) -> None:
     with pytest.raises(UserError):
-        speak_takes(subject.speaker, [Order(takes("...")[0], SETTINGS)], progress=False)
+        speak_utterances(subject.speaker, [Order(utterances("...")[0], SETTINGS)], progress=False)

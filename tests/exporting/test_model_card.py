@@ -83,9 +83,9 @@ def run_dir(workplace: Path, tiny) -> Path:
     return run_dir
 
 
-def evaluated(run_dir: Path, step: int, epoch: int, mark: float) -> None:
+def evaluated(run_dir: Path, step: int, epoch: int, score: float) -> None:
     tracker = RunTracker.attach(run_dir)
-    tracker.log_metrics({"score/overall": mark, "evaluation/epoch": epoch}, step)
+    tracker.log_metrics({"score/overall": score, "evaluation/epoch": epoch}, step)
     assert tracker.close()
 
 
@@ -105,7 +105,7 @@ def test_losses_and_scores_are_of_the_exported_weights(run_dir: Path) -> None:
     assert "Of these weights, those of epoch 2." in other
     assert f"| eval/mel_ce | {loss[2]:.4g} |" in other
     assert "| score/overall | 2.2 |" in other
-    evaluated(run_dir, 3, epoch=1, mark=7.5)
-    evaluated(run_dir, 4, epoch=2, mark=8.5)
+    evaluated(run_dir, 3, epoch=1, score=7.5)
+    evaluated(run_dir, 4, epoch=2, score=8.5)
     assert "| score/overall | 7.5 |" in gathering_card(run_dir)
     assert "nobody evaluated this blend of base and fine-tune (0.5)" in gathering_card(run_dir, 0.5)

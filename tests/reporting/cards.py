@@ -22,7 +22,7 @@ def card(texts: Sequence[str], marks: np.ndarray, measured: str = "naturalness")
     )  # fmt: skip
     overall = Interval(float(marks.mean()), float(marks.mean()) - 0.5, float(marks.mean()) + 0.5)
     aspects = {name: _aspect(name, overall if name == measured else None) for name in ASPECTS}
-    ranked = sorted(clips, key=lambda clip: -clip.mark)
+    ranked = sorted(clips, key=lambda clip: -clip.score)
     return Scorecard(
         overall=overall,
         overall_by_category={"neutral": overall.value},
@@ -39,14 +39,14 @@ def card(texts: Sequence[str], marks: np.ndarray, measured: str = "naturalness")
 def _aspect(name: str, mark: Interval | None) -> AspectScore:
     return AspectScore(
         aspect=name,
-        mark=mark,
+        score=mark,
         by_category={"neutral": mark.value} if mark else {},
         measure="distillmos",
         value=3.5 if mark else None,
         floor=None,
         ceiling=None,
-        rests_on="a predictor",
-        people="never checked here",
+        basis="a predictor",
+        validated="never checked here",
         details={},
         missing="" if mark else "nothing to measure it with",
     )

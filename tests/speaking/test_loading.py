@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import make_clips
 from xttslab.errors import UserError
@@ -17,6 +18,13 @@ def test_a_choice_is_read_back(tmp_path: Path) -> None:
     chosen = {"greeting": Chosen((clip,), 0.65, 7.25)}
     assert write_chosen(tmp_path, chosen) == tmp_path / FILE
     assert read_chosen(tmp_path) == chosen
+
+
+def test_a_choice_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    clip = make_clips(tmp_path / "set", "set", ["greeting"])[0].audio
+    stored = {"greeting": {"recordings": [str(clip)], "temperature": 0.65, "mark": 7.25}}
+    (tmp_path / FILE).write_text(yaml.safe_dump(stored), encoding="utf-8")
+    assert read_chosen(tmp_path) == {"greeting": Chosen((clip,), 0.65, 7.25)}
 
 
 def test_a_run_without_a_choice_has_none(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_better_voice_may_outweigh_a_higher_loss() -> None:
     assert better_loss == pytest.approx(3.6)
 
 
-def test_a_mark_that_was_not_measured_leaves_the_loss_alone() -> None:
+def test_a_score_that_was_not_measured_leaves_the_loss_alone() -> None:
     assert CHOICE.value({"eval/mel_ce": 4.2}, {"score/smoothness": 7.0}) == 4.2
 
 

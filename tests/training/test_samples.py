@@ -1,4 +1,4 @@
-"""Marks of an epoch's samples are logged, kept, and can choose the checkpoint; none fails a run."""
+"""Scores of an epoch's samples are logged, kept, and can choose the checkpoint; none fails."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SCORED = (
     "samples.score_every_n_epochs=1",
     "trainer.max_epochs=3",
     f"checkpoint.monitor={SELECTION}",
-    "checkpoint.selection.nats_per_mark=10.0",  # the marks decide
-    "checkpoint.selection.mark=score/naturalness",
+    "checkpoint.selection.nats_per_score=10.0",  # the scores decide
+    "checkpoint.selection.score=score/naturalness",
 )
 
 
-class Marks:
+class KnownScores:
     """A scorer whose naturalness is best at epoch 2, and which fails at epoch 3."""
 
     def __init__(self, clips: Sequence[object], settings: object) -> None:
@@ -39,16 +39,16 @@ class Marks:
         epoch = int(samples[2].name.removeprefix("epoch_").removesuffix("/03_greeting"))
         if epoch == 3:
             raise MemoryError
-        marks = {"score/naturalness": [2.0, 3.0, 9.0][epoch], "score/naturalness/greeting": 5.0}
-        return SimpleNamespace(metrics=lambda: marks, to_dict=lambda: {"epoch": epoch})
+        scores = {"score/naturalness": [2.0, 3.0, 9.0][epoch], "score/naturalness/greeting": 5.0}
+        return SimpleNamespace(metrics=lambda: scores, to_dict=lambda: {"epoch": epoch})
 
 
 def test_marks_are_logged_and_choose_the_checkpoint(
     workplace: Path, tiny, monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:
-    monkeypatch.setattr(scoring, "SampleScorer", Marks)
-    best = train(tiny("run_name=marked", *SCORED))
-    run = Path("outputs/marked")
+    monkeypatch.setattr(scoring, "SampleScorer", KnownScores)
+    best = train(tiny("run_name=scored", *SCORED))
+    run = Path("outputs/scored")
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     rows = {row["epoch"]: row for row in map(json.loads, lines)}
     assert [rows[epoch].get("score/naturalness") for epoch in range(4)] == [2.0, 3.0, 9.0, None]
@@ -65,8 +65,8 @@ def test_marks_are_logged_and_choose_the_checkpoint(
 def test_the_best_epoch_is_marked_in_the_end(
     workplace: Path, tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    marks = SimpleNamespace(metrics=lambda: {"score/naturalness": 5.0}, to_dict=dict)
-    scorer = SimpleNamespace(score=lambda samples: marks)
+    scores = SimpleNamespace(metrics=lambda: {"score/naturalness": 5.0}, to_dict=dict)
+    scorer = SimpleNamespace(score=lambda samples: scores)
     monkeypatch.setattr(scoring, "SampleScorer", lambda clips, settings: scorer)
     options = ("samples.every_n_epochs=1", "samples.score_every_n_epochs=9", "optim.lr=5e-2")
     train(tiny("run_name=best", *options, "trainer.max_epochs=4", "checkpoint.patience=0"))
@@ -74,22 +74,22 @@ def test_the_best_epoch_is_marked_in_the_end(
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     rows = {row["epoch"]: row for row in map(json.loads, lines)}
     best = min(range(1, 5), key=lambda epoch: rows[epoch]["eval/mel_ce"])
-    assert best < 4  # the rate is too high, and the last epoch is marked anyway
-    marked = [epoch for epoch, row in sorted(rows.items()) if "score/naturalness" in row]
-    assert marked == [0, best, 4]
+    assert best < 4  # the rate is too high, and the last epoch is scored anyway
+    scored = [epoch for epoch, row in sorted(rows.items()) if "score/naturalness" in row]
+    assert scored == [0, best, 4]
     cards = sorted(path.parent.name for path in run.glob("samples/*/scorecard.json"))
-    assert cards == [f"epoch_{epoch:03d}" for epoch in marked]
+    assert cards == [f"epoch_{epoch:03d}" for epoch in scored]
 
 
 def test_choosing_by_marks_needs_marks(workplace: Path, tiny) -> None:
-    with pytest.raises(UserError, match=r"needs marks.*set samples.every_n_epochs"):
+    with pytest.raises(UserError, match=r"needs scores.*set samples.every_n_epochs"):
         train(tiny("run_name=odd", *SCORED, "samples.score_every_n_epochs=0"))
 
 
 def test_sources_narrow_what_is_marked_beside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "SampleScorer", Marks)
+    monkeypatch.setattr(scoring, "SampleScorer", KnownScores)
     clips = [
         *make_clips(tmp_path / "a", "milliomos", ["greeting"], each=2),
         *make_clips(tmp_path / "b", "blikk", ["neutral"], each=2),

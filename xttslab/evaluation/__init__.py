@@ -1,1 +1,1 @@
-"""Speech in, measures and marks out."""
+"""Speech in, measures and scores out."""

@@ -1,4 +1,4 @@
-"""Measured and marked clips in, the scorecard with its words out."""
+"""Measured and scored clips in, the scorecard with its words out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.emotion import RealProsody
 from xttslab.evaluation.measuring import Measured
 from xttslab.evaluation.reasons import ClipEvidence, bad_points, good_points
-from xttslab.evaluation.scales import HIGHEST, Interval, Marked, interval, make_scale, to_mark
+from xttslab.evaluation.scales import (
+    HIGHEST,
+    Interval,
+    ScoredAspect,
+    interval,
+    make_scale,
+    to_score,
+)
 from xttslab.evaluation.scorecard import AspectScore, ClipScore, Scorecard
 from xttslab.evaluation.settings import ASPECTS, Scoring
 from xttslab.files import write_atomically
@@ -22,26 +29,26 @@ from xttslab.files import write_atomically
 
 def make_card(
     measured: Measured,
-    marked: Mapping[str, Marked],
+    scored: Mapping[str, ScoredAspect],
     features: np.ndarray,
     no_emotion: str,
     real: RealProsody,
     scoring: Scoring,
 ) -> Scorecard:
     """Put the card together. `features` (n, 4) are the clips' centred prosody; `no_emotion` says
-    why categories have no mark for emotion."""
-    weights = {name: scoring.aspects[name].weight for name in marked}
+    why categories have no score for emotion."""
+    weights = {name: scoring.aspects[name].weight for name in scored}
     clips = tuple(
-        _clip_score(row, measured, marked, weights, features, real, scoring)
+        _clip_score(row, measured, scored, weights, features, real, scoring)
         for row in range(len(measured.clips))
     )
-    ranked = sorted((clip for clip in clips if clip.mark is not None), key=lambda clip: clip.mark)
+    ranked = sorted((clip for clip in clips if clip.score is not None), key=lambda clip: clip.score)
     shown = min(scoring.shown, len(ranked) // 2) or len(ranked[:1])
     reasons = {**measured.missing, **({"emotion_distance": no_emotion} if no_emotion else {})}
     return Scorecard(
-        overall=_overall(marked, weights, scoring),
-        overall_by_category=_by_category(marked, weights),
-        aspects={name: _aspect(name, marked.get(name), reasons, scoring) for name in ASPECTS},
+        overall=_overall(scored, weights, scoring),
+        overall_by_category=_by_category(scored, weights),
+        aspects={name: _aspect(name, scored.get(name), reasons, scoring) for name in ASPECTS},
         clips=clips,
         best=tuple(clip.name for clip in ranked[::-1][:shown]),
         worst=tuple(clip.name for clip in ranked[:shown]),
@@ -54,25 +61,25 @@ def make_card(
 def _clip_score(
     row: int,
     measured: Measured,
-    marked: Mapping[str, Marked],
+    scored: Mapping[str, ScoredAspect],
     weights: Mapping[str, float],
     features: np.ndarray,
     real: RealProsody,
     scoring: Scoring,
 ) -> ClipScore:
     clip, heard = measured.clips[row], measured.heard[row]
-    marks = {name: float(to_mark(found.shares[row])) for name, found in marked.items()}
-    marks = {name: mark for name, mark in marks.items() if not np.isnan(mark)}
+    scores = {name: float(to_score(found.shares[row])) for name, found in scored.items()}
+    scores = {name: score for name, score in scores.items() if not np.isnan(score)}
     measures = {name: float(column[row]) for name, column in measured.values.items()}
     measures = {name: value for name, value in measures.items() if not np.isnan(value)}
     words = heard.text if heard is not None else None
     mute = bool(measured.mute[row])
-    told = not mute and "emotion" in marks
+    told = not mute and "emotion" in scores
     evidence = ClipEvidence(
         measures=measures,
-        marks={} if mute else marks,
-        plain=_plain(measures, marked, scoring),
-        behind={name: found.measure for name, found in marked.items()},
+        scores={} if mute else scores,
+        plain=_plain(measures, scored, scoring),
+        behind={name: found.measure for name, found in scored.items()},
         heard=words,
         weights=scoring.defects,
         tone=real.deviation(features[row], clip.category) if told else None,
@@ -80,19 +87,19 @@ def _clip_score(
     )
     return ClipScore(
         clip.name, clip.text, clip.category, clip.seed, clip.sentence_set, clip.seconds,
-        measures, marks, _mean(marks, weights), words, mute,
+        measures, scores, _mean(scores, weights), words, mute,
         good_points(evidence), "nothing is to be heard" if mute else bad_points(evidence),
     )  # fmt: skip
 
 
 def _plain(
-    measures: Mapping[str, float], marked: Mapping[str, Marked], scoring: Scoring
+    measures: Mapping[str, float], scored: Mapping[str, ScoredAspect], scoring: Scoring
 ) -> dict[str, float]:
-    """Aspect → the mark of one clip's raw measure on the scale of the configuration; without
+    """Aspect → the score of one clip's raw measure on the scale of the configuration; without
     emotion, whose scale is the category's own at both ends."""
     return {
-        name: float(to_mark(make_scale(rule, None, None).share(np.array(measures[found.measure]))))
-        for name, found in marked.items()
+        name: float(to_score(make_scale(rule, None, None).share(np.array(measures[found.measure]))))
+        for name, found in scored.items()
         if name != "emotion"
         and found.measure in measures
         and (rule := scoring.scales[found.measure])
@@ -100,63 +107,65 @@ def _plain(
 
 
 def _aspect(
-    name: str, marked: Marked | None, reasons: Mapping[str, str], scoring: Scoring
+    name: str, scored: ScoredAspect | None, reasons: Mapping[str, str], scoring: Scoring
 ) -> AspectScore:
     rule = scoring.aspects[name]
-    if marked is None:
+    if scored is None:
         why = [reasons[measure] for measure in rule.measures if measure in reasons]
         return AspectScore(
-            name, None, {}, rule.measures[0], None, None, None, rule.rests_on, rule.people, {},
+            name, None, {}, rule.measures[0], None, None, None, rule.basis, rule.validated, {},
             missing="; ".join(dict.fromkeys(why)) or "no clip has what it is measured from",
         )  # fmt: skip
-    found = interval(marked.share, marked.draws, scoring.confidence)
+    found = interval(scored.share, scored.draws, scoring.confidence)
     notes = [
         f"{m}: {reasons[m]}" for m in rule.measures if m in reasons and m != "emotion_distance"
     ]
     return AspectScore(
         aspect=name,
-        mark=_in_marks(found),
-        by_category={key: float(to_mark(share)) for key, share in marked.by_category.items()},
-        measure=marked.measure,
-        value=None if np.isnan(marked.value) else marked.value,
-        floor=marked.floor,
-        ceiling=marked.ceiling,
-        rests_on=rule.rests_on,
-        people=rule.people,
-        details=dict(marked.details),
-        notes=(*marked.notes, *notes),
+        score=_in_scores(found),
+        by_category={key: float(to_score(share)) for key, share in scored.by_category.items()},
+        measure=scored.measure,
+        value=None if np.isnan(scored.value) else scored.value,
+        floor=scored.floor,
+        ceiling=scored.ceiling,
+        basis=rule.basis,
+        validated=rule.validated,
+        details=dict(scored.details),
+        notes=(*scored.notes, *notes),
     )
 
 
 def _overall(
-    marked: Mapping[str, Marked], weights: Mapping[str, float], scoring: Scoring
+    scored: Mapping[str, ScoredAspect], weights: Mapping[str, float], scoring: Scoring
 ) -> Interval | None:
     """Weighted mean of the aspects that were measured, each cut off at 10 first."""
-    if not marked:
+    if not scored:
         return None
-    share = _mean({name: min(found.share, 1.0) for name, found in marked.items()}, weights)
-    parts = np.stack([weights[name] * np.clip(m.draws, 0, 1) for name, m in marked.items()])
-    draws = parts.sum(axis=0) / sum(weights[name] for name in marked)
-    return _in_marks(interval(share, draws, scoring.confidence))
+    share = _mean({name: min(found.share, 1.0) for name, found in scored.items()}, weights)
+    parts = np.stack([weights[name] * np.clip(m.draws, 0, 1) for name, m in scored.items()])
+    draws = parts.sum(axis=0) / sum(weights[name] for name in scored)
+    return _in_scores(interval(share, draws, scoring.confidence))
 
 
-def _by_category(marked: Mapping[str, Marked], weights: Mapping[str, float]) -> dict[str, float]:
+def _by_category(
+    scored: Mapping[str, ScoredAspect], weights: Mapping[str, float]
+) -> dict[str, float]:
     tables: dict[str, dict[str, float]] = {}
-    for aspect, found in marked.items():
+    for aspect, found in scored.items():
         for category, share in found.by_category.items():
-            tables.setdefault(category, {})[aspect] = float(to_mark(share))
-    return {category: _mean(marks, weights) for category, marks in tables.items()}
+            tables.setdefault(category, {})[aspect] = float(to_score(share))
+    return {category: _mean(scores, weights) for category, scores in tables.items()}
 
 
-def _mean(marks: Mapping[str, float], weights: Mapping[str, float]) -> float | None:
-    total = sum(weights[name] for name in marks)
-    return sum(weights[name] * mark for name, mark in marks.items()) / total if total else None
+def _mean(scores: Mapping[str, float], weights: Mapping[str, float]) -> float | None:
+    total = sum(weights[name] for name in scores)
+    return sum(weights[name] * score for name, score in scores.items()) / total if total else None
 
 
-def _in_marks(share: Interval) -> Interval:
-    """Shares as marks, 0 to 10."""
+def _in_scores(share: Interval) -> Interval:
+    """Shares as scores, 0 to 10."""
     low, high = np.clip((share.low, share.high), 0, 1)
-    return Interval(float(to_mark(share.value)), float(HIGHEST * low), float(HIGHEST * high))
+    return Interval(float(to_score(share.value)), float(HIGHEST * low), float(HIGHEST * high))
 
 
 _WIDTH = 18
@@ -189,9 +198,9 @@ def write_card(path: Path, card: Scorecard) -> None:
 
 
 def card_lines(cards: Mapping[str, Scorecard]) -> list[str]:
-    """Lines: marks side by side; what the first card lacks, and its best and worst clips."""
+    """Lines: scores side by side; what the first card lacks, and its best and worst clips."""
     first = next(iter(cards.values()))
-    return [*marks_table(cards), *missing_lines(first), *sample_lines(first)]
+    return [*scores_table(cards), *missing_lines(first), *sample_lines(first)]
 
 
 def end_lines(watch: Stopwatch, out: Path, tracked: bool = False) -> list[str]:
@@ -199,12 +208,12 @@ def end_lines(watch: Stopwatch, out: Path, tracked: bool = False) -> list[str]:
     return [*watch.lines(), f"{'scores':<12}{out}{', and in MLflow' if tracked else ''}"]
 
 
-def marks_table(cards: Mapping[str, Scorecard]) -> list[str]:
-    """Lines: one an aspect, one column a card, marks with their intervals."""
+def scores_table(cards: Mapping[str, Scorecard]) -> list[str]:
+    """Lines: one an aspect, one column a card, scores with their intervals."""
     lines = [_line("out of 10", list(cards))]
     for name in ASPECTS:
-        marks = [_shown_interval(card.aspects[name].mark) for card in cards.values()]
-        lines.append(_line(name.replace("_", " "), marks))
+        scores = [_shown_interval(card.aspects[name].score) for card in cards.values()]
+        lines.append(_line(name.replace("_", " "), scores))
     return [*lines, _line("overall", [_shown_interval(card.overall) for card in cards.values()])]
 
 
@@ -213,7 +222,7 @@ def missing_lines(card: Scorecard) -> list[str]:
     return [
         f"not measured: {name.replace('_', ' ')} ({score.missing})"
         for name, score in card.aspects.items()
-        if score.mark is None
+        if score.score is None
     ]
 
 
@@ -224,12 +233,14 @@ def sample_lines(card: Scorecard) -> list[str]:
         for name in names:
             clip = card.clip(name)
             reason = (clip.good if kind == "best" else clip.bad) or "nothing stands out"
-            lines.append(f"{kind:<6}{clip.mark:4.1f}  {name}: {reason}")
+            lines.append(f"{kind:<6}{clip.score:4.1f}  {name}: {reason}")
     return lines
 
 
-def _shown_interval(mark: Interval | None) -> str:
-    return "not measured" if mark is None else f"{mark.value:.1f} ({mark.low:.1f}-{mark.high:.1f})"
+def _shown_interval(score: Interval | None) -> str:
+    return (
+        "not measured" if score is None else f"{score.value:.1f} ({score.low:.1f}-{score.high:.1f})"
+    )
 
 
 def _line(name: str, cells: list[str]) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import wasserstein_distance
 
 from xttslab.evaluation.prosody import FEATURES, Prosody
-from xttslab.evaluation.scales import Anchor, ClipSet, Marked, Scale
+from xttslab.evaluation.scales import Anchor, ClipSet, Scale, ScoredAspect
 
 FEWEST_REAL = 4  # real clips of a category: two halves of two
 _DRAWS = 40
@@ -150,13 +150,13 @@ def _untellable(category: str) -> str:
 _PITCH = FEATURES.index("pitch_st")
 
 
-def mark_emotion(
+def score_emotion(
     prosody: Sequence[Prosody | None], real: RealProsody, clips: ClipSet
-) -> tuple[Marked | None, np.ndarray, str]:
-    """Mark each category's clips as one set against its real clips; the aspect is their mean.
+) -> tuple[ScoredAspect | None, np.ndarray, str]:
+    """Score each category's clips as one set against its real clips; the aspect is their mean.
 
-    Returns the marked aspect (None when no category could be marked), the clips' features (n, 4),
-    energy relative to the set's mean, and why categories could not be marked.
+    Returns the scored aspect (None when no category could be scored), the clips' features (n, 4),
+    energy relative to the set's mean, and why categories could not be scored.
     """
     features = spoken_features(prosody)
     members = clips.members()
@@ -180,7 +180,7 @@ def mark_emotion(
         draws[:, column] = scale.share(np.array(found)) * sounding
     with np.errstate(invalid="ignore"):
         drawn = np.nansum(draws, axis=1) / (~np.isnan(draws)).sum(axis=1)
-    marked = Marked(
+    scored = ScoredAspect(
         measure="emotion_distance",
         shares=_single_shares(features, real, usable, clips.mute),
         share=float(np.mean(list(parts.values()))),
@@ -192,7 +192,7 @@ def mark_emotion(
         details={f"distance_{name}": value for name, value in values.items() if value == value},
         notes=(reasons,) if reasons else (),
     )
-    return marked, features, reasons
+    return scored, features, reasons
 
 
 def real_shares(real: RealProsody) -> np.ndarray:
@@ -216,7 +216,7 @@ def spoken_features(prosody: Sequence[Prosody | None]) -> np.ndarray:
 def _single_shares(
     features: np.ndarray, real: RealProsody, usable: Mapping[str, np.ndarray], mute: np.ndarray
 ) -> np.ndarray:
-    """Each clip alone against its category, (n,); NaN where the category could not be marked."""
+    """Each clip alone against its category, (n,); NaN where the category could not be scored."""
     shares = np.full(len(features), np.nan)
     for name, rows in usable.items():
         anchors = real.anchors(name, 1)

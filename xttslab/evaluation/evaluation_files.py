@@ -26,7 +26,7 @@ FOLDER = "evaluation"  # of the run's artifacts
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     """Write `scorecard.json` (of the run), `scores.csv` (every clip of every row), `rows.json`
-    (marks by row and sentence set) and `audio/`, which replaces that of an earlier evaluation.
+    (scores by row and sentence set) and `audio/`, which replaces that of an earlier evaluation.
 
     Raises UserError when the disk is full or the folder cannot be written.
     """
@@ -75,17 +75,17 @@ def track_search(
 
 
 def _ranking_csv(rankings: Sequence[Sequence[Ranked]]) -> str:
-    """category, recording, temperature, mark, gain over the usual way, its interval."""
+    """category, recording, temperature, score, gain over the usual way, its interval."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("category", "recording", "temperature", "mark", "gain", "low", "high"))
+    writer.writerow(("category", "recording", "temperature", "score", "gain", "low", "high"))
     for one in (one for ranking in rankings for one in ranking):
         gain = one.gain
         over = ("", "", "") if gain is None else (gain.value, gain.low, gain.high)
         numbers = (f"{value:.3f}" if value != "" else "" for value in over)
         tried = one.candidate
         writer.writerow(
-            (tried.category, tried.recording, tried.temperature, f"{one.mark:.3f}", *numbers)
+            (tried.category, tried.recording, tried.temperature, f"{one.score:.3f}", *numbers)
         )
     return buffer.getvalue()
 
@@ -96,19 +96,19 @@ def metrics(evaluation: Evaluation) -> dict[str, float]:
     found = evaluation.cards[RUN].metrics()
     if evaluation.long is not None:
         found |= evaluation.long.metrics()
-    for name, marks in _by_set(evaluation).items():
-        found |= {f"score/sets/{name}/{aspect}": mark for aspect, mark in marks.items()}
+    for name, scores in _by_set(evaluation).items():
+        found |= {f"score/sets/{name}/{aspect}": score for aspect, score in scores.items()}
     for row, card in evaluation.cards.items():
         if row == RUN:
             continue
         wanted = {f"score/{aspect}" for aspect in (*ASPECTS, "overall")}
-        marks = {name: value for name, value in card.metrics().items() if name in wanted}
-        found |= {name.replace("score/", f"score/{row}/"): mark for name, mark in marks.items()}
+        scores = {name: value for name, value in card.metrics().items() if name in wanted}
+        found |= {name.replace("score/", f"score/{row}/"): score for name, score in scores.items()}
     return found
 
 
 def summary(evaluation: Evaluation) -> dict[str, object]:
-    """Marks and raw values by row, marks by sentence set, the long text: plain data."""
+    """Scores and raw values by row, scores by sentence set, the long text: plain data."""
     long = evaluation.long
     return {
         "rows": {row: card.metrics() for row, card in evaluation.cards.items()},
@@ -119,7 +119,7 @@ def summary(evaluation: Evaluation) -> dict[str, object]:
 
 
 def _by_set(evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    """Sentence set → aspect → mean mark of its clips."""
+    """Sentence set → aspect → mean score of its clips."""
     clips = evaluation.cards[RUN].clips
     names = dict.fromkeys(clip.sentence_set for clip in clips)
     return {name: _means([c for c in clips if c.sentence_set == name]) for name in names}
@@ -128,9 +128,9 @@ def _by_set(evaluation: Evaluation) -> dict[str, dict[str, float]]:
 def _means(clips: list[ClipScore]) -> dict[str, float]:
     found = {}
     for aspect in ASPECTS:
-        marks = [clip.marks[aspect] for clip in clips if aspect in clip.marks]
-        if marks:
-            found[aspect] = sum(marks) / len(marks)
+        scores = [clip.scores[aspect] for clip in clips if aspect in clip.scores]
+        if scores:
+            found[aspect] = sum(scores) / len(scores)
     return found
 
 

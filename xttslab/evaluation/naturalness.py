@@ -1,9 +1,9 @@
-"""Recordings in, predicted mean opinion scores (1 to 5) out, from two independent predictors.
+"""Predicted mean opinion scores (1 to 5) of recordings, by two independent predictors.
 
 DistillMOS (Stahl and Gamper, "Distillation and pruning for scalable self-supervised speech quality
-assessment", 2025) is the opinion that marks rest on, DNSMOS (Reddy et al., 2022; its overall score)
-the second one. Both learned from listeners' ratings of telephone and noise-reduced speech, mostly
-English: good for finding a worse voice, no proof of a natural one.
+assessment", 2025) is the opinion that naturalness is scored by, DNSMOS (Reddy et al., 2022; its
+overall score) the second one. Both learned from listeners' ratings of telephone and noise-reduced
+speech, mostly English: good for finding a worse voice, no proof of a natural one.
 """
 
 from __future__ import annotations

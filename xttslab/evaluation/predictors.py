@@ -9,7 +9,7 @@ from types import ModuleType
 class PredictorMissing(Exception):
     """A predictor cannot be used here; the message says why and how to get it.
 
-    A missing predictor makes a mark "not measured"; it never fails a run.
+    A missing predictor makes a score "not measured"; it never fails a run.
     """
 
 

@@ -1,4 +1,4 @@
-"""The speaker's real clips, and other speakers', in; where marks 0 and 10 lie out."""
+"""The speaker's real clips, and other speakers', in; where scores 0 and 10 lie out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FEWEST = 2  # real clips behind a measured ceiling
 
 @dataclass(frozen=True, eq=False)
 class RealSpeech:
-    """What marks are read against.
+    """What scores are read against.
 
     measured: the speaker's real clips; their `speaker_similarity` is to the speaker's other clips.
     others: embeddings (m, 256) of other speakers, or None. prosody: the real clips by category.

@@ -1,4 +1,4 @@
-"""Measures and marks of one clip in; in words, what is good and what is bad about it out."""
+"""Measures and scores of one clip in; in words, what is good and what is bad about it out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xttslab.evaluation.emotion import FEATURES, JUST_NOTICEABLE
 from xttslab.evaluation.smoothness import Defects, DefectWeights
 
-_GOOD, _BAD = 8.0, 6.0  # marks
+_GOOD, _BAD = 8.0, 6.0  # scores
 _CLEAR = 10.0  # on the scale of the configuration: no more misheard than of clear speech
 _MOST = 3  # reasons on either side
 _TONE = {
@@ -32,17 +32,17 @@ _ONE_DEFECT = 0.3  # what counts less is not worth a word
 
 @dataclass(frozen=True)
 class ClipEvidence:
-    """What the words are made from: raw measures, marks by aspect, the measure behind each, the
+    """What the words are made from: raw measures, scores by aspect, the measure behind each, the
     words understood, the defects' weights, and where the tone is farthest off (feature, by how
     much in its unit).
 
-    `plain` are the marks that the raw measures have on the scales of the configuration: a mark is
+    `plain` are the scores that the raw measures have on the scales of the configuration: a score is
     relative to the speaker's recordings, and words that stand beside a raw number must fit it too.
     Aspects without such a scale are absent.
     """
 
     measures: Mapping[str, float]
-    marks: Mapping[str, float]
+    scores: Mapping[str, float]
     plain: Mapping[str, float]
     behind: Mapping[str, str]
     heard: str | None
@@ -52,21 +52,21 @@ class ClipEvidence:
 
 
 def good_points(evidence: ClipEvidence) -> str:
-    """The clip's best aspects, best first; empty when none has mark 8.
+    """The clip's best aspects, best first; empty when none has score 8.
 
     Where the recordings themselves measure badly, it is praised for no more than being like them.
     """
-    best = sorted(evidence.marks.items(), key=lambda pair: (-pair[1], pair[0]))
-    return "; ".join(_praise(evidence, name) for name, mark in best[:_MOST] if mark >= _GOOD)
+    best = sorted(evidence.scores.items(), key=lambda pair: (-pair[1], pair[0]))
+    return "; ".join(_praise(evidence, name) for name, score in best[:_MOST] if score >= _GOOD)
 
 
 def bad_points(evidence: ClipEvidence) -> str:
-    """The aspects that cost most, worst first; empty when all have mark 6 or more.
+    """The aspects that cost most, worst first; empty when all have score 6 or more.
 
     Where the raw measure is good, it is blamed for no more than being less than the recordings.
     """
-    worst = sorted(evidence.marks.items(), key=lambda pair: (pair[1], pair[0]))
-    return "; ".join(_blame(evidence, name) for name, mark in worst[:_MOST] if mark < _BAD)
+    worst = sorted(evidence.scores.items(), key=lambda pair: (pair[1], pair[0]))
+    return "; ".join(_blame(evidence, name) for name, score in worst[:_MOST] if score < _BAD)
 
 
 def _praise(evidence: ClipEvidence, aspect: str) -> str:

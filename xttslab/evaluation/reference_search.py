@@ -2,7 +2,7 @@
 
 First every candidate recording speaks a few sentences of its category at the usual temperature,
 then the best recording speaks them at every temperature. Candidates are training clips near six
-seconds; the marks are read against held-out ones, so no candidate is compared with itself.
+seconds; the scores are read against held-out ones, so no candidate is compared with itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xttslab.errors import UserError
 from xttslab.evaluation.scales import Interval, paired_difference
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.spoken_clips import SpokenClip
-from xttslab.evaluation.utterances import Order, Sentences, Take
+from xttslab.evaluation.utterances import Order, Sentences, Utterance
 from xttslab.model.voice import Speaking
 from xttslab.speaking.loading import Chosen
 
@@ -60,11 +60,11 @@ class ReferenceCandidate:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A candidate with its mean mark out of 10; `gain` is over the category's usual way (the
+    """A candidate with its mean score out of 10; `gain` is over the category's usual way (the
     typical clip at the usual temperature), None for that itself."""
 
     candidate: ReferenceCandidate
-    mark: float
+    score: float
     gain: Interval | None
 
 
@@ -111,10 +111,10 @@ def search(
 ) -> list[list[Ranked]]:
     """Rank the candidates of every category, best first; a group's first candidate is the usual
     way. `speak` and `score` do the work, all categories at once."""
-    marks = _try(
+    scores = _try(
         [one for group in groups for one in group], sentences, plan, settings, speak, score
     )
-    best = [max(group, key=lambda one: _mean(marks[one])) for group in groups]
+    best = [max(group, key=lambda one: _mean(scores[one])) for group in groups]
     warmer = [
         replace(one, temperature=value)
         for one in best
@@ -122,8 +122,8 @@ def search(
         if value != one.temperature
     ]
     if warmer:
-        marks |= _try(warmer, sentences, plan, settings, speak, score)
-    return [_ranking(group, [one for one in warmer if one.category == group[0].category], marks)
+        scores |= _try(warmer, sentences, plan, settings, speak, score)
+    return [_ranking(group, [one for one in warmer if one.category == group[0].category], scores)
             for group in groups]  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def chosen_of(rankings: Sequence[Sequence[Ranked]]) -> dict[str, Chosen]:
     firsts = [ranking[0] for ranking in rankings]
     return {
         first.candidate.category: Chosen(
-            (first.candidate.recording,), first.candidate.temperature, first.mark
+            (first.candidate.recording,), first.candidate.temperature, first.score
         )
         for first in firsts
     }
@@ -141,14 +141,14 @@ def chosen_of(rankings: Sequence[Sequence[Ranked]]) -> dict[str, Chosen]:
 def _ranking(
     group: Sequence[ReferenceCandidate],
     warmer: Sequence[ReferenceCandidate],
-    marks: dict[ReferenceCandidate, np.ndarray],
+    scores: dict[ReferenceCandidate, np.ndarray],
 ) -> list[Ranked]:
     usual = group[0]
     ranked = [
-        Ranked(one, _mean(marks[one]), None if one == usual else _gain(marks[usual], marks[one]))
+        Ranked(one, _mean(scores[one]), None if one == usual else _gain(scores[usual], scores[one]))
         for one in (*group, *warmer)
     ]
-    return sorted(ranked, key=lambda one: -one.mark)
+    return sorted(ranked, key=lambda one: -one.score)
 
 
 def _try(
@@ -159,14 +159,14 @@ def _try(
     speak: Speak,
     score: Score,
 ) -> dict[ReferenceCandidate, np.ndarray]:
-    """Candidate → the marks of its takes, (sentences · seeds,), NaN where there is none."""
+    """Candidate → the scores of its utterances, (sentences · seeds,), NaN where there is none."""
     orders: list[Order] = []
     for number, one in enumerate(tried):
         sampling = replace(settings.sampling, temperature=one.temperature)
         texts = sentences.categories[one.category][: plan.sentences]
         orders += [
             Order(
-                Take(f"{number:03d}_{place}_s{seed}", "search", one.category, "", text, seed),
+                Utterance(f"{number:03d}_{place}_s{seed}", "search", one.category, "", text, seed),
                 replace(settings, sampling=sampling),
                 one.recording,
             )
@@ -176,13 +176,13 @@ def _try(
     card = score(speak(orders))
     found: dict[ReferenceCandidate, np.ndarray] = {}
     for number, one in enumerate(tried):
-        own = [clip.mark for clip in card.clips if clip.name.startswith(f"{number:03d}_")]
-        found[one] = np.array([np.nan if mark is None else mark for mark in own], dtype=float)
+        own = [clip.score for clip in card.clips if clip.name.startswith(f"{number:03d}_")]
+        found[one] = np.array([np.nan if score is None else score for score in own], dtype=float)
     return found
 
 
-def _mean(marks: np.ndarray) -> float:
-    known = marks[~np.isnan(marks)]
+def _mean(scores: np.ndarray) -> float:
+    known = scores[~np.isnan(scores)]
     if not len(known):
         raise UserError("nothing could be measured, so no reference is better; see `not measured`")
     return float(known.mean())

@@ -18,7 +18,7 @@ from xttslab.evaluation.run_scores import Evaluation, EvaluationPlan, LongText, 
 from xttslab.evaluation.scoring import Scorer
 from xttslab.evaluation.spoken_clips import SpokenClip, real_clips
 from xttslab.evaluation.subject import Subject, subject_of_base, subject_of_run
-from xttslab.evaluation.utterances import Order, Sentences, read_sentences, speak_takes
+from xttslab.evaluation.utterances import Order, Sentences, read_sentences, speak_utterances
 from xttslab.model.base import epoch_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def plain(config: DictConfig) -> dict[str, Any]:
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
-    """All marks, the long text, and the categories that were not spoken."""
+    """All scores, the long text, and the categories that were not spoken."""
     lines = card_lines(evaluation.cards)
     if evaluation.long is not None:
         lines.append(_long_line(evaluation.long))
@@ -74,7 +74,7 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
 
 
 def winner_lines(rankings: Sequence[Sequence[Ranked]]) -> list[str]:
-    """One line a category: its mark, the gain over the usual clip, the recording, temperature."""
+    """One line a category: its score, the gain over the usual clip, the recording, temperature."""
     return [_winner_line(ranking[0]) for ranking in rankings]
 
 
@@ -96,7 +96,7 @@ def _winner_line(first: Ranked) -> str:
         chance = "" if gain.low > 0 else ", within chance"
         over = f"{gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f}{chance})"
     recording = f"{one.recording.name} at temperature {one.temperature:g}"
-    return f"{one.category:<14}{first.mark:4.1f}  {over}: {recording}"
+    return f"{one.category:<14}{first.score:4.1f}  {over}: {recording}"
 
 
 def judge_run(config: DictConfig) -> None:
@@ -135,7 +135,7 @@ def search_references(config: DictConfig) -> None:
 
     def speak(orders: Sequence[Order]) -> list[SpokenClip]:
         with watch.stage("speak"):
-            return speak_takes(subject.speaker, orders)
+            return speak_utterances(subject.speaker, orders)
 
     rankings = search(groups, sentences, plan, settings, speak, scorer.score)
     out = track_search(rankings, chosen_of(rankings), subject.run_dir)

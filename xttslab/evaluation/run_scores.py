@@ -22,11 +22,11 @@ from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, held_out, real_c
 from xttslab.evaluation.subject import Subject
 from xttslab.evaluation.utterances import (
     Sentences,
-    Take,
+    Utterance,
     orders_for,
-    plan_takes,
+    plan_utterances,
     renamed,
-    speak_takes,
+    speak_utterances,
 )
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.sampling import Generated
@@ -134,8 +134,8 @@ BESIDE = (ZERO_SHOT, CODEC)
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What is spoken. `seeds` of the run's takes, `zero_shot_seeds` of its base's; `rows` names
-    what is shown beside the run; `settings` how to speak."""
+    """What is spoken. `seeds` of the run's utterances, `zero_shot_seeds` of its base's; `rows`
+    names what is shown beside the run; `settings` how to speak."""
 
     sentences: Sentences
     seeds: Sequence[int]
@@ -199,9 +199,9 @@ def _spoken(
     subject: Subject, plan: EvaluationPlan
 ) -> tuple[dict[str, Sequence[SpokenClip]], list[str]]:
     categories = subject.speaker.categories
-    takes, left_out = plan_takes(plan.sentences, categories, plan.seeds)
-    orders = orders_for(subject.speaker, takes, plan.settings)
-    return {RUN: speak_takes(subject.speaker, orders)}, left_out
+    utterances, left_out = plan_utterances(plan.sentences, categories, plan.seeds)
+    orders = orders_for(subject.speaker, utterances, plan.settings)
+    return {RUN: speak_utterances(subject.speaker, orders)}, left_out
 
 
 def _long_clip(subject: Subject, plan: EvaluationPlan) -> SpokenClip | None:
@@ -209,8 +209,10 @@ def _long_clip(subject: Subject, plan: EvaluationPlan) -> SpokenClip | None:
         return None
     known = subject.speaker.categories
     after = plan.sentences.reference if plan.sentences.reference in known else known[0]
-    take = Take("long_text", "long", "", after, plan.sentences.long, plan.seeds[0])
-    return speak_takes(subject.speaker, orders_for(subject.speaker, [take], plan.settings))[0]
+    utterance = Utterance("long_text", "long", "", after, plan.sentences.long, plan.seeds[0])
+    return speak_utterances(
+        subject.speaker, orders_for(subject.speaker, [utterance], plan.settings)
+    )[0]
 
 
 def _zero_shot(subject: Subject, plan: EvaluationPlan) -> dict[str, Sequence[SpokenClip]]:
@@ -218,11 +220,11 @@ def _zero_shot(subject: Subject, plan: EvaluationPlan) -> dict[str, Sequence[Spo
     speaker = subject.zero_shot()
     if speaker is None:
         return {}
-    takes, _ = plan_takes(plan.sentences, speaker.categories, plan.zero_shot_seeds)
-    clips = speak_takes(speaker, orders_for(speaker, takes, plan.settings))
+    utterances, _ = plan_utterances(plan.sentences, speaker.categories, plan.zero_shot_seeds)
+    clips = speak_utterances(speaker, orders_for(speaker, utterances, plan.settings))
     return {ZERO_SHOT: renamed(clips, ZERO_SHOT)}
 
 
 def _short_cer(card: Scorecard) -> float | None:
     score = card.aspects["pronunciation"]
-    return score.value if score.measure == "cer" and score.mark is not None else None
+    return score.value if score.measure == "cer" and score.score is not None else None

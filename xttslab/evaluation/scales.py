@@ -1,7 +1,7 @@
-"""Clips and statistics of them in, bootstrap draws and intervals out.
+"""Scores from 0 to 10 of raw measures, and bootstrap intervals of their means.
 
-Takes of one sentence are no independent evidence, so sentences are drawn, with all of their takes
-(cluster bootstrap; Davison and Hinkley, "Bootstrap methods and their application", 1997, 3.8).
+Utterances of one sentence are no independent evidence, so whole sentences are drawn (cluster
+bootstrap; Davison and Hinkley, "Bootstrap methods and their application", 1997, 3.8).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ _NARROWEST = 0.25  # a measured scale must span this share of the fixed one
 
 @dataclass(frozen=True)
 class Anchor:
-    """A value that a mark is read against, and where it comes from."""
+    """A value that a score is read against, and where it comes from."""
 
     value: float
     source: str
@@ -85,7 +85,7 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Scale:
-    """The straight line from mark 0 at `floor` to mark 10 at `ceiling`."""
+    """The straight line from score 0 at `floor` to score 10 at `ceiling`."""
 
     floor: Anchor
     ceiling: Anchor
@@ -100,8 +100,8 @@ class Scale:
         return np.clip((values - self.floor.value) / span, 0.0, _BEYOND)
 
 
-def to_mark(share: np.ndarray | float) -> np.ndarray:
-    """A share of the way from floor to ceiling as a mark, 0 to 10."""
+def to_score(share: np.ndarray | float) -> np.ndarray:
+    """A share of the way from floor to ceiling as a score, 0 to 10."""
     return HIGHEST * np.clip(share, 0.0, 1.0)
 
 
@@ -109,7 +109,7 @@ def make_scale(rule: ScaleRule, floor: Anchor | None, ceiling: Anchor | None) ->
     """The rule's scale with the measured ends, where there are any.
 
     Measured ends that turn the scale round or make it narrower than a quarter of the fixed one
-    would turn noise into marks; the fixed ends then stand, and their source says so.
+    would turn noise into scores; the fixed ends then stand, and their source says so.
     """
     scale = Scale(floor or Anchor(rule.floor, FIXED), ceiling or Anchor(rule.ceiling, FIXED))
     width = (scale.ceiling.value - scale.floor.value) / (rule.ceiling - rule.floor)
@@ -120,7 +120,7 @@ def make_scale(rule: ScaleRule, floor: Anchor | None, ceiling: Anchor | None) ->
 
 
 @dataclass(frozen=True, eq=False)
-class Marked:
+class ScoredAspect:
     """One aspect of n clips, as shares of the way from floor (0) to ceiling (1).
 
     shares: of each clip (n,). share: of the whole set. draws: of every bootstrap draw (d,).
@@ -137,14 +137,14 @@ class Marked:
     details: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def with_details(self, details: Mapping[str, float]) -> Marked:
+    def with_details(self, details: Mapping[str, float]) -> ScoredAspect:
         """The same with further numbers beside it."""
         return replace(self, details={**self.details, **details})
 
 
 @dataclass(frozen=True, eq=False)
 class ClipSet:
-    """What marking must know of n clips: their categories and texts, which are mute, and how often
+    """What scoring must know of n clips: their categories and texts, which are mute, and how often
     each is in every bootstrap draw (d, n)."""
 
     categories: tuple[str, ...]
@@ -158,13 +158,13 @@ class ClipSet:
         return {name: names == name for name in dict.fromkeys(self.categories) if name}
 
 
-def mark_means(
+def score_means(
     measure: str, values: np.ndarray, weights: np.ndarray, scale: Scale, clips: ClipSet
-) -> Marked | None:
-    """Mark a measure whose mean over the clips counts; None when no clip has a value.
+) -> ScoredAspect | None:
+    """Score a measure whose mean over the clips counts; None when no clip has a value.
 
     A mute clip has share 0: silence must never improve a mean by being absent from it, and a set
-    of nothing but silence (a model that diverged) has mark 0.
+    of nothing but silence (a model that diverged) has score 0.
     """
     if np.isnan(values).all() and not clips.mute.all():
         return None
@@ -177,7 +177,7 @@ def mark_means(
 
     everywhere = np.ones(len(values), dtype=bool)
     parts = {name: mean(shares, rows) for name, rows in clips.members().items()}
-    return Marked(
+    return ScoredAspect(
         measure=measure,
         shares=shares,
         share=mean(shares, everywhere),
@@ -189,20 +189,20 @@ def mark_means(
     )
 
 
-def mark_spread(
-    aspects: Mapping[str, Marked],
+def score_spread(
+    aspects: Mapping[str, ScoredAspect],
     real: Mapping[str, np.ndarray],
     fixed: tuple[float, float],
     clips: ClipSet,
-) -> Marked | None:
-    """Mark consistency: how much the marks of single clips differ, beside those of real clips.
+) -> ScoredAspect | None:
+    """Score consistency: how much the scores of single clips differ, beside those of real clips.
 
-    The spread is the standard deviation of the clips' marks, averaged over the aspects; `real` has
-    the real clips' shares by aspect. `fixed` is the spread at mark 0, and at mark 10 as long as
-    there are no two real clips. None when no aspect has two marked clips.
+    The spread is the standard deviation of the clips' scores, averaged over the aspects; `real` has
+    the real clips' shares by aspect. `fixed` is the spread at score 0, and at score 10 as long as
+    there are no two real clips. None when no aspect has two scored clips.
     """
     tables = {name: 10 * np.clip(found.shares, 0, 1) for name, found in aspects.items()}
-    tables = {name: marks for name, marks in tables.items() if (~np.isnan(marks)).sum() > 1}
+    tables = {name: scores for name, scores in tables.items() if (~np.isnan(scores)).sum() > 1}
     if not tables:
         return None
     own = [_spread(10 * np.clip(real[name], 0, 1)) for name in tables if name in real]
@@ -216,7 +216,7 @@ def mark_spread(
         name: _mean_spread(tables, rows.astype(float)) for name, rows in clips.members().items()
     }
     shares = np.full(len(clips.categories), np.nan)
-    return Marked(
+    return ScoredAspect(
         measure="spread",
         shares=shares,
         share=float(scale.share(np.array(value))),
@@ -230,34 +230,36 @@ def mark_spread(
 
 
 def _mean_spread(tables: Mapping[str, np.ndarray], weights: np.ndarray | None) -> float:
-    found = [_spread(marks, weights) for marks in tables.values()]
+    found = [_spread(scores, weights) for scores in tables.values()]
     known = [spread for spread in found if not np.isnan(spread)]
     return float(np.mean(known)) if known else float("nan")
 
 
-def _spread(marks: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Weighted standard deviation with Bessel's correction; NaN for fewer than two marks."""
-    weights = np.ones(len(marks)) if weights is None else weights
-    known = ~np.isnan(marks) & (weights > 0)
+def _spread(scores: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Weighted standard deviation with Bessel's correction; NaN for fewer than two scores."""
+    weights = np.ones(len(scores)) if weights is None else weights
+    known = ~np.isnan(scores) & (weights > 0)
     total = weights[known].sum()
     if known.sum() < 2 or total < 2:
         return float("nan")
-    mean = np.average(marks[known], weights=weights[known])
-    square = (weights[known] * (marks[known] - mean) ** 2).sum() / (total - 1)
+    mean = np.average(scores[known], weights=weights[known])
+    square = (weights[known] * (scores[known] - mean) ** 2).sum() / (total - 1)
     return float(np.sqrt(square))
 
 
 def _where_it_spreads(tables: Mapping[str, np.ndarray], clips: ClipSet) -> dict[str, float]:
-    """Spread of the clips' mean mark between takes of one text, between texts, and between
+    """Spread of the clips' mean score between utterances of one text, between texts, and between
     categories; only what there are two of."""
-    mark = np.nanmean(np.stack(list(tables.values())), axis=0)
+    score = np.nanmean(np.stack(list(tables.values())), axis=0)
     texts = np.asarray(clips.texts)
-    takes = [mark[texts == text] for text in dict.fromkeys(clips.texts) if text]
-    of_takes = [_spread(group) for group in takes if len(group) > 1]
+    utterances = [score[texts == text] for text in dict.fromkeys(clips.texts) if text]
+    of_utterances = [_spread(group) for group in utterances if len(group) > 1]
     means: dict[str, Sequence[float]] = {
-        "between_texts": [float(np.nanmean(group)) for group in takes],
-        "between_categories": [float(np.nanmean(mark[rows])) for rows in clips.members().values()],
+        "between_texts": [float(np.nanmean(group)) for group in utterances],
+        "between_categories": [float(np.nanmean(score[rows])) for rows in clips.members().values()],
     }
     found = {name: _spread(np.array(values)) for name, values in means.items()}
-    found["between_takes"] = float(np.nanmean(of_takes)) if of_takes else float("nan")
+    found["between_utterances"] = (
+        float(np.nanmean(of_utterances)) if of_utterances else float("nan")
+    )
     return {name: value for name, value in found.items() if not np.isnan(value)}

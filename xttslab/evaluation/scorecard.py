@@ -10,15 +10,16 @@ from xttslab.errors import UserError
 from xttslab.evaluation.scales import Anchor, Interval
 
 _COLUMNS = ("speaker_similarity", "cer", "distillmos", "dnsmos", "defects_per_s")
+_RENAMED = {"mark": "score", "marks": "scores", "rests_on": "basis", "people": "validated"}
 VERSION = "1"  # of the measures and scales; cards of two versions must not be compared
 
 
 @dataclass(frozen=True)
 class ClipScore:
-    """One clip: raw measures, marks by aspect (only what was measured), and the mean mark.
+    """One clip: raw measures, scores by aspect (only what was measured), and the mean score.
 
-    `heard` is what the recogniser understood; `mute` clips have mark 0 everywhere. `good` and `bad`
-    say in words what the mark is due to.
+    `heard` is what the recogniser understood; `mute` clips have score 0 everywhere. `good` and
+    `bad` say in words what the score is due to.
     """
 
     name: str
@@ -28,8 +29,8 @@ class ClipScore:
     sentence_set: str
     seconds: float
     measures: Mapping[str, float]
-    marks: Mapping[str, float]
-    mark: float | None
+    scores: Mapping[str, float]
+    score: float | None
     heard: str | None
     mute: bool
     good: str
@@ -40,20 +41,20 @@ class ClipScore:
 class AspectScore:
     """One aspect of the whole set.
 
-    `mark` and its interval are None, and `missing` says why, when it was not measured. `value` is
-    the mean raw value of `measure`; `floor` and `ceiling` are where marks 0 and 10 lie (means over
-    the categories for emotion). `details` are further numbers that the mark does not rest on.
+    `score` and its interval are None, and `missing` says why, when it was not measured. `value` is
+    the mean raw value of `measure`; `floor` and `ceiling` are where scores 0 and 10 lie (means over
+    the categories for emotion). `details` are further numbers that the score does not rest on.
     """
 
     aspect: str
-    mark: Interval | None
+    score: Interval | None
     by_category: Mapping[str, float]
     measure: str
     value: float | None
     floor: Anchor | None
     ceiling: Anchor | None
-    rests_on: str
-    people: str
+    basis: str
+    validated: str
     details: Mapping[str, float]
     notes: tuple[str, ...] = ()
     missing: str = ""
@@ -61,7 +62,7 @@ class AspectScore:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """All marks of one set of clips, `best` and `worst` by name, `seconds` by stage."""
+    """All scores of one set of clips, `best` and `worst` by name, `seconds` by stage."""
 
     overall: Interval | None
     overall_by_category: Mapping[str, float]
@@ -76,25 +77,25 @@ class Scorecard:
 
     def metrics(self) -> dict[str, float]:
         """`score/<aspect>`, `score/<aspect>/<category>`, `score/overall[/<category>]` and the raw
-        `score/<measure>` behind each mark; what was not measured is absent."""
+        `score/<measure>` behind each score; what was not measured is absent."""
         found: dict[str, float] = {}
-        for name, score in self.aspects.items():
-            if score.mark is None:
+        for name, aspect in self.aspects.items():
+            if aspect.score is None:
                 continue
-            found[f"score/{name}"] = score.mark.value
-            found |= {f"score/{name}/{key}": mark for key, mark in score.by_category.items()}
-            if score.value is not None:
-                found[f"score/{score.measure}"] = score.value
+            found[f"score/{name}"] = aspect.score.value
+            found |= {f"score/{name}/{key}": of for key, of in aspect.by_category.items()}
+            if aspect.value is not None:
+                found[f"score/{aspect.measure}"] = aspect.value
         if self.overall is not None:
             found["score/overall"] = self.overall.value
-            marks = self.overall_by_category.items()
-            found |= {f"score/overall/{key}": mark for key, mark in marks}
+            categories = self.overall_by_category.items()
+            found |= {f"score/overall/{key}": score for key, score in categories}
         return found
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a clip for a table: `audio_file`, what it is, one column a raw measure, one
-        `mark_<aspect>` a mark, `mark`; the same columns in every row, None where not measured (the
-        measures that marks rest on have their column even then)."""
+        `score_<aspect>` an aspect, and `score`. All rows have the same columns, None where not
+        measured; the measures that aspects are scored by have their column even then."""
         measures = _ordered([dict.fromkeys(_COLUMNS), *(clip.measures for clip in self.clips)])
         rows = []
         for clip in self.clips:
@@ -108,8 +109,8 @@ class Scorecard:
                 "seconds": clip.seconds,
             }
             row |= {name: clip.measures.get(name) for name in measures}
-            row |= {f"mark_{name}": clip.marks.get(name) for name in self.aspects}
-            rows.append(row | {"mark": clip.mark, "good": clip.good, "bad": clip.bad})
+            row |= {f"score_{name}": clip.scores.get(name) for name in self.aspects}
+            rows.append(row | {"score": clip.score, "good": clip.good, "bad": clip.bad})
         return rows
 
     def clip(self, name: str) -> ClipScore:
@@ -127,7 +128,7 @@ class Scorecard:
     def from_dict(cls, data: Mapping[str, Any]) -> Scorecard:
         """The inverse of `to_dict`, also after a way through JSON.
 
-        Raises UserError for scores of another version: their marks mean something else.
+        Raises UserError for a card of another version: its scores mean something else.
         """
         if data.get("version") != VERSION:
             raise UserError(
@@ -137,18 +138,23 @@ class Scorecard:
         plain = dict(data)
         plain["overall"] = _interval(data["overall"])
         plain["aspects"] = {name: _aspect(score) for name, score in data["aspects"].items()}
-        plain["clips"] = tuple(ClipScore(**clip) for clip in data["clips"])
+        plain["clips"] = tuple(ClipScore(**_renamed(clip)) for clip in data["clips"])
         plain["best"], plain["worst"] = tuple(data["best"]), tuple(data["worst"])
         return cls(**plain)
 
 
 def _aspect(data: Mapping[str, Any]) -> AspectScore:
-    plain = dict(data)
-    plain["mark"] = _interval(data["mark"])
+    plain = _renamed(data)
+    plain["score"] = _interval(plain["score"])
     for end in ("floor", "ceiling"):
         plain[end] = Anchor(**data[end]) if data[end] else None
     plain["notes"] = tuple(data["notes"])
     return AspectScore(**plain)
+
+
+def _renamed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored record under the names of today; cards written before carry the old ones."""
+    return {_RENAMED.get(name, name): value for name, value in data.items()}
 
 
 def _interval(data: Mapping[str, float] | None) -> Interval | None:

@@ -17,11 +17,11 @@ from xttslab.data.manifest import Clip
 from xttslab.errors import UserError
 from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.cards import make_card
-from xttslab.evaluation.emotion import mark_emotion, real_shares
+from xttslab.evaluation.emotion import real_shares, score_emotion
 from xttslab.evaluation.measuring import Measured, measure, measure_prosody
 from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.real_speech import RealSpeech, real_prosody
-from xttslab.evaluation.scales import ClipSet, Marked, draw_counts, mark_means, mark_spread
+from xttslab.evaluation.scales import ClipSet, ScoredAspect, draw_counts, score_means, score_spread
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.speaker_similarity import embed, own_similarity, similarity_to_others
@@ -80,22 +80,22 @@ class Scorer:
         self.real = RealSpeech(measured, _embedded(others), prosody)
 
     def score(self, clips: Sequence[SpokenClip]) -> Scorecard:
-        """Measure and mark `clips`; raises UserError for none, or for two of one name."""
+        """Measure and score `clips`; raises UserError for none, or for two of one name."""
         _check(clips)
-        return self.mark(measure(clips, self.scoring, self.progress, self.watch))
+        return self.score_measured(measure(clips, self.scoring, self.progress, self.watch))
 
     def score_references(self) -> Scorecard:
         """The real recordings themselves: what a perfect voice would get. Each one's similarity
         is to the others; raises UserError where there is none."""
         _check(self.real.measured.clips)
-        return self.mark(self._leaving_itself_out(self.real.measured))
+        return self.score_measured(self._leaving_itself_out(self.real.measured))
 
     def score_copies(self, copies: Sequence[SpokenClip]) -> Scorecard:
         """Copies of the real recordings, in their order: each one's similarity leaves out the
         recording that it is a copy of. Raises UserError as `score` does."""
         _check(copies)
         measured = measure(copies, self.scoring, self.progress, self.watch)
-        return self.mark(self._leaving_itself_out(measured))
+        return self.score_measured(self._leaving_itself_out(measured))
 
     def _leaving_itself_out(self, measured: Measured) -> Measured:
         real = self.real.measured.embeddings
@@ -104,25 +104,25 @@ class Scorer:
         found = similarity_to_others(measured.embeddings, real)
         return measured.with_values({"speaker_similarity": found})
 
-    def mark(self, measured: Measured) -> Scorecard:
-        """Mark clips that were measured before."""
+    def score_measured(self, measured: Measured) -> Scorecard:
+        """Score clips that were measured before."""
         measured = _with_similarity(measured, self.real)
         clips = _clip_set(measured, self.scoring)
-        aspects = {name: self._mark_means(name, measured, clips) for name in _BY_MEANS}
-        emotion, features, reason = mark_emotion(measured.prosody, self.real.prosody, clips)
+        aspects = {name: self._score_means(name, measured, clips) for name in _BY_MEANS}
+        emotion, features, reason = score_emotion(measured.prosody, self.real.prosody, clips)
         aspects["emotion"] = emotion
-        found = {name: marked for name, marked in aspects.items() if marked is not None}
+        found = {name: scored for name, scored in aspects.items() if scored is not None}
         rule = self.scoring.scales["spread"]
-        spread = mark_spread(found, self._real_shares(found), (rule.floor, rule.ceiling), clips)
+        spread = score_spread(found, self._real_shares(found), (rule.floor, rule.ceiling), clips)
         if spread is not None:
             found["consistency"] = spread
         return make_card(measured, found, features, reason, self.real.prosody, self.scoring)
 
-    def _mark_means(self, aspect: str, measured: Measured, clips: ClipSet) -> Marked | None:
-        """Mark an aspect by the first of its measures that was taken; the others are details."""
-        marked: list[Marked] = []
+    def _score_means(self, aspect: str, measured: Measured, clips: ClipSet) -> ScoredAspect | None:
+        """Score an aspect by the first of its measures that was taken; the others are details."""
+        scored: list[ScoredAspect] = []
         if aspect == "voice_similarity" and measured.embeddings is not None:
-            # Where no voice is found there is no value: that must cost marks, not save them.
+            # Where no voice is found there is no value: that must cost scores, not save them.
             voiceless = np.isnan(measured.embeddings).any(axis=1)
             clips = replace(clips, mute=clips.mute | voiceless)
         for name in self.scoring.aspects[aspect].measures:
@@ -130,26 +130,26 @@ class Scorer:
                 continue
             values = measured.values.get(name, np.full(len(measured.clips), np.nan))
             weights = measured.weights.get(name, np.ones(len(values)))
-            found = mark_means(name, values, weights, self.real.scale(name, self.scoring), clips)
-            marked += [found] if found else []
-        if not marked:
+            found = score_means(name, values, weights, self.real.scale(name, self.scoring), clips)
+            scored += [found] if found else []
+        if not scored:
             return None
-        first, *rest = marked
-        opinions = {f"mark_by_{other.measure}": 10 * min(other.share, 1.0) for other in rest}
+        first, *rest = scored
+        opinions = {f"score_by_{other.measure}": 10 * min(other.share, 1.0) for other in rest}
         return first.with_details(opinions)
 
-    def _real_shares(self, aspects: Mapping[str, Marked]) -> dict[str, np.ndarray]:
+    def _real_shares(self, aspects: Mapping[str, ScoredAspect]) -> dict[str, np.ndarray]:
         """Shares of the single real clips by aspect: how much natural speech varies."""
         shares = {}
-        for name, marked in aspects.items():
+        for name, scored in aspects.items():
             if name == "emotion":
                 shares[name] = real_shares(self.real.prosody)
                 continue
-            values = self.real.measured.values.get(marked.measure)
-            if marked.measure == "speaker_similarity" and self.real.measured.embeddings is not None:
+            values = self.real.measured.values.get(scored.measure)
+            if scored.measure == "speaker_similarity" and self.real.measured.embeddings is not None:
                 values = own_similarity(self.real.measured.embeddings)
             if values is not None:
-                shares[name] = self.real.scale(marked.measure, self.scoring).share(values)
+                shares[name] = self.real.scale(scored.measure, self.scoring).share(values)
         return shares
 
 
@@ -190,7 +190,7 @@ def sample(
     """A spoken sample as the scorer takes it.
 
     `wave` is float (n,) at `rate` Hz; what is not finite in it (a model that diverged) becomes
-    silence and so costs marks. `codes` are its audio codes, where they are known.
+    silence and so costs scores. `codes` are its audio codes, where they are known.
     """
     clean = np.nan_to_num(np.asarray(wave, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     return SpokenClip(name, clean, rate, text, category, codes=tuple(codes) or None)
@@ -215,10 +215,10 @@ class SampleScorer:
     def score(self, samples: Sequence[SpokenClip]) -> Scorecard:
         """The scorecard of one epoch's samples.
 
-        `.aspects[name].mark` is None where an aspect was not measured, `.aspects[name].by_category`
-        has its marks by category, `.metrics()` all of them under their MLflow names. The first call
-        takes longer, for the real recordings. Raises UserError for no sample, two of one name, or
-        a recording of the data set that cannot be read.
+        `.aspects[name].score` is None where an aspect was not measured, `.metrics()` has all scores
+        under their MLflow names. The first call takes longer, for the real recordings. Raises
+        UserError for no sample, two of one name, or a recording of the data set that cannot be
+        read.
         """
         import torch
 

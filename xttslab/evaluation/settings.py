@@ -23,7 +23,7 @@ _FLOORS, _CEILINGS = (FIXED, OTHERS, MISMATCHED), (FIXED, REAL)
 
 @dataclass(frozen=True)
 class ScaleRule:
-    """Where marks 0 and 10 lie on one raw measure.
+    """Where scores 0 and 10 lie on one raw measure.
 
     `floor` and `ceiling` are the values used as long as nothing was measured. `floor_from`:
     `fixed`, `others` (clips of other speakers) or `mismatched` (real clips against the texts of
@@ -46,16 +46,16 @@ class ScaleRule:
 
 @dataclass(frozen=True)
 class AspectRule:
-    """One of the six aspects: the first of `measures` that could be taken is marked.
+    """One of the six aspects: the first of `measures` that could be taken is scored.
 
-    `weight` is its share in the overall mark, `rests_on` what it is measured with, `people`
+    `weight` is its share in the overall score, `basis` what it is measured with, `validated`
     whether that was ever checked against people.
     """
 
     measures: Sequence[str]
     weight: float
-    rests_on: str
-    people: str
+    basis: str
+    validated: str
 
 
 @dataclass(frozen=True)

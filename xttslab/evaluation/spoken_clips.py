@@ -20,8 +20,8 @@ class SpokenClip:
     """Speech of any origin, ready to be measured.
 
     `audio` is float32 mono of shape (n,) at `rate` Hz. `category` is empty where nobody named one:
-    such a clip counts in every aspect but emotion. `seed` and `sentence_set` tell the takes of one
-    text apart. `codes` are the audio codes that it was decoded from, where they are known.
+    such a clip counts in every aspect but emotion. `seed` and `sentence_set` tell the utterances of
+    one text apart. `codes` are the audio codes that it was decoded from, where they are known.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The configured sentences and a voice's categories in; what is spoken, take by take, out."""
+"""The sentences of an evaluation, and the speech that a voice makes of them, in batches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Sentences:
 
 
 @dataclass(frozen=True)
-class Take:
+class Utterance:
     """One text, spoken once. `category` is the tone to meet (empty: none), `after` the category
     whose reference it is spoken after, `seed` of its random numbers."""
 
@@ -63,13 +63,13 @@ def read_sentences(conf: Mapping[str, Any], language: str) -> Sentences:
     return sentences
 
 
-def plan_takes(
+def plan_utterances(
     sentences: Sentences, categories: Sequence[str], seeds: Sequence[int]
-) -> tuple[list[Take], list[str]]:
+) -> tuple[list[Utterance], list[str]]:
     """Every sentence with every seed, for a voice that has references of `categories`.
 
-    Returns the takes, and the sentences' categories that the voice has no reference for and that
-    are therefore not spoken. Raises UserError without seeds or without any reference.
+    Returns the utterances, and the sentences' categories that the voice has no reference for and
+    that are therefore not spoken. Raises UserError without seeds or without any reference.
     """
     if not seeds:
         raise UserError("seeds=[] leaves nothing to speak; give one or more, such as seeds=[7,8]")
@@ -79,13 +79,13 @@ def plan_takes(
     spoken = {name: texts for name, texts in sentences.categories.items() if name in categories}
     groups = [("categories", name, name, texts) for name, texts in spoken.items()]
     groups += [(name, "", neutral, texts) for name, texts in sentences.sets.items()]
-    takes = [
-        Take(f"{category or group}_{number:02d}_s{seed}", group, category, after, text, seed)
+    utterances = [
+        Utterance(f"{category or group}_{number:02d}_s{seed}", group, category, after, text, seed)
         for group, category, after, texts in groups
         for number, text in enumerate(texts, 1)
         for seed in seeds
     ]
-    return takes, sorted(set(sentences.categories) - set(spoken))
+    return utterances, sorted(set(sentences.categories) - set(spoken))
 
 
 TOGETHER = 25  # pieces in one batch: sentences of like length, so that few wait for the longest
@@ -93,9 +93,9 @@ TOGETHER = 25  # pieces in one batch: sentences of like length, so that few wait
 
 @dataclass(frozen=True)
 class Order:
-    """A take and how to speak it. `recording`: the reference, in place of the category's."""
+    """A utterance and how to speak it. `recording`: the reference, in place of the category's."""
 
-    take: Take
+    utterance: Utterance
     settings: Speaking
     recording: Path | None = None
 
@@ -116,10 +116,10 @@ class _Spoken:
     codes: tuple[int, ...]
 
 
-def speak_takes(
+def speak_utterances(
     speaker: Speaker, orders: Sequence[Order], progress: bool = True
 ) -> list[SpokenClip]:
-    """Speak every order as `say` would, with its take's seed, whatever else is in the batch.
+    """Speak every order as `say` would, with its utterance's seed, whatever else is in the batch.
 
     Returns clips at 24 kHz in the orders' order. Codes are kept where a text was spoken in one
     piece. Raises UserError as `Speaker.say` does.
@@ -130,18 +130,23 @@ def speak_takes(
         for job, found in zip(batch, _speak(speaker, batch, orders), strict=True):
             spoken[job.order, job.place] = found
     return [
-        _clip(order.take, [job for job in jobs if job.order == number], spoken)
+        _clip(order.utterance, [job for job in jobs if job.order == number], spoken)
         for number, order in enumerate(orders)
     ]
 
 
-def orders_for(speaker: Speaker, takes: Sequence[Take], settings: Speaking) -> list[Order]:
-    """The takes at the temperature that suits each one's category best, where that is known."""
-    return [Order(take, speaker.settings_for(take.after, settings)) for take in takes]
+def orders_for(
+    speaker: Speaker, utterances: Sequence[Utterance], settings: Speaking
+) -> list[Order]:
+    """Each utterance at the temperature found best for its category, where that is known."""
+    return [
+        Order(utterance, speaker.settings_for(utterance.after, settings))
+        for utterance in utterances
+    ]
 
 
 def _jobs(speaker: Speaker, number: int, order: Order) -> list[_Job]:
-    pieces = speaker.pieces(order.take.text)
+    pieces = speaker.pieces(order.utterance.text)
     return [
         _Job(number, place, speaker.tokenizer.encode(piece.text, speaker.language), piece)
         for place, piece in enumerate(pieces)
@@ -160,16 +165,16 @@ def _batches(jobs: Sequence[_Job], orders: Sequence[Order]) -> Iterator[list[_Jo
 def _speak(speaker: Speaker, batch: Sequence[_Job], orders: Sequence[Order]) -> list[_Spoken]:
     voice, settings = speaker.voice, orders[batch[0].order].settings
     heard = [
-        speaker.reference(orders[job.order].take.after, orders[job.order].recording)
+        speaker.reference(orders[job.order].utterance.after, orders[job.order].recording)
         for job in batch
     ]
     sentences = [
-        # far from other takes' seeds: a long text's pieces must not repeat another take's numbers
+        # far from other utterances' seeds: pieces of a long text must not repeat their numbers
         Sentence(
             job.tokens,
             latents,
             voice.limit(len(job.tokens)),
-            orders[job.order].take.seed + 1000 * job.place,
+            orders[job.order].utterance.seed + 1000 * job.place,
         )
         for job, (latents, _) in zip(batch, heard, strict=True)
     ]
@@ -178,13 +183,15 @@ def _speak(speaker: Speaker, batch: Sequence[_Job], orders: Sequence[Order]) -> 
     for job, one, (_, embedding) in zip(batch, spoken, heard, strict=True):
         order = orders[job.order]
         end = finished_at(one) if settings.trim_babble else len(one.codes)
-        pace = speaker.pace(settings, order.take.after, order.recording)
+        pace = speaker.pace(settings, order.utterance.after, order.recording)
         (wave,) = speaker.decode([one], embedding, settings, pace)
         found.append(_Spoken(wave, tuple(one.codes[:end].tolist())))
     return found
 
 
-def _clip(take: Take, jobs: Sequence[_Job], spoken: dict[tuple[int, int], _Spoken]) -> SpokenClip:
+def _clip(
+    utterance: Utterance, jobs: Sequence[_Job], spoken: dict[tuple[int, int], _Spoken]
+) -> SpokenClip:
     parts = [spoken[job.order, job.place] for job in jobs]
     wave, codes = parts[0].wave, parts[0].codes or None
     if len(parts) > 1:
@@ -192,8 +199,8 @@ def _clip(take: Take, jobs: Sequence[_Job], spoken: dict[tuple[int, int], _Spoke
         wave, codes = join([part.wave for part in parts], pauses, SPEECH_RATE), None
     wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)  # of a model that diverged
     return SpokenClip(
-        f"{take.name}.wav", wave, SPEECH_RATE, take.text, take.category, take.seed,
-        take.sentence_set, codes,
+        f"{utterance.name}.wav", wave, SPEECH_RATE, utterance.text, utterance.category,
+        utterance.seed, utterance.sentence_set, codes,
     )  # fmt: skip
 
 

@@ -168,6 +168,6 @@ def _measured(record: RunRecord, share: float) -> dict[str, float]:
     aspects = [name for name in record.metrics if re.fullmatch("score/[^/]+", name)]
     scores = {}
     for name in aspects:
-        marks = {s: mark for s, mark in record.history(name).items() if spoke.get(s, s) == epoch}
-        scores[name] = marks[max(marks)] if marks else None
+        own = {s: score for s, score in record.history(name).items() if spoke.get(s, s) == epoch}
+        scores[name] = own[max(own)] if own else None
     return {name: value for name, value in (losses | scores).items() if value is not None}

@@ -181,7 +181,7 @@ def on_other_scales(first: Scorecard | None, second: Scorecard | None) -> list[s
     found = []
     for name in ASPECTS:
         one, other = first.aspects.get(name), second.aspects.get(name)
-        if one is None or other is None or one.mark is None or other.mark is None:
+        if one is None or other is None or one.score is None or other.score is None:
             continue
         heard_alike = first.measured_with == second.measured_with or name not in _BY_RECOGNISER
         if not heard_alike or not _same_scale(one, other):
@@ -253,5 +253,5 @@ def _takes(card: Scorecard) -> dict[tuple[str, str, str, int], ClipScore]:
 
 
 def _mark(clip: ClipScore, aspect: str) -> float:
-    value = clip.mark if aspect == OVERALL else clip.marks.get(aspect)
+    value = clip.score if aspect == OVERALL else clip.scores.get(aspect)
     return math.nan if value is None else value

@@ -100,7 +100,7 @@ def clip_file(run: RunData, name: str) -> Path | None:
 
 
 def _scored(run: RunData, clip: ClipScore, reason: str) -> Sample:
-    mark = f"{clip.mark:.1f} of 10" if clip.mark is not None else ""
+    mark = f"{clip.score:.1f} of 10" if clip.score is not None else ""
     audio = data_uri(clip_file(run, clip.name))
     return Sample(
         clip.name, clip.category, clip.text, ": ".join(filter(None, (mark, reason))), audio

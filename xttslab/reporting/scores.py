@@ -129,10 +129,10 @@ def read_card(run: RunData, name: str = CARD) -> tuple[Scorecard | None, str]:
 def _card_marks(card: Scorecard) -> dict[str, ShownScore]:
     marks = {
         name: ShownScore(
-            score.mark.value, score.mark, None, score.rests_on, score.people, score.notes
+            aspect.score.value, aspect.score, None, aspect.basis, aspect.validated, aspect.notes
         )
-        for name, score in card.aspects.items()
-        if score.mark is not None
+        for name, aspect in card.aspects.items()
+        if aspect.score is not None
     }
     if card.overall is not None:
         marks[OVERALL] = ShownScore(card.overall.value, card.overall)

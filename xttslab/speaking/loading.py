@@ -47,11 +47,11 @@ FILE = "references.yaml"
 @dataclass(frozen=True)
 class Chosen:
     """What one category is spoken with: its reference recordings and the sampling temperature.
-    `mark` (out of 10) is what the search measured with them."""
+    `score` (out of 10) is what the search measured with them."""
 
     recordings: tuple[Path, ...]
     temperature: float
-    mark: float
+    score: float
 
 
 def write_chosen(run_dir: Path, chosen: Mapping[str, Chosen]) -> Path:
@@ -60,7 +60,7 @@ def write_chosen(run_dir: Path, chosen: Mapping[str, Chosen]) -> Path:
         category: {
             "recordings": [stored_path(path, run_dir, Path()) for path in one.recordings],
             "temperature": one.temperature,
-            "mark": round(one.mark, 2),
+            "score": round(one.score, 2),
         }
         for category, one in chosen.items()
     }
@@ -82,7 +82,7 @@ def read_chosen(run_dir: Path) -> dict[str, Chosen]:
             category: Chosen(
                 tuple(_found(str(name), run_dir) for name in one["recordings"]),
                 float(one["temperature"]),
-                float(one["mark"]),
+                float(one["score"] if "score" in one else one["mark"]),
             )
             for category, one in yaml.safe_load(path.read_text("utf-8")).items()
         }

@@ -89,7 +89,7 @@ class Job:
         settings = {name: self.config.checkpoint[name] for name in _KEEPING}
         if settings["monitor"] == SELECTION and not self._scores_every():
             raise UserError(
-                f"checkpoint.monitor={SELECTION} needs marks, and this run speaks no samples that "
+                f"checkpoint.monitor={SELECTION} needs scores, and this run speaks no samples that "
                 "are scored; set samples.every_n_epochs and samples.score_every_n_epochs"
             )
         folder = self.run_dir / "checkpoints"

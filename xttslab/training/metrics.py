@@ -1,4 +1,4 @@
-"""The loss and the marks of an epoch in, one number that the best checkpoint may be chosen by out.
+"""Losses per token and per clip, and the number that the best checkpoint may be chosen by.
 
 The lowest loss is not always the best voice: `checkpoint.monitor=selection/loss_and_voice`.
 """
@@ -21,20 +21,20 @@ SELECTION = "selection/loss_and_voice"  # lower is better; known at epochs that 
 
 @dataclass(frozen=True)
 class Selection:
-    """How loss and voice become one number: `loss` − `nats_per_mark` · `mark`.
+    """How loss and voice become one number: `loss` − `nats_per_score` · `score`.
 
-    `nats_per_mark` says how many nats of loss one mark out of 10 is worth.
+    `nats_per_score` says how many nats of loss one point of that score is worth.
     """
 
     loss: str
-    mark: str
-    nats_per_mark: float
+    score: str
+    nats_per_score: float
 
-    def value(self, losses: Mapping[str, float], marks: Mapping[str, float]) -> float:
-        """The number of one epoch. A mark that was not measured changes nothing: the loss alone
+    def value(self, losses: Mapping[str, float], scores: Mapping[str, float]) -> float:
+        """The number of one epoch. A score that was not measured changes nothing: the loss alone
         counts then. NaN where the loss is unknown, which chooses nothing."""
         loss = losses.get(self.loss, math.nan)
-        return float(loss) - self.nats_per_mark * marks.get(self.mark, 0.0)
+        return float(loss) - self.nats_per_score * scores.get(self.score, 0.0)
 
 
 _COLUMNS = [field.name for field in fields(ClipLosses)]

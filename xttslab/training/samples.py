@@ -1,4 +1,4 @@
-"""An epoch's spoken samples in, their marks out, with the whole scorecard kept beside them."""
+"""Speaks sample sentences during training and scores them."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class EpochScores:
 
     Args:
         clips: the data set; `sources` keeps only the clips of these sources (none: all), so that
-            runs on different sets are marked against the same recordings.
+            runs on different sets are scored against the same recordings.
         scoring: `conf/evaluation/`.
         every_n_epochs: how often, at least 1; the last epoch is scored too.
-        selection: what is made of loss and marks.
+        selection: what is made of loss and scores.
 
     Raises UserError for a source that the data set does not have.
     """
@@ -76,12 +76,12 @@ class EpochScores:
         """`score/<aspect>` and `score/<aspect>/<category>` of the samples in `folder`.
 
         The whole card, with every clip's measures and reasons, is written beside them. Scoring
-        never fails a training: whatever goes wrong is said, and the epoch has no marks.
+        never fails a training: whatever goes wrong is said, and the epoch has no scores.
         """
         try:
             card = self.scorer.score([_spoken(folder, sentence) for sentence in sentences])
             write_card(folder / CARD, card)
-        except Exception as fault:  # a training is worth more than its marks
+        except Exception as fault:  # a training is worth more than its scores
             log.warning("%s: not scored (%s)", folder, str(fault) or type(fault).__name__)
             return {}
         return card.metrics()
@@ -141,7 +141,7 @@ class SpokenSamples(Checkpoint):
     """Speaks the plan's sentences in one batch: before training, then every n epochs.
 
     Writes `folder/epoch_012/03_greeting.wav` and `folder/index.html`, and sends both on. Epochs
-    that `scores` (None: no epoch) asks for are spoken too and get marks, which are logged; in the
+    that `scores` (None: no epoch) asks for are spoken too and get scores, which are logged; in the
     end so does the best epoch, if it was spoken: its weights are what a comparison judges. To be
     placed before the callback that keeps checkpoints: what is chosen by is published here.
     """
@@ -181,8 +181,8 @@ class SpokenSamples(Checkpoint):
             return
         spoken = self._folder(best[1])
         if spoken.is_dir() and not (spoken / CARD).is_file():
-            if marks := self.scores.score(spoken, self.plan.sentences):
-                self.tracker.log_metrics(marks, step=best[1])
+            if scores := self.scores.score(spoken, self.plan.sentences):
+                self.tracker.log_metrics(scores, step=best[1])
                 self.tracker.log_artifact(spoken / CARD, f"samples/{spoken.name}")
 
     def _folder(self, epoch: int) -> Path:
@@ -198,13 +198,13 @@ class SpokenSamples(Checkpoint):
             self._send(trainer, spoken, epoch)
 
     def _score(self, trainer: pl.Trainer, spoken: Path, epoch: int) -> None:
-        """Log the marks, and publish to all processes what the best checkpoint may go by."""
+        """Log the scores, and publish to all processes what the best checkpoint may go by."""
         value = math.nan
         if trainer.is_global_zero:
-            marks = self.scores.score(spoken, self.plan.sentences)
-            value = self.scores.selection.value(trainer.callback_metrics, marks)
+            scores = self.scores.score(spoken, self.plan.sentences)
+            value = self.scores.selection.value(trainer.callback_metrics, scores)
             known = {} if math.isnan(value) else {SELECTION: value}
-            self.tracker.log_metrics(marks | known, step=epoch)
+            self.tracker.log_metrics(scores | known, step=epoch)
         value = trainer.strategy.broadcast(value)
         trainer.callback_metrics[SELECTION] = torch.tensor(value)
 
