@@ -77,8 +77,6 @@ def test_prepare_then_compose_training(place: Path) -> None:
         "name": "uj-keszlet",
         "language": "hu",
         "sources": {"uj-keszlet": "${data_dir}/uj-keszlet"},
-        "balance": "none",
-        "max_repeats": 3,
     }
     assert (place / "data/uj-keszlet/audit.html").is_file()
     again = run(place, "prepare", "dataset=uj-keszlet", source, *QUICK)

@@ -102,10 +102,10 @@ def measure(folder: Path, count: int) -> dict[str, float]:
 
     gpt = tiny_gpt()
     started = time.perf_counter()
-    settings = BatchSettings(3, 0, 8, 32, "self", (3.0, 6.0), 0)
+    settings = BatchSettings(3, 0, 8, "none", 1, 32, "self", (3.0, 6.0), 0)
     keys = [key_of(number) for number in range(count)]
     store = CodeStore(folder)
-    data = ClipData(corpus, gpt.tokens, store, keys, settings, "fixed", "none", 1, 7)
+    data = ClipData(corpus, gpt.tokens, store, keys, settings, "fixed", 7)
     loader = data.train_dataloader()
     batches = iter(loader)
     first = next(batches)

@@ -53,8 +53,8 @@ def held_out_examples(base: Base, folder: Path) -> list[Example]:
         CACHE / "audio_files.json",
     )
     store, keys = fill_store(corpus, base.codec, CACHE / "data/codes")
-    settings = BatchSettings(1, 0, 1, 1, "other", (3.0, 3.0), 0)
-    data = ClipData(corpus, base.gpt.tokens, store, keys, settings, "none", "none", 1, 0)
+    settings = BatchSettings(1, 0, 1, "none", 1, 1, "other", (3.0, 3.0), 0)
+    data = ClipData(corpus, base.gpt.tokens, store, keys, settings, "none", 0)
     rows = spread(corpus.eval, CLIPS)
     examples = FixedExamples(data.clips, store, rows, 3.0, by_reference=True)
     return examples.__getitems__(range(len(rows)))

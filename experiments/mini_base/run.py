@@ -136,7 +136,7 @@ def _from(name: str) -> str:
 
 def _dataset(name: str, sources: dict[str, Path]) -> None:
     """A dataset config where `train`, started in CACHE, finds it."""
-    lines = [f"name: {name}", "language: hu", "balance: none", "max_repeats: 1", "sources:"]
+    lines = [f"name: {name}", "language: hu", "sources:"]
     lines += [f"  {source}: {folder}" for source, folder in sources.items()]
     path = DATA / "conf/dataset" / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -100,7 +100,7 @@ def build(config, folder: Path) -> tuple[GptStage, ClipData]:
         train_adapters(base.gpt, adapter["also_trained"])
     store, keys = fill_store(corpus, base.codec, folder / "codes")
     settings = BatchSettings(**OmegaConf.to_container(config.batch))
-    data = ClipData(corpus, base.gpt.tokens, store, keys, settings, "fixed", "none", 1, 7)
+    data = ClipData(corpus, base.gpt.tokens, store, keys, settings, "fixed", 7)
     optimizer = instantiate(config.optim, _convert_="all")
     scheduler = instantiate(config.scheduler, _convert_="all")
     rows = (corpus.eval, data.train_eval_rows(), corpus.other_texts)

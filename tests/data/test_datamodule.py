@@ -49,8 +49,8 @@ def data(tmp_path: Path):
             "set", {"milliomos": str(folder)}, "hu", Letters(), 400, tmp_path / "h.json"
         )
         store, keys = fill_store(corpus, codec or Counting(), tmp_path / "codes")
-        settings = BatchSettings(3, 0, 4, 5, prompt, (0.3, 0.6), 0)
-        return ClipData(corpus, SPEC, store, keys, settings, "fixed", balance, 3, seed=7)
+        settings = BatchSettings(3, 0, 4, balance, 3, 5, prompt, (0.3, 0.6), 0)
+        return ClipData(corpus, SPEC, store, keys, settings, "fixed", seed=7)
 
     return build
 

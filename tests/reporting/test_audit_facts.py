@@ -55,7 +55,7 @@ def test_the_seeds_categories_and_what_balancing_does(tmp_path: Path, rules: Aud
     few = found["record 15-30 clips of every category"]
     assert few == "too few: confirmation 2, excitement 7, greeting 6, tension 10, transition 11"
     # 2 of 80; by the square root 2·3 (the most) of 132.7; by equal shares 2·3 of 154.
-    assert found["try dataset.balance=sqrt"].startswith(
+    assert found["try batch.balance=sqrt"].startswith(
         "part of confirmation, the rarest category, in an epoch: none 2.5%, sqrt "
     )
 
@@ -65,8 +65,8 @@ def test_balancing_is_not_advised_where_it_changes_nothing(
 ) -> None:
     rows = [(PANGRAM, name, "train", 6.0) for name in ("a",) * 40 + ("b",) * 10]
     folder = make_set(tmp_path / "show", rows)
-    assert "try dataset.balance=sqrt" in advice(folder, rules)
-    assert "try dataset.balance=sqrt" not in advice(folder, replace(rules, max_repeats=1))
+    assert "try batch.balance=sqrt" in advice(folder, rules)
+    assert "try batch.balance=sqrt" not in advice(folder, replace(rules, max_repeats=1))
 
 
 def test_proposed_categories_count_in_no_other_advice(tmp_path: Path, rules: AuditRules) -> None:

@@ -16,8 +16,8 @@ from xttslab.training.run import train
 from xttslab.training.unread import UNREAD, refuse_unread
 
 OTHER = {  # looked at, but of no effect
-    "dataset.balance": "equal",
-    "dataset.max_repeats": 1,
+    "batch.balance": "equal",
+    "batch.max_repeats": 1,
     "model.attention_dropout": 0.5,
     "model.dropout": 0.5,
     "model.recompute": "all",
@@ -36,7 +36,11 @@ SHORT = {
         ("dvae", ["adapter=lora", "batch.workers=2"], "adapter=lora, batch.workers=2"),
         ("decoder", ["batch.clips=4", "loss.mask=coqui"], "batch.clips=4, loss.mask=coqui"),
         ("decoder", ["train_only=[gpt]", "compile=true"], "compile=True, train_only=['gpt']"),
-        ("dvae", ["checkpoint.half=true", "dataset.balance=sqrt"], "checkpoint.half=True, data"),
+        (
+            "dvae",
+            ["checkpoint.half=true", "batch.balance=sqrt"],
+            "batch.balance=sqrt, checkpoint.half=True",
+        ),
         ("dvae", ["samples.temperature=0.5"], "samples.temperature=0.5"),
         ("decoder", ["experiment=demo", "timed_steps=9"], "batch.clips=8, batch.prompt=other, ti"),
     ],
@@ -70,6 +74,30 @@ def test_a_search_over_what_is_not_read_is_refused(compose) -> None:
     refuse_unread(config, config, varied=["optim.lr"])
     with pytest.raises(UserError, match=r"stage=dvae does not read adapter\.rank=…: leave"):
         refuse_unread(config, config, varied=["optim.lr", "adapter.rank"])
+
+
+@pytest.mark.parametrize(
+    ("old", "given", "warned"),
+    [
+        ({"balance": "none", "max_repeats": 3}, [], False),  # as `prepare` wrote it
+        ({"balance": "sqrt", "max_repeats": 3}, [], True),
+        ({"balance": "sqrt", "max_repeats": 3}, ["batch.balance=sqrt"], False),
+        ({}, ["batch.balance=equal"], False),
+    ],
+)
+def test_the_balance_of_an_older_dataset_config_is_pointed_at(
+    compose, caplog: pytest.LogCaptureFixture, old, given, warned: bool
+) -> None:
+    config, default = compose(*BASIS, *given), compose(*BASIS)
+    for some in (config, default):
+        OmegaConf.set_struct(some, False)
+        some.dataset.update(old)
+    refuse_unread(config, default)
+    said = (
+        "dataset.balance=sqrt of the data set's configuration is not read any more; "
+        "give batch.balance=sqrt to train"
+    )
+    assert [record.getMessage() for record in caplog.records] == [said] * warned
 
 
 def spoiled(config: DictConfig, stage: str) -> DictConfig:

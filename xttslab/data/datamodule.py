@@ -29,6 +29,8 @@ class BatchSettings:
     clips: int
     max_tokens: int
     eval_clips: int
+    balance: Balance
+    max_repeats: int
     train_eval_clips: int
     prompt: Prompt
     prompt_seconds: tuple[float, float]
@@ -46,7 +48,6 @@ class ClipData(pl.LightningDataModule):
         keys: each clip's key in it (`encoding.fill_store` makes both).
         settings: how clips become batches.
         mask: which prompted codes are left out of the training loss.
-        balance, max_repeats: how often rare categories are seen.
         seed: decides order and prompts.
         sound: whether training batches carry the mel of their codes.
     """
@@ -59,8 +60,6 @@ class ClipData(pl.LightningDataModule):
         keys: Sequence[bytes],
         settings: BatchSettings,
         mask: LossMask,
-        balance: Balance,
-        max_repeats: int,
         seed: int,
         sound: bool = False,
     ) -> None:
@@ -70,7 +69,7 @@ class ClipData(pl.LightningDataModule):
         self.clips = tokenised_clips(corpus, keys)
         self.train_rows = corpus.train
         groups = [_balance_group(corpus, row) for row in self.train_rows]
-        self.groups, self.expected = groups, repeats(groups, balance, max_repeats)
+        self.groups, self.expected = groups, repeats(groups, settings.balance, settings.max_repeats)
         self._loader: DataLoader[Any] | None = None
 
     @property

@@ -186,7 +186,7 @@ _REMEDIES = {
     "naturalness": "Lower samples.temperature, and train on recordings of one sound quality.",
     "emotion": "Record more clips of the weak categories; choose their references by measurement.",
     "smoothness": "Trim silence and clicks; raise samples.repetition_penalty against stuck codes.",
-    "consistency": "Even out the categories (dataset.balance=sqrt); lower samples.temperature.",
+    "consistency": "Even out the categories (batch.balance=sqrt); lower samples.temperature.",
 }
 
 
@@ -215,7 +215,7 @@ def category_counts(case: Case) -> Advice | None:
     return Advice(
         "category_counts",
         f"Record {case.rules.category_clips} to {case.rules.category_enough} clips of each "
-        "category, or even out with dataset.balance=sqrt.",
+        "category, or even out with batch.balance=sqrt.",
         f"too few clips: {listed}",
         0.4 + 0.3 * (1 - min(thin.values()) / case.rules.category_clips),
     )

@@ -226,7 +226,7 @@ def _categories(facts: DatasetFacts, rules: AuditRules) -> Iterator[AuditAdvice]
         if part["sqrt"] > part["none"]:  # else a clip may not be repeated often enough to help
             effects = ", ".join(f"{balance} {share:.1%}" for balance, share in part.items())
             yield AuditAdvice(
-                "try dataset.balance=sqrt",
+                "try batch.balance=sqrt",
                 f"part of {rarest}, the rarest category, in an epoch: {effects} "
                 f"(no clip more than {rules.max_repeats} times)",
             )

@@ -64,8 +64,6 @@ class Job:
             keys,
             BatchSettings(**plain(config.batch)),
             config.loss.mask,
-            config.dataset.balance,
-            config.dataset.max_repeats,
             config.seed,
             sound=sound,
         )

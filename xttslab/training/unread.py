@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,18 +10,20 @@ from omegaconf import DictConfig, OmegaConf
 
 from xttslab.errors import UserError
 
+log = logging.getLogger(__name__)
+
 _OF_GPT = (
     "adapter",
+    "batch.balance",
     "batch.clips",
     "batch.eval_clips",
+    "batch.max_repeats",
     "batch.max_tokens",
     "batch.misheard",
     "batch.prompt",
     "batch.prompt_seconds",
     "batch.train_eval_clips",
     "compile",
-    "dataset.balance",
-    "dataset.max_repeats",
     "loss",
     "model.attention_dropout",
     "model.dropout",
@@ -41,6 +44,9 @@ UNREAD: dict[str, tuple[str, ...]] = {
         "samples",
     ),
 }
+_MOVED = {
+    "dataset.balance": ("none", "batch.balance")
+}  # option → what it was by default, its place
 _BASIS = ("dataset", "model", "stage", "hardware")  # groups that set options of their own
 
 
@@ -50,6 +56,7 @@ def refuse_unread(config: DictConfig, default: DictConfig, varied: Iterable[str]
 
     `default` is the configuration of the same data set, model, stage and hardware.
     """
+    _point_at_moved(config)
     unread = UNREAD[config.stage.name]
     if not config.samples.every_n_epochs:  # no samples are wanted: so it is
         unread = tuple(name for name in unread if name != "samples")
@@ -80,6 +87,17 @@ def usual_config() -> DictConfig:
     basis = [f"{group}={name}" for group, name in chosen.items() if name not in (None, "null")]
     places = [entry for entry in hydra.overrides.hydra if entry.startswith("hydra.searchpath")]
     return compose("train", [*places, *basis])
+
+
+def _point_at_moved(config: DictConfig) -> None:
+    """Warn of values that an older dataset config holds and that are read elsewhere now."""
+    for name, (usual, place) in _MOVED.items():
+        value = OmegaConf.select(config, name)
+        if value not in (None, usual, OmegaConf.select(config, place)):
+            log.warning(
+                "%s=%s of the data set's configuration is not read any more; give %s=%s to train",
+                *(name, value, place, value),
+            )
 
 
 def _within(name: str, unread: Iterable[str]) -> bool:

@@ -144,8 +144,6 @@ _CONFIG = """\
 name: {name}
 language: {language}
 sources: {{{name}: "${{data_dir}}/{name}"}}
-balance: none
-max_repeats: 3
 """
 
 
