@@ -59,7 +59,7 @@ def make_pages(folder: Path, audit_rules: AuditRules) -> dict[str, Path]:
             for name, off in zip(NAMES, (0, 0.3), strict=True)
         ]
         made[f"report_{epochs}"] = write_report(runs[0], rules(), gates(), place).html
-        verdict = VerdictRules(nats=0.05, reads=0.1, mark=0.3, votes=20, draws=20)
+        verdict = VerdictRules(nats=0.05, text_gain=0.1, mark=0.3, votes=20, draws=20)
         both = compare_runs(runs, rules(), verdict, gates())
         made[f"compare_{epochs}"] = write_comparison(both, place).html
     return made
@@ -102,7 +102,7 @@ def made_run(name: str, epochs: int, folder: Path, wave: Path, off: float) -> Ru
         f"eval/{CATEGORIES[9]}_2024/mel_ce": held_out,
         "eval/text_ce": falling(2.9, 2.2, epochs),
         "eval/mel_ce_other_text": {e: v + 0.9 for e, v in held_out.items()},
-        "eval/reads": dict.fromkeys(held_out, 0.9),
+        "eval/text_gain": dict.fromkeys(held_out, 0.9),
         "eval/stop_ce": dict.fromkeys(held_out, 0.7),
         "train_eval/mel_ce": train,
         "train/mel_ce": {e: v + 0.2 for e, v in train.items() if e},

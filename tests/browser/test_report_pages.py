@@ -33,7 +33,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     first = replace(overfitted_run(), name="milliomos_xtts_v2_03cbaf", files=spoken)
     second = replace(calm_run(), name="combined_xtts_v2_77aa10", files=spoken)
     report = write_report(first, rules(), gates(), folder)
-    verdict = VerdictRules(nats=0.05, reads=0.1, mark=0.3, votes=20, draws=100)
+    verdict = VerdictRules(nats=0.05, text_gain=0.1, mark=0.3, votes=20, draws=100)
     both = compare_runs([first, second], rules(), verdict, gates())
     return [report.html, write_comparison(both, folder).html]
 

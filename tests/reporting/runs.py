@@ -105,7 +105,7 @@ def calm_run(**changes: object) -> RunData:
         "eval_ref/mel_ce": {e: v + 0.1 for e, v in flat.items()},
         "eval/stop_ce": dict.fromkeys(flat, 0.1),
         "eval/mel_ce_other_text": {e: v + 1.1 for e, v in flat.items()},
-        "eval/reads": dict.fromkeys(flat, 1.1),
+        "eval/text_gain": dict.fromkeys(flat, 1.1),
         "grad_clipped": dict.fromkeys(range(1, 31), 0.1),
     }
     run = RunData(

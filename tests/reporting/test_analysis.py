@@ -242,8 +242,8 @@ WIDE_GAP = with_history("gap/mel_ce", dict.fromkeys(range(31), 0.8))
 CLIPPED = with_history("grad_clipped", dict.fromkeys(range(1, 31), 0.9))
 OTHER_REFERENCE = with_history("eval_ref/mel_ce", dict.fromkeys(range(31), 3.0))
 ENDLESS = with_history("eval/stop_ce", dict.fromkeys(range(31), 1.2))
-DEAF = with_history("eval/reads", dict.fromkeys(range(31), 0.02))
-FORGETTING = with_history("eval/reads", {e: 1.1 - 0.02 * e for e in range(31)})
+LOW_GAIN = with_history("eval/text_gain", dict.fromkeys(range(31), 0.02))
+FORGETTING = with_history("eval/text_gain", {e: 1.1 - 0.02 * e for e in range(31)})
 
 FIRING = {
     "broken_values": (BROKEN, "train/mel_ce at 1 epochs, first at 2"),
@@ -251,7 +251,7 @@ FIRING = {
     "evaluate_often": (seed_run(), "eval/mel_ce has 1 value"),
     "overfitted": (overfitted_run(best=12), "while the training loss fell"),
     "memorised": (WIDE_GAP, "gap/mel_ce is 0.80 nats: moderate overfitting"),
-    "reading": (DEAF, "eval/reads is 0.020 nats at epoch 30, near zero"),
+    "low_text_gain": (LOW_GAIN, "eval/text_gain is 0.020 nats at epoch 30, near zero"),
     "more_epochs": (FALLING, "eval/mel_ce still falls by"),
     "clipping": (CLIPPED, "90% of the last epoch's steps were clipped at 1"),
     "data_amount": (calm_run(profile={"clips": 80, "minutes": 14.8}), "14.8 minutes in 80 clips"),
@@ -282,9 +282,9 @@ def test_no_rule_fires_on_a_calm_run(rule: str) -> None:
 
 
 def test_reading_that_falls_in_training_is_told_with_its_epochs() -> None:
-    (found,) = [advice for name, advice in fired(FORGETTING).items() if name == "reading"]
-    assert found.because == "eval/reads fell from 1.100 at epoch 0 to 0.500 at epoch 30"
-    assert found.urgency < fired(DEAF)["reading"].urgency
+    (found,) = [advice for name, advice in fired(FORGETTING).items() if name == "low_text_gain"]
+    assert found.because == "eval/text_gain fell from 1.100 at epoch 0 to 0.500 at epoch 30"
+    assert found.urgency < fired(LOW_GAIN)["low_text_gain"].urgency
 
 
 def weakest(mark: float) -> list[str]:

@@ -12,7 +12,7 @@ import yaml
 from xttslab.data.audio import write_audio
 from xttslab.reporting.audit_facts import AuditRules, advise, read_facts, reasons
 
-CONF = Path(__file__).parents[3] / "conf" / "prepare" / "audit.yaml"
+CONF = Path(__file__).parents[2] / "conf" / "prepare" / "audit.yaml"
 PANGRAM = (
     "Árvíztűrő tükörfúrógép, dzsem, edző, zsír, gyík, tyúk, cső, szó, nyúl, hab, ceruza, "
     "fa, ordas, inas, öt, úr, ív, ő, új, ló."

@@ -16,7 +16,7 @@ import pytest
 
 from tests.reporting.cards import card
 from tests.reporting.runs import URI, gates, rules, tracked_run
-from tests.reporting.test_pairing import with_reading
+from tests.reporting.test_pairing import with_other_texts
 from xttslab.errors import UserError
 from xttslab.reporting.build import compare_references, write_comparison
 from xttslab.reporting.comparison import compare_runs
@@ -25,7 +25,7 @@ from xttslab.reporting.run_data import RunData, load_run
 from xttslab.reporting.verdict import VerdictRules
 from xttslab.tracking.runs import find_run
 
-VERDICT = VerdictRules(nats=0.05, reads=0.1, mark=0.3, votes=20, draws=200)
+VERDICT = VerdictRules(nats=0.05, text_gain=0.1, mark=0.3, votes=20, draws=200)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_runs_without_anything_are_compared_with_what_is_missing(tmp_path: Path)
     assert "no held-out clip in common" in page
 
 
-def test_a_run_on_the_texts_of_other_clips_loses_by_reading(tmp_path: Path) -> None:
+def test_a_run_on_the_texts_of_other_clips_loses_by_text_gain(tmp_path: Path) -> None:
     names = "abcdefgh"
     right = {name: (4.0 + 0.1 * n, 5.1 + 0.1 * n, 100, "a") for n, name in enumerate(names)}
     apart = {
@@ -124,17 +124,17 @@ def test_a_run_on_the_texts_of_other_clips_loses_by_reading(tmp_path: Path) -> N
     }
     history = {"eval/mel_ce": {0: 5.0, 3: 4.5, 5: 4.3, 6: 4.5, 7: 4.6, 8: 4.7}}
     runs = [
-        replace(with_reading(name, tmp_path, clips), histories=history)
+        replace(with_other_texts(name, tmp_path, clips), histories=history)
         for name, clips in (("sound", right), ("shuffled", apart))
     ]
     found = compare_runs(runs, rules(), VERDICT, gates())
     assert found.verdict.headline == (
         "sound (checkpoint of epoch 5) is the best, but not good enough to deploy"
     )
-    assert found.pairs[0].decision.by == "reading"
-    assert found.pairs[0].evidence.reading.value == pytest.approx(-1.0)
+    assert found.pairs[0].decision.by == "text gain"
+    assert found.pairs[0].evidence.text_gain.value == pytest.approx(-1.0)
     written = write_comparison(found, tmp_path)
-    reason = "losses do not tell them apart, reading does: shuffled reads worse"
+    reason = "losses do not tell them apart, text gain does: that of shuffled is lower"
     assert reason in written.html.read_text(encoding="utf-8")
     text = written.markdown.read_text(encoding="utf-8")
     assert f"- {reason}\n" in text

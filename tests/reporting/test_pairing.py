@@ -19,7 +19,7 @@ from xttslab.reporting.pairing import (
     loss_difference,
     mark_differences,
     on_other_scales,
-    reading_difference,
+    text_gain_difference,
 )
 from xttslab.reporting.run_data import ManifestClip, RunData
 
@@ -48,7 +48,7 @@ def test_losses_are_compared_on_common_clips_alone_and_weighted_by_tokens(tmp_pa
     assert found.interval.value == pytest.approx(found.value)
 
 
-def with_reading(
+def with_other_texts(
     name: str, folder: Path, losses: dict[str, tuple[float, float, int, str]]
 ) -> RunData:
     """A run whose clips have these (mean loss, with another text, tokens, whose) at epoch 5."""
@@ -63,17 +63,17 @@ def with_reading(
 
 
 def test_reading_is_paired_on_clips_that_were_given_the_same_other_text(tmp_path: Path) -> None:
-    first = with_reading(
+    first = with_other_texts(
         "first",
         tmp_path,
         {"a": (4.0, 5.0, 100, "b"), "b": (3.0, 4.4, 300, "a"), "c": (3.0, 9.0, 90, "a")},
     )
-    second = with_reading(
+    second = with_other_texts(
         "second",
         tmp_path,
         {"a": (4.1, 4.2, 100, "b"), "b": (3.0, 3.2, 300, "a"), "c": (3.0, 3.0, 90, "b")},
     )
-    found = reading_difference(first, second, (5, 5), draws=200)
+    found = text_gain_difference(first, second, (5, 5), draws=200)
     assert found.count == 2
     assert found.first == pytest.approx((1.0 * 100 + 1.4 * 300) / 400)
     assert found.second == pytest.approx((0.1 * 100 + 0.2 * 300) / 400)
@@ -84,11 +84,11 @@ def test_reading_is_paired_on_clips_that_were_given_the_same_other_text(tmp_path
 
 def test_a_run_from_before_reading_was_measured_is_compared_by_its_losses(tmp_path: Path) -> None:
     old = with_losses("old", tmp_path, {"a": (4.0, 100), "b": (3.0, 300)})
-    new = with_reading("new", tmp_path, {"a": (3.9, 5.0, 100, "b"), "b": (2.8, 4.0, 300, "a")})
-    assert reading_difference(old, new, (5, 5), draws=10) is None
+    new = with_other_texts("new", tmp_path, {"a": (3.9, 5.0, 100, "b"), "b": (2.8, 4.0, 300, "a")})
+    assert text_gain_difference(old, new, (5, 5), draws=10) is None
     assert loss_difference(old, new, (5, 5), draws=10).count == 2
-    alone = with_reading("alone", tmp_path, {"a": (3.9, 0.0, 100, "")})
-    assert reading_difference(alone, new, (5, 5), draws=10) is None
+    alone = with_other_texts("alone", tmp_path, {"a": (3.9, 0.0, 100, "")})
+    assert text_gain_difference(alone, new, (5, 5), draws=10) is None
 
 
 def test_without_losses_of_clips_sources_with_the_same_clips_are_compared() -> None:

@@ -12,7 +12,7 @@ from xttslab.reporting.pairing import Difference
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.verdict import Decision, PairEvidence, VerdictRules, conclude, decide
 
-RULES = VerdictRules(nats=0.05, reads=0.1, mark=0.3, votes=20, draws=200)
+RULES = VerdictRules(nats=0.05, text_gain=0.1, mark=0.3, votes=20, draws=200)
 
 
 def differing(change: float, half: float, first: float = 4.0) -> Difference:
@@ -24,10 +24,10 @@ def judged(
     loss: Difference | None = None,
     mark: Difference | None = None,
     votes: Preference | None = None,
-    reading: Difference | None = None,
+    text_gain: Difference | None = None,
 ) -> Decision:
     marks = {"overall": mark} if mark else {}
-    return decide(PairEvidence("a", "b", loss, marks, votes, reading=reading), RULES)
+    return decide(PairEvidence("a", "b", loss, marks, votes, text_gain=text_gain), RULES)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ ALIKE = differing(+0.07, 0.09)  # as the run on texts of other clips: not told a
 
 
 @pytest.mark.parametrize(
-    ("reading", "winner"),
+    ("text_gain", "winner"),
     [
         (differing(-0.9, 0.2, first=1.1), "a"),
         (differing(+0.9, 0.2, first=0.2), "b"),
@@ -67,45 +67,49 @@ ALIKE = differing(+0.07, 0.09)  # as the run on texts of other clips: not told a
         (None, None),
     ],
 )
-def test_reading_decides_where_losses_do_not(reading, winner) -> None:
-    found = judged(ALIKE, reading=reading)
-    assert (found.winner, found.by) == (winner, "reading" if winner else "")
+def test_text_gain_decides_where_losses_do_not(text_gain, winner) -> None:
+    found = judged(ALIKE, text_gain=text_gain)
+    assert (found.winner, found.by) == (winner, "text gain" if winner else "")
 
 
 def test_a_decision_by_reading_says_so() -> None:
-    found = judged(ALIKE, reading=differing(-0.9, 0.2, first=1.1))
+    found = judged(ALIKE, text_gain=differing(-0.9, 0.2, first=1.1))
     assert (
-        "reading (what the right text helps, in nats): 1.100 → 0.200 "
+        "text gain (what the right text helps, in nats): 1.100 → 0.200 "
         "(-0.900, 95 % -1.100 to -0.700, 12 pairs)"
     ) in found.reasons
-    assert found.reasons[-1] == "losses do not tell them apart, reading does: b reads worse"
+    assert found.reasons[-1] == "losses do not tell them apart, text gain does: that of b is lower"
 
 
-def test_a_run_that_reads_worse_wins_neither_by_loss_nor_by_marks() -> None:
+def test_a_run_with_less_text_gain_wins_neither_by_loss_nor_by_marks() -> None:
     worse = differing(-0.9, 0.2, first=1.1)
-    by_loss = judged(differing(-0.3, 0.1), reading=worse)
+    by_loss = judged(differing(-0.3, 0.1), text_gain=worse)
     assert (by_loss.winner, by_loss.barred) == (None, "b")
-    assert by_loss.reasons[-1] == "b does not win by loss: it reads worse than a"
-    by_marks = judged(ALIKE, differing(+0.8, 0.3, first=6.0), reading=worse)
-    assert by_marks.reasons[-1] == "b does not win by measured marks: it reads worse than a"
-    agreeing = judged(differing(+0.3, 0.1), reading=worse)
+    assert by_loss.reasons[-1] == "b does not win by loss: its text gain is below that of a"
+    by_marks = judged(ALIKE, differing(+0.8, 0.3, first=6.0), text_gain=worse)
+    assert (
+        by_marks.reasons[-1] == "b does not win by measured marks: its text gain is below that of a"
+    )
+    agreeing = judged(differing(+0.3, 0.1), text_gain=worse)
     assert (agreeing.winner, agreeing.by, agreeing.barred) == ("a", "loss", None)
 
 
-def test_listeners_outweigh_reading() -> None:
+def test_listeners_outweigh_text_gain() -> None:
     votes = Preference(18, 24, Interval(0.75, 0.55, 0.88))
-    found = judged(votes=votes, reading=differing(-0.9, 0.2, first=1.1))
+    found = judged(votes=votes, text_gain=differing(-0.9, 0.2, first=1.1))
     assert (found.winner, found.by) == ("b", "listeners")
 
 
 def test_runs_without_reading_are_compared_and_it_is_said() -> None:
     found = judged(differing(-0.3, 0.1))
     assert found.winner == "b"
-    assert any(reason.startswith("reading was not measured: no common") for reason in found.reasons)
+    assert any(
+        reason.startswith("text gain was not measured: no common") for reason in found.reasons
+    )
 
 
 def over(*decisions: tuple[str, str, str | None, str | None]) -> str:
-    """The headline over pairs: first, second, winner, the run that reads worse."""
+    """The headline over pairs: first, second, winner, the run with less text gain."""
     names = sorted({name for pair in decisions for name in pair[:2]})
     runs = [(run, find(run, rules().findings), ()) for run in map(RunData, names)]
     table = {
@@ -115,10 +119,10 @@ def over(*decisions: tuple[str, str, str | None, str | None]) -> str:
     return conclude(runs, table, RULES).headline
 
 
-def test_no_run_wins_that_reads_worse_than_another() -> None:
-    assert over(("a", "b", None, "b")) == "No winner: b does better but reads worse"
+def test_no_run_wins_that_has_less_text_gain_than_another() -> None:
+    assert over(("a", "b", None, "b")) == "No winner: b does better but has less text gain"
     pairs = [("a", "b", None, "b"), ("a", "c", "c", None), ("b", "c", "b", None)]
-    assert over(*pairs) == "No winner: b does better but reads worse"
+    assert over(*pairs) == "No winner: b does better but has less text gain"
     pairs = [("a", "b", None, "b"), ("a", "c", "a", None), ("b", "c", "b", None)]
     assert over(*pairs) == "No single best: a, b cannot be told apart"
 
@@ -163,7 +167,7 @@ def test_no_difference_says_what_would_make_one() -> None:
     assert verdict.headline == "No measurable difference"
     assert verdict.winner is None
     assert any("20 blind votes" in change for change in verdict.would_change)
-    assert any("0.05 nats or more, or a reading by 0.1" in c for c in verdict.would_change)
+    assert any("0.05 nats or more, or a text gain by 0.1" in c for c in verdict.would_change)
 
 
 def test_three_runs_of_which_two_are_alike_have_no_single_best() -> None:

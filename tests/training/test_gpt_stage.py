@@ -39,7 +39,7 @@ def test_the_table_adds_up_to_the_logged_loss(workplace: Path, tiny) -> None:
         assert mean(part, "mel") == pytest.approx(row["eval/mel_ce"], abs=1e-6)
         other = mean(part, "mel_other_text")
         assert other == pytest.approx(row["eval/mel_ce_other_text"], abs=1e-6)
-        assert other - mean(part, "mel") == pytest.approx(row["eval/reads"], abs=1e-6)
+        assert other - mean(part, "mel") == pytest.approx(row["eval/text_gain"], abs=1e-6)
         blikk = [r for r in part if r["source"] == "blikk"]
         assert mean(blikk, "mel") == pytest.approx(row["eval/blikk/mel_ce"], abs=1e-6)
     clips = {row["clip"] for row in rows}
@@ -66,4 +66,6 @@ def test_one_held_out_clip_alone_has_no_other_text(workplace: Path, tiny) -> Non
     write_metadata(Path("data/milliomos/metadata.csv"), placed)
     train(tiny("run_name=single", "trainer.max_epochs=1"))
     assert [(row["other_text"], row["mel_other_text"]) for row in table("single")] == [("", "")] * 2
-    assert not any("reads" in name or "other_text" in name for r in logged("single") for name in r)
+    assert not any(
+        "text_gain" in name or "other_text" in name for r in logged("single") for name in r
+    )

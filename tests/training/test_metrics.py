@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from xttslab.model.gpt import ClipLosses
-from xttslab.training.metrics import GradientLog, LossMeter, Selection, reading_metrics
+from xttslab.training.metrics import GradientLog, LossMeter, Selection, text_gain_metrics
 
 
 def sums(code: list[float], stops: list[float]) -> torch.Tensor:
@@ -28,15 +28,15 @@ def test_reading_is_what_another_text_costs_more_a_token() -> None:
         sums([30.0, 99.0, 26.0], [2.0, 9.0, 0.0]),
         sums([41.0, 99.0, 39.0], [3.0, 9.0, 1]),
     )
-    found = reading_metrics(right, other, [0, 2])
+    found = text_gain_metrics(right, other, [0, 2])
     assert found == {
         "eval/mel_ce_other_text": pytest.approx((41 + 3 + 39 + 1) / 28),
-        "eval/reads": pytest.approx((12 + 14) / 28),
+        "eval/text_gain": pytest.approx((12 + 14) / 28),
     }
 
 
 def test_reading_is_not_measured_without_another_text() -> None:
-    assert reading_metrics(sums([30.0], [2.0]), torch.zeros(1, 8), []) == {}
+    assert text_gain_metrics(sums([30.0], [2.0]), torch.zeros(1, 8), []) == {}
 
 
 def test_gradients_are_noted_of_updates_that_took_place() -> None:

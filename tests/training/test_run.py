@@ -117,7 +117,7 @@ PER_EPOCH = {
     "eval/mel_ce/tension",
     "eval/stop_ce",
     "eval/mel_ce_other_text",
-    "eval/reads",
+    "eval/text_gain",
     "lr",
     "grad_norm",
     "speed/clips_per_s",
@@ -154,10 +154,10 @@ def test_a_run_logs_every_metric_and_keeps_its_best(workplace, tiny) -> None:
             0.01 * row["eval/text_ce"] + row["eval/mel_ce"], abs=1e-6
         )
         assert row["eval/milliomos/mel_ce"] == row["eval/mel_ce"]
-        assert row["eval/reads"] == pytest.approx(
+        assert row["eval/text_gain"] == pytest.approx(
             row["eval/mel_ce_other_text"] - row["eval/mel_ce"], abs=1e-6
         )
-        assert row["eval/reads"] != 0
+        assert row["eval/text_gain"] != 0
     assert logged[2]["train_eval/mel_ce"] < logged[0]["train_eval/mel_ce"] - 0.1
     assert best == min(row["eval/mel_ce"] for epoch, row in logged.items() if epoch)
     kept = sorted(path.name for path in Path("outputs/first/checkpoints").iterdir())

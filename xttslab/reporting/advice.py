@@ -138,17 +138,17 @@ def memorised(case: Case) -> Advice | None:
     )
 
 
-def reading(case: Case) -> Advice | None:
+def low_text_gain(case: Case) -> Advice | None:
     """Right texts and a gentler rate, when the text no longer matters to the model."""
-    read = case.findings.reading
-    if read is None or not read.faults:
+    gain = case.findings.text_gain
+    if gain is None or not gain.faults:
         return None
     return Advice(
-        "reading",
-        "Check that each clip has its own text (listen to some), then train from a base that "
-        "reads with a lower optim.lr.",
-        "; ".join(read.faults),
-        0.92 if read.deaf else 0.75,
+        "low_text_gain",
+        "Check that each clip has its own text (listen to some), then train from a base whose "
+        "eval/text_gain is well above 0, with a lower optim.lr.",
+        "; ".join(gain.faults),
+        0.92 if gain.low else 0.75,
     )
 
 

@@ -12,8 +12,8 @@ from xttslab.reporting import advice as training
 from xttslab.reporting import advice as voice
 from xttslab.reporting.advice import Advice, AdviceRules, Case
 from xttslab.reporting.curves import CurveRules
-from xttslab.reporting.findings import FindingRules, Findings, find
-from xttslab.reporting.loss_tables import LossRow, Meaning, ReadingRules, meanings, metric_rows
+from xttslab.reporting.findings import FindingRules, Findings, TextGainRules, find
+from xttslab.reporting.loss_tables import LossRow, Meaning, meanings, metric_rows
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.scores import TITLES, Scores, read_scores
 
@@ -84,7 +84,7 @@ RULES: tuple[Callable[[Case], Advice | None], ...] = (
     training.evaluate_often,
     training.overfitted,
     training.memorised,
-    training.reading,
+    training.low_text_gain,
     training.more_epochs,
     training.clipping,
     voice.data_amount,
@@ -121,7 +121,7 @@ class ReportRules:
             conf["choice"]["least_evaluations"],
             conf["gap"]["moderate"],
             conf["gap"]["severe"],
-            ReadingRules(**conf["reading"]),
+            TextGainRules(**conf["text_gain"]),
         )
         return cls(findings, AdviceRules(**conf["advice"]))
 

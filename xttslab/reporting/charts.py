@@ -156,7 +156,7 @@ _CHARTS = (
     ("mel", "Audio: mel CE", "mel_ce", ("train", "eval", "train_eval", "eval_ref")),
     ("text", "Text: text CE", "text_ce", ("train", "eval", "train_eval")),
     ("total", "Total", "total", ("train", "eval", "train_eval")),
-    ("reads", "Reading: what the right text helps", "reads", ("eval",)),
+    ("text_gain", "Text gain: what the right text helps", "text_gain", ("eval",)),
     ("gap", "Honest train/eval gap", "mel_ce", ("gap",)),
 )
 _NOTES = {

@@ -12,7 +12,7 @@ from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.analysis import NOT_MET, Analysis, Gates, ReportRules, analyse
 from xttslab.reporting.charts import EpochMark, Line, LineChart, line_chart
 from xttslab.reporting.listening import VOTES, Vote, preference, read_votes
-from xttslab.reporting.loss_tables import READS
+from xttslab.reporting.loss_tables import TEXT_GAIN
 from xttslab.reporting.pages import run_facts
 from xttslab.reporting.pairing import (
     common_eval,
@@ -20,7 +20,7 @@ from xttslab.reporting.pairing import (
     loss_difference,
     mark_differences,
     on_other_scales,
-    reading_difference,
+    text_gain_difference,
 )
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.sample_clips import Sample, data_uri, sentence_texts, spoken_samples
@@ -133,7 +133,7 @@ def _pair(one: Analysis, other: Analysis, votes: Sequence[Vote], rules: VerdictR
         preference(votes, first, second),
         incomparable(one.run, other.run),
         unfair or _marks_obstacle(one, other),
-        reading_difference(one.run, other.run, epochs, rules.draws),
+        text_gain_difference(one.run, other.run, epochs, rules.draws),
     )
     return RunPair(first, second, evidence, decide(evidence, rules))
 
@@ -221,7 +221,7 @@ def comparison_content(comparison: Comparison) -> dict[str, Any]:
 def comparison_charts(comparison: Comparison) -> list[LineChart]:
     """The curves of all runs over each other; held-out losses of common sources first."""
     metrics = [f"eval/{source}/mel_ce" for source in comparison.common]
-    metrics += ["eval/mel_ce", "eval/text_ce", READS, "train/mel_ce", "gap/mel_ce"]
+    metrics += ["eval/mel_ce", "eval/text_ce", TEXT_GAIN, "train/mel_ce", "gap/mel_ce"]
     charts = []
     for number, metric in enumerate(metrics):
         lines = [Line(a.run.name, a.run.curve(metric).points) for a in comparison.analyses]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xttslab.reporting.curves import (
     Curve,
@@ -13,7 +13,7 @@ from xttslab.reporting.curves import (
     spikes,
     trend,
 )
-from xttslab.reporting.loss_tables import Reading, ReadingRules, judge_reading
+from xttslab.reporting.loss_tables import OTHER_TEXT, TEXT_GAIN, beside
 from xttslab.reporting.run_data import RunData
 
 NOT_MEASURED = "not measured"
@@ -29,10 +29,72 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class TextGainRules:
+    """In nats per token: `least` that the right text must help, and the `least_fall` that counts
+    (it must also pass the curve's noise)."""
+
+    least: float
+    least_fall: float
+
+
+@dataclass(frozen=True)
+class Fall:
+    """From a high to the lowest point after it, which two points in a row show."""
+
+    high_epoch: int
+    high: float
+    low_epoch: int
+    low: float
+
+
+@dataclass(frozen=True)
+class TextGain:
+    """The text gain at `epoch`, the chosen one or else the last: how much the right text helps.
+
+    `other_loss` is the loss with another text there; `low` says that `value` is below `least`.
+    """
+
+    epoch: int
+    value: float
+    other_loss: float | None
+    least: float
+    fall: Fall | None
+
+    @property
+    def low(self) -> bool:
+        return self.value < self.least
+
+    @property
+    def meaning(self) -> str:
+        """One line for a reader of losses."""
+        side = "helps" if self.value >= 0 else "harms"
+        said = f"The right text {side} by {abs(self.value):.3f} nats a token"
+        if self.other_loss is not None:
+            right = self.other_loss - self.value
+            said += f": with another clip's text the loss is {self.other_loss:.3f}, not {right:.3f}"
+        return f"{said}. Near 0 a model ignores what it is to say."
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with it, each with its numbers; empty where nothing is."""
+        found = []
+        if self.low:
+            what = "near zero" if self.value >= -self.least else "the wrong text does better"
+            value = beside(self.value, self.least, 3)
+            found.append(f"{TEXT_GAIN} is {value} nats at epoch {self.epoch}, {what}")
+        if fall := self.fall:
+            found.append(
+                f"{TEXT_GAIN} fell from {fall.high:.3f} at epoch {fall.high_epoch} to "
+                f"{fall.low:.3f} at epoch {fall.low_epoch}"
+            )
+        return found
+
+
+@dataclass(frozen=True)
 class Findings:
     """What the curves show. `train` and `held_out` are the loss curves that were judged, `gap`
-    the honest gap at the chosen epoch, `gap_verdict` its reading against the thresholds, `reading`
-    whether the text matters to the model (None: not measured)."""
+    the honest gap at the chosen epoch, `gap_verdict` its place among the thresholds,
+    `text_gain` how much the text matters to the model (None: not measured)."""
 
     train: Curve
     held_out: Curve
@@ -43,18 +105,18 @@ class Findings:
     choice: Choice
     gap: float | None
     gap_verdict: str
-    reading: Reading | None
+    text_gain: TextGain | None
 
 
 @dataclass(frozen=True)
 class FindingRules:
-    """See `conf/rules/`: the rules for curves, and the thresholds of gap, choice and reading."""
+    """See `conf/rules/`: the rules for curves, and the thresholds of gap, choice and text gain."""
 
     curves: CurveRules
     least_evaluations: int
     moderate_gap: float
     severe_gap: float
-    reading: ReadingRules
+    text_gain: TextGainRules
 
 
 def find(run: RunData, rules: FindingRules) -> Findings:
@@ -80,7 +142,7 @@ def find(run: RunData, rules: FindingRules) -> Findings:
         choice,
         gap,
         _gap_verdict(gap, rules),
-        judge_reading(run, choice.epoch, rules.reading, rules.curves),
+        text_gain(run, choice.epoch, rules.text_gain, rules.curves),
     )
 
 
@@ -133,3 +195,23 @@ def _gap_verdict(gap: float | None, rules: FindingRules) -> str:
     if gap <= rules.severe_gap:
         return f"moderate overfitting ({rules.moderate_gap} to {rules.severe_gap})"
     return f"severe overfitting, memorised (above {rules.severe_gap})"
+
+
+def text_gain(
+    run: RunData, chosen: int | None, rules: TextGainRules, curves: CurveRules
+) -> TextGain | None:
+    """The gain at the `chosen` epoch and over all of training; None where it was not measured."""
+    line = run.curve(TEXT_GAIN)
+    if not line.points:
+        return None
+    epoch = chosen if chosen in line.points else max(line.points)
+    value = line.points[epoch]
+    fall = _largest_fall(line, replace(curves, least_rise=rules.least_fall))
+    return TextGain(epoch, value, run.value(OTHER_TEXT, epoch), rules.least, fall)
+
+
+def _largest_fall(line: Curve, rules: CurveRules) -> Fall | None:
+    """A rise of the mirrored curve: the same rule against noise for both directions."""
+    mirrored = Curve(line.name, {epoch: -value for epoch, value in line.points.items()})
+    rise = largest_rise(mirrored, rules)
+    return rise and Fall(rise.low_epoch, -rise.low, rise.high_epoch, -rise.high)

@@ -7,9 +7,8 @@ surprise as much.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from xttslab.reporting.curves import Curve, CurveRules, largest_rise
 from xttslab.reporting.run_data import RunData
 
 AUDIO_TOKENS, TEXT_TOKENS = 1026, 6681  # of XTTS-v2: 1024 codes, start, stop; its vocabulary
@@ -89,90 +88,7 @@ def _meaning(run: RunData, metric: str, loss: float, default: int) -> Meaning:
     return Meaning(metric, loss, int(size or default), unigram, zero_shot)
 
 
-READS, OTHER_TEXT = "eval/reads", "eval/mel_ce_other_text"
-
-
-@dataclass(frozen=True)
-class ReadingRules:
-    """In nats per token: `least` that the right text must help, and the `least_fall` that counts
-    (it must also pass the curve's noise)."""
-
-    least: float
-    least_fall: float
-
-
-@dataclass(frozen=True)
-class Fall:
-    """From a high to the lowest point after it, which two points in a row show."""
-
-    high_epoch: int
-    high: float
-    low_epoch: int
-    low: float
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How much the right text helps at `epoch`, the chosen one or else the last.
-
-    `other_loss` is the loss with another text there; `deaf` says that `value` is below `least`.
-    """
-
-    epoch: int
-    value: float
-    other_loss: float | None
-    least: float
-    fall: Fall | None
-
-    @property
-    def deaf(self) -> bool:
-        return self.value < self.least
-
-    @property
-    def meaning(self) -> str:
-        """One line for a reader of losses."""
-        side = "helps" if self.value >= 0 else "harms"
-        said = f"The right text {side} by {abs(self.value):.3f} nats a token"
-        if self.other_loss is not None:
-            right = self.other_loss - self.value
-            said += f": with another clip's text the loss is {self.other_loss:.3f}, not {right:.3f}"
-        return f"{said}. Near 0 a model ignores what it is to say."
-
-    @property
-    def faults(self) -> list[str]:
-        """What is wrong with it, each with its numbers; empty where it reads."""
-        found = []
-        if self.deaf:
-            what = "near zero" if self.value >= -self.least else "the wrong text does better"
-            value = beside(self.value, self.least, 3)
-            found.append(f"{READS} is {value} nats at epoch {self.epoch}, {what}")
-        if fall := self.fall:
-            found.append(
-                f"{READS} fell from {fall.high:.3f} at epoch {fall.high_epoch} to {fall.low:.3f} "
-                f"at epoch {fall.low_epoch}"
-            )
-        return found
-
-
-def judge_reading(
-    run: RunData, chosen: int | None, rules: ReadingRules, curves: CurveRules
-) -> Reading | None:
-    """Reading at the `chosen` epoch and over all of training; None where it was not measured."""
-    line = run.curve(READS)
-    if not line.points:
-        return None
-    epoch = chosen if chosen in line.points else max(line.points)
-    value = line.points[epoch]
-    fall = _largest_fall(line, replace(curves, least_rise=rules.least_fall))
-    return Reading(epoch, value, run.value(OTHER_TEXT, epoch), rules.least, fall)
-
-
-def _largest_fall(line: Curve, rules: CurveRules) -> Fall | None:
-    """A rise of the mirrored curve: the same rule against noise for both directions."""
-    mirrored = Curve(line.name, {epoch: -value for epoch, value in line.points.items()})
-    rise = largest_rise(mirrored, rules)
-    return rise and Fall(rise.low_epoch, -rise.low, rise.high_epoch, -rise.high)
-
+TEXT_GAIN, OTHER_TEXT = "eval/text_gain", "eval/mel_ce_other_text"
 
 SOUND_PARTS = {"train": "training cuts", "eval": "held-out clips"}
 _MEASURES = {
@@ -217,7 +133,7 @@ _PARTS = {
     "train_eval": "training clips, eval mode",
     "gap": "eval minus train_eval",
 }
-_DIFFERENCES = ("gap/", READS)
+_DIFFERENCES = ("gap/", TEXT_GAIN)
 
 
 @dataclass(frozen=True)
@@ -291,7 +207,7 @@ def _named(run: RunData) -> dict[str, str]:
         "eval_ref/mel_ce": "prompted by another clip of the category",
         "eval/stop_ce": "does the voice know when to end",
         OTHER_TEXT: "held-out clips with the text of another",
-        READS: "what the right text helps; higher is better",
+        TEXT_GAIN: "what the right text helps; higher is better",
     }
     for name in run.histories:
         parts = name.split("/")

@@ -29,7 +29,7 @@ def report_content(analysis: Analysis, rules: ReportRules) -> dict[str, Any]:
         "sound": bool(measures(run)),
         "best_epoch": found.choice.epoch,
         "meanings": analysis.meanings,
-        "reading": found.reading,
+        "text_gain": found.text_gain,
         "text_weight": run.number("loss.text_weight") or TEXT_WEIGHT,
         "gap": found.gap,
         "gap_verdict": found.gap_verdict,
@@ -39,7 +39,7 @@ def report_content(analysis: Analysis, rules: ReportRules) -> dict[str, Any]:
         "checkpoint": _checkpoint(analysis),
         "overfitting": _overfitting(analysis),
         "instability": _instability(analysis),
-        "reads": _reads(analysis),
+        "text_gain_said": _text_gain(analysis),
         "trend": _trend(analysis),
         "aspects": list(TITLES.items()),
         "scores": analysis.scores,
@@ -159,13 +159,13 @@ def _instability(analysis: Analysis) -> str:
     return f"No instability: the training loss does not rise for good.{spikes}"
 
 
-def _reads(analysis: Analysis) -> str:
-    reading = analysis.findings.reading
-    if reading is None:
-        return f"Whether it reads: {NOT_MEASURED} (it takes held-out clips with two texts or more)."
-    if reading.faults:
-        return f"It reads less than it should: {'; '.join(reading.faults)}."
-    return f"It reads: the right text helps by {reading.value:.3f} nats, and that does not fall."
+def _text_gain(analysis: Analysis) -> str:
+    gain = analysis.findings.text_gain
+    if gain is None:
+        return f"Text gain: {NOT_MEASURED} (it takes held-out clips with two texts or more)."
+    if gain.faults:
+        return f"Text gain too low: {'; '.join(gain.faults)}."
+    return f"Text gain: the right text helps by {gain.value:.3f} nats, and that does not fall."
 
 
 def _trend(analysis: Analysis) -> str:

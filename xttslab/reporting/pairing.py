@@ -151,11 +151,11 @@ def loss_difference(
     return Difference(f"mel CE on {', '.join(usable)}", means[0], means[1], weight, None)
 
 
-def reading_difference(
+def text_gain_difference(
     first: RunData, second: RunData, epochs: tuple[int | None, int | None], draws: int
 ) -> Difference | None:
-    """What the right text helps (`eval/reads`) at each run's chosen epoch, in nats per token, over
-    the held-out clips that both scored with the same other text; paired as the losses are.
+    """What the right text helps (`eval/text_gain`) at each run's chosen epoch, in nats per token,
+    over the held-out clips that both scored with the same other text; paired as the losses are.
 
     None where the runs cannot be compared or one of them did not measure it.
     """
@@ -170,7 +170,7 @@ def reading_difference(
     if not common:
         return None
     sums = [[table[clip].helped for clip in common] for table in (one, other)]
-    return _paired_sums("reading on common clips", common, one, *sums, draws)
+    return _paired_sums("text gain on common clips", common, one, *sums, draws)
 
 
 def on_other_scales(first: Scorecard | None, second: Scorecard | None) -> list[str]:

@@ -99,6 +99,7 @@ def _listed(client: MlflowClient, run_id: str, folder: str | None = None) -> lis
 
 TEXT_WEIGHT = 0.01  # Coqui's; a run's own weight is its parameter loss.text_weight
 _MANIFEST = "metadata.csv"
+_FORMER_NAMES = {"eval/text_gain": "eval/reads"}  # of metrics, in runs that were logged earlier
 _LEFT_OUT = ("rejected.csv", "rejected_at_training.csv")  # by `prepare`, by the training
 
 
@@ -199,8 +200,12 @@ def read_record(record: RunRecord, uri: str) -> RunData:
 def completed(
     histories: Mapping[str, Mapping[int, float]], text_weight: float = TEXT_WEIGHT
 ) -> dict[str, Mapping[int, float]]:
-    """Add the raw text cross-entropy where only Coqui's weighted one is known, and vice versa."""
+    """Metrics under their names of today, with the raw text cross-entropy where only Coqui's
+    weighted one is known, and vice versa."""
     found = dict(histories)
+    for name, former in _FORMER_NAMES.items():
+        if former in found:  # a run that was resumed later has both
+            found[name] = {**found.pop(former), **found.get(name, {})}
     for name, history in histories.items():
         if name.endswith("text_ce_weighted"):
             raw = name.removesuffix("_weighted")

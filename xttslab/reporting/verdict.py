@@ -2,9 +2,9 @@
 
 A difference counts when its interval lies on one side of zero and it is larger than what may come
 of the seed alone. Listeners outweigh marks, marks outweigh losses: the lowest loss is not always
-the best voice. Reading (what the right text helps) decides where none of them does, and a run that
-reads worse does not win by marks or losses: a voice that ignores its text is no use, however well
-it goes on with sounds.
+the best voice. Text gain (what the right text helps) decides where none of them does, and a run
+with less of it does not win by marks or losses: a voice that ignores its text is no use, however
+well it continues the audio.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from xttslab.reporting.run_data import RunData
 
 @dataclass(frozen=True)
 class VerdictRules:
-    """Least differences that count: `nats` of loss, `reads` in nats that the right text helps,
+    """Least differences that count: `nats` of loss, `text_gain` in nats that the right text helps,
     `mark` out of 10, and the least number of A/B votes; `draws` of the bootstrap."""
 
     nats: float
-    reads: float
+    text_gain: float
     mark: float
     votes: int
     draws: int
@@ -34,7 +34,7 @@ class VerdictRules:
 class PairEvidence:
     """What speaks about a second run against the first; parts are None where not measured.
 
-    `obstacle` says why losses and reading are not compared at all, `marks_obstacle` why marks are
+    `obstacle` says why losses and text gain are not compared at all, `marks_obstacle` why marks are
     not; empty where they are."""
 
     first: str
@@ -44,7 +44,7 @@ class PairEvidence:
     preference: Preference | None
     obstacle: str = ""
     marks_obstacle: str = ""
-    reading: Difference | None = None
+    text_gain: Difference | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Decision:
     """Which of two runs is better (None: no measurable difference), why, and by what evidence.
 
     `compared` is False where the two have nothing in common that was measured. `barred` is the
-    run that marks or losses speak for and that does not win, since it reads worse."""
+    run that marks or losses speak for and that does not win, since its text gain is lower."""
 
     winner: str | None
     by: str
@@ -72,27 +72,31 @@ class Verdict:
 
 
 def decide(evidence: PairEvidence, rules: VerdictRules) -> Decision:
-    """Judge one pair: by listeners, else by the overall mark, else by the loss, else by reading.
+    """Judge one pair: by listeners, else by the overall mark, else by the loss, else by text gain.
 
-    Where marks or losses speak for the run that reads worse, neither wins.
+    Where marks or losses speak for the run with less text gain, neither wins.
     """
-    reader, reading = _by_reading(evidence, rules)
-    worse = {evidence.first: evidence.second, evidence.second: evidence.first}.get(reader)
+    higher, gain = _by_text_gain(evidence, rules)
+    lower = {evidence.first: evidence.second, evidence.second: evidence.first}.get(higher)
     judged = (
         ("listeners", _by_listeners(evidence, rules)),
         ("measured marks", _by_marks(evidence, rules)),
         ("loss", _by_loss(evidence, rules)),
-        ("reading", (reader, reading)),
+        ("text gain", (higher, gain)),
     )
     reasons = [reason for _, (_, reason) in judged]
     for source, (winner, _) in judged:
         if winner is None:
             continue
-        if winner == worse and source != "listeners":  # they heard whether it says its text
-            reasons.append(f"{winner} does not win by {source}: it reads worse than {reader}")
-            return Decision(None, "", reasons, barred=worse)
-        if source == "reading":
-            reasons.append(f"losses do not tell them apart, reading does: {worse} reads worse")
+        if winner == lower and source != "listeners":  # they heard whether it says its text
+            reasons.append(
+                f"{winner} does not win by {source}: its text gain is below that of {higher}"
+            )
+            return Decision(None, "", reasons, barred=lower)
+        if source == "text gain":
+            reasons.append(
+                f"losses do not tell them apart, text gain does: that of {lower} is lower"
+            )
         return Decision(winner, source, reasons)
     known = (evidence.loss, evidence.marks.get("overall"), evidence.preference)
     return Decision(None, "", reasons, any(part is not None for part in known))
@@ -132,9 +136,9 @@ def _undecided(unbeaten: Sequence[str], decisions: Mapping[tuple[str, str], Deci
     """Why no run is the best; empty where one is."""
     won = any(decision.winner for decision in decisions.values())
     barred = {decision.barred for decision in decisions.values()}
-    reads_worse = [name for name in unbeaten if name in barred]
-    if reads_worse and (not won or len(unbeaten) == 1):
-        return f"No winner: {', '.join(reads_worse)} does better but reads worse"
+    less_gain = [name for name in unbeaten if name in barred]
+    if less_gain and (not won or len(unbeaten) == 1):
+        return f"No winner: {', '.join(less_gain)} does better but has less text gain"
     if not won:
         compared = any(decision.compared for decision in decisions.values())
         return "No measurable difference" if compared else "These runs cannot be compared"
@@ -198,13 +202,13 @@ def _by_loss(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None, s
     return _winner(evidence, loss, rules.nats, -loss.value, said)
 
 
-def _by_reading(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None, str]:
-    reading = evidence.reading
-    if reading is None:
+def _by_text_gain(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None, str]:
+    gain = evidence.text_gain
+    if gain is None:
         why = evidence.obstacle or "no common held-out clip has a loss with another text in both"
-        return None, f"reading was not measured: {why}"
-    said = f"reading (what the right text helps, in nats): {_change(reading, 3)}"
-    return _winner(evidence, reading, rules.reads, reading.value, said)
+        return None, f"text gain was not measured: {why}"
+    said = f"text gain (what the right text helps, in nats): {_change(gain, 3)}"
+    return _winner(evidence, gain, rules.text_gain, gain.value, said)
 
 
 def _winner(
@@ -247,7 +251,7 @@ def _would_change(decisions: Mapping[tuple[str, str], Decision], rules: VerdictR
         changes.append(f"an overall mark that differs by {rules.mark:g} or more on the same texts")
     if sources == {""} and not any(decision.barred for decision in decisions.values()):
         changes.append(
-            f"a loss on common clips that differs by {rules.nats:g} nats or more, or a reading by "
-            f"{rules.reads:g}"
+            f"a loss on common clips that differs by {rules.nats:g} nats or more, or a text "
+            f"gain by {rules.text_gain:g}"
         )
     return changes

@@ -28,7 +28,7 @@ from xttslab.training.metrics import (
     LossMeter,
     eval_metrics,
     mel_sums,
-    reading_metrics,
+    text_gain_metrics,
     train_metrics,
 )
 from xttslab.training.optim import trained_state
@@ -152,7 +152,7 @@ class GptStage(Stage):
         self.held_out, self.other_text = held_out, other_text
         rows = (self.eval_rows, self.train_eval_rows)
         found = eval_metrics(held_out, trained, by_reference, self.clips, *rows, *self.weights)
-        self._publish(found | reading_metrics(held_out, other_text, list(self.other_texts)))
+        self._publish(found | text_gain_metrics(held_out, other_text, list(self.other_texts)))
 
     def _sound_distance(self, heard: Tensor, sound: Tensor) -> Tensor:
         distance = (self.hearing(heard).float() - sound).abs().mean()

@@ -132,8 +132,10 @@ def mel_sums(sums: Tensor, rows: Sequence[int]) -> list[tuple[float, float]]:
     ]
 
 
-def reading_metrics(held_out: Tensor, other_text: Tensor, rows: Sequence[int]) -> dict[str, float]:
-    """`eval/mel_ce_other_text` and `eval/reads` over the held-out clips `rows`, of which both
+def text_gain_metrics(
+    held_out: Tensor, other_text: Tensor, rows: Sequence[int]
+) -> dict[str, float]:
+    """`eval/mel_ce_other_text` and `eval/text_gain` over the held-out clips `rows`, of which both
     tables (clips, columns) have sums; nothing without rows.
 
     The codes, their prompt and the tokens counted are the same: only the text differs.
@@ -141,7 +143,7 @@ def reading_metrics(held_out: Tensor, other_text: Tensor, rows: Sequence[int]) -
     if not rows:
         return {}
     right, other = (_mel_ce(mel_sums(sums, rows)) for sums in (held_out, other_text))
-    return {"eval/mel_ce_other_text": other, "eval/reads": other - right}
+    return {"eval/mel_ce_other_text": other, "eval/text_gain": other - right}
 
 
 def train_metrics(sums: Tensor, text_weight: float, mel_weight: float) -> dict[str, float]:

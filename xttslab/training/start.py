@@ -221,7 +221,7 @@ _SHOWN = (
         for part in ("train", "eval", "gap")
         for loss in ("text_ce", "mel_ce", "total")
     ),
-    "eval/reads",
+    "eval/text_gain",
     *(f"{part}/{loss}" for part in ("train", "eval") for loss in ("mel_l1", "mel", "convergence")),
     "eval/text_ctc",
     "eval/codes_used",
