@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from tests.conftest import CONF
 from xttslab.errors import UserError
 from xttslab.training import unread
 from xttslab.training.run import train
@@ -126,10 +127,15 @@ def test_a_stage_trains_whatever_the_options_say_that_it_does_not_read(
 
 
 def test_the_command_says_it_at_once(workplace: Path) -> None:
-    call = [sys.executable, "-m", "xttslab.train", *BASIS, "stage=decoder", "adapter=lora"]
+    prepared = Path("data/conf/dataset/műsor.yaml")  # as `prepare` leaves a data set of that name
+    prepared.parent.mkdir(parents=True)
+    usual = (CONF / "dataset/milliomos.yaml").read_text(encoding="utf-8")
+    prepared.write_text(usual.replace("milliomos", "műsor"), encoding="utf-8")
+    Path("data/milliomos").rename("data/műsor")
+    call = [sys.executable, "-m", "xttslab.train", "dataset=műsor", "model=xtts_mini"]
     environment = {**os.environ, "PYTHONPATH": str(Path(unread.__file__).parents[2])}
     done = subprocess.run(
-        [*call, "hardware=gpu_8gb", "batch.clips=2"],
+        [*call, "stage=decoder", "adapter=lora", "hardware=gpu_8gb", "batch.clips=2"],
         env=environment,
         capture_output=True,
         text=True,

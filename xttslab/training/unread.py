@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from xttslab.errors import UserError
+from xttslab.overrides import in_quotes
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,8 @@ def usual_config() -> DictConfig:
 
     hydra = HydraConfig.get()
     chosen = {group: hydra.runtime.choices.get(group) for group in _BASIS}
-    basis = [f"{group}={name}" for group, name in chosen.items() if name not in (None, "null")]
+    named = {group: name for group, name in chosen.items() if name not in (None, "null")}
+    basis = [f"{group}={in_quotes(name)}" for group, name in named.items()]
     places = [entry for entry in hydra.overrides.hydra if entry.startswith("hydra.searchpath")]
     return compose("train", [*places, *basis])
 
