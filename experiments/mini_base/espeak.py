@@ -21,6 +21,7 @@ import numpy as np
 import soundfile as sf
 
 from xttslab.data.manifest import Clip, write_metadata
+from xttslab.files import replacing
 
 RATE = 22_050
 VARIANTS = (
@@ -122,9 +123,8 @@ def _speak_share(out: Path, share: Sequence[Saying]) -> list[str]:
         except (RuntimeError, ValueError):
             failed.append(saying.name)
             continue
-        partial = path.with_suffix(".partial")
-        sf.write(partial, wave, RATE, subtype="PCM_16", format="FLAC")
-        partial.replace(path)
+        with replacing(path) as partial:
+            sf.write(partial, wave, RATE, subtype="PCM_16", format="FLAC")
     return failed
 
 

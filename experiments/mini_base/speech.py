@@ -20,7 +20,6 @@ import csv
 import json
 import multiprocessing
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -37,6 +36,7 @@ from experiments.mini_base.voices import WAYS, CorpusVoice, draw_many, draw_voic
 from experiments.teacher.phonemes import HungarianPhonemes
 from experiments.teacher.synthesis import SAMPLE_RATE, Kokoro, trim
 from experiments.teacher.voice import STYLES
+from xttslab.files import replacing
 
 SEED = 20
 QUICK_SEED, QUICK_VOICES = 21, 400
@@ -119,23 +119,25 @@ def held_out_utterances() -> Iterator[Utterance]:
 
 def write_shard(folder: Path, some: list[Utterance], split: str, quick: bool) -> None:
     """Speak `some` into `folder`, which appears when all is done."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "wavs").mkdir(parents=True)
+    with replacing(folder) as partial:
+        _write_shard(partial, some, split, quick)
+
+
+def _write_shard(folder: Path, some: list[Utterance], split: str, quick: bool) -> None:
+    (folder / "wavs").mkdir(parents=True)
     rows = []
     for utterance in some:
         audio = _speaker(quick).say(utterance)
         name = f"wavs/{utterance.setting}_{utterance.number:05d}.flac"
-        sf.write(partial / name, audio, SAMPLE_RATE, subtype="PCM_16")
+        sf.write(folder / name, audio, SAMPLE_RATE, subtype="PCM_16")
         speed = utterance.voice.manners[utterance.manner].speed
         seconds = round(len(audio) / SAMPLE_RATE, 3)
         row = (name, utterance.text, utterance.setting, "", "hu", split)
         rows.append((*row, utterance.voice.name, speed, seconds))
-    with (partial / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
+    with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="|", lineterminator="\n")
         writer.writerow(_COLUMNS)
         writer.writerows(rows)
-    partial.replace(folder)
 
 
 @lru_cache(maxsize=1)
@@ -172,12 +174,11 @@ def gather(out: Path) -> float:
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file, delimiter="|"):
                 rows.append(row | {"audio_file": f"{path.parent.name}/{row['audio_file']}"})
-    partial = out / ".metadata.csv.partial"
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, _COLUMNS, delimiter="|", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(out / "metadata.csv")
+    with replacing(out / "metadata.csv") as partial:
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, _COLUMNS, delimiter="|", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
     return sum(float(row["seconds"]) for row in rows) / 3600
 
 

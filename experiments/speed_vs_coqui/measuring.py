@@ -15,7 +15,6 @@ from typing import Any
 import torch
 
 from xttslab.model.voice import slow_bfloat16
-from xttslab.training.preflight import peak_memory_gb
 
 ROOT = Path(__file__).resolve().parents[2]
 VOCABULARY = ROOT / "xttslab/assets/xtts_mini/vocab.json"
@@ -69,6 +68,10 @@ class StepClock:
         """Medians without the first step, with the peak memory of the process or card in GB."""
         warm = self.steps[1:] or self.steps
         found = {key: statistics.median(s[key] for s in warm) for key in ("wall_s", "cpu_s")}
+        from xttslab.training.preflight import (
+            peak_memory_gb,
+        )  # late: Coqui's side needs no Lightning
+
         peak_gb = peak_memory_gb(torch.device(self.device))
         return {**found, "steps": len(warm), "tokens": tokens, "peak_gb": peak_gb}
 

@@ -29,6 +29,7 @@ from experiments.teacher.phonemes import HungarianPhonemes
 from experiments.teacher.quick import FEATURES, FRONT, HOP, PITCH, WEIGHTS, Generator
 from experiments.teacher.synthesis import Kokoro
 from experiments.teacher.voice import TIMBRE
+from xttslab.files import replacing
 from xttslab.training.decoder_stage import SpectralLoss
 
 TELLING = "telling.onnx"  # the whole model with features and pitch as further outputs
@@ -59,8 +60,7 @@ def speak_share(folder: Path, share: Sequence[Utterance]) -> None:
         style = voice.voice(utterance.manner)
         inputs = kokoro.inputs(phonemes(utterance.text), style, manner.speed / voice.size)
         audio, features, pitch = kokoro.tell(inputs)
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
+        with replacing(path) as partial, partial.open("wb") as file:
             np.savez(
                 file,
                 features=features[0].astype(np.float16),
@@ -68,7 +68,6 @@ def speak_share(folder: Path, share: Sequence[Utterance]) -> None:
                 timbre=inputs["style"][0, :TIMBRE],
                 audio=audio.ravel().astype(np.float16),
             )
-        partial.replace(path)
 
 
 def cuts(told: Sequence[dict[str, np.ndarray]], seed: int) -> Iterator[tuple[Tensor, ...]]:

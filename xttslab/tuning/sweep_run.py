@@ -19,7 +19,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from xttslab.files import write_atomically
+from xttslab.files import remove, write_atomically
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.records import FINISHED, RunState, replay
 from xttslab.tracking.sender import journals
@@ -155,7 +155,7 @@ class SweepFailures(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         SweepFailures.folder = folder = Path(config.hydra.sweep.dir) / FAILED
         for earlier in folder.glob("*"):  # of another sweep that was given the same folder
-            earlier.unlink()
+            remove(earlier)
 
 
 def note_failure() -> None:
