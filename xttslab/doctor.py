@@ -21,7 +21,8 @@ def main(config: DictConfig) -> None:
     import locale
     from pathlib import Path
 
-    from xttslab.machine.diagnosis import as_json, examine, this_machine, train_small
+    from xttslab.machine.diagnosis import as_json, examine, train_small
+    from xttslab.machine.graphics_cards import this_machine
 
     found = []
     for line in examine(

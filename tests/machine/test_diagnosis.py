@@ -17,9 +17,7 @@ from xttslab import doctor
 from xttslab.errors import UserError
 from xttslab.machine import diagnosis
 from xttslab.machine.diagnosis import (
-    Card,
     Check,
-    Machine,
     as_json,
     check_card,
     check_disk,
@@ -31,8 +29,8 @@ from xttslab.machine.diagnosis import (
     check_training,
     check_weights,
     examine,
-    unusable_card,
 )
+from xttslab.machine.graphics_cards import Card, Machine, this_machine, unusable_card
 
 LAPTOP = Card("NVIDIA GeForce RTX 4070", (8, 9), 11.2, 12.9)
 FIT = Machine(
@@ -211,3 +209,9 @@ def test_a_fault_is_the_exit_status(
     else:
         doctor.main(config)
     assert capsys.readouterr().out == f"{found[0]}\n"
+
+
+def test_this_machine_is_asked() -> None:
+    found = this_machine()
+    assert found.python >= (3, 11)
+    assert found.torch[0].isdigit()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from xttslab.errors import UserError
+from xttslab.machine.graphics_cards import SETUP, Machine, unusable_card
 from xttslab.model.voice import slow_bfloat16
 from xttslab.tracking.client import check_writable, tracking_uri
 from xttslab.training.preflight import PRESETS, smaller_preset
@@ -28,7 +29,6 @@ OLDEST_PYTHON = (3, 11)
 LEAST_DISK_GB, ENOUGH_DISK_GB = 15.0, 40.0  # XTTS-v2's weights, two checkpoints, codes and samples
 LONGEST_PATH = 120  # of the project's folder: Windows refuses paths of 260 characters in all
 SAMPLE_TEXT = "Győző → ő, ű"
-SETUP = "python run.py setup"
 
 
 @dataclass(frozen=True)
@@ -45,105 +45,6 @@ class Check:
         return f"{self.status:8} {self.name:10} {self.found}{remedy}"
 
 
-@dataclass(frozen=True)
-class Card:
-    """A graphics card as torch sees it; memory in 10⁹ bytes."""
-
-    name: str
-    capability: tuple[int, int]
-    free_gb: float
-    total_gb: float
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What the checks ask of a machine.
-
-    Attributes:
-        driver_cards: the cards that NVIDIA's driver names (`nvidia-smi`), whether torch can use
-            them or not.
-        cuda: the CUDA version that torch was built with, None for a build without.
-        built_for: the architectures of that build (`torch.cuda.get_arch_list()`).
-        cards: the cards that torch can address.
-    """
-
-    python: tuple[int, int]
-    torch: str
-    cuda: str | None
-    built_for: Sequence[str]
-    driver_cards: Sequence[str]
-    cards: Sequence[Card]
-
-
-def this_machine() -> Machine:
-    """Ask the interpreter, the driver and torch."""
-    import torch
-
-    cards = []
-    if torch.cuda.is_available():
-        for number in range(torch.cuda.device_count()):
-            free, total = torch.cuda.mem_get_info(number)
-            name, capability = (
-                torch.cuda.get_device_name(number),
-                torch.cuda.get_device_capability(number),
-            )
-            cards.append(Card(name, capability, free / 1e9, total / 1e9))
-    return Machine(
-        python=sys.version_info[:2],
-        torch=torch.__version__,
-        cuda=torch.version.cuda,
-        built_for=torch.cuda.get_arch_list(),
-        driver_cards=driver_cards(),
-        cards=cards,
-    )
-
-
-def driver_cards() -> list[str]:
-    """The names of the cards that NVIDIA's driver knows; empty without a driver."""
-    tool = shutil.which("nvidia-smi")
-    if not tool:
-        return []
-    asked = [tool, "--query-gpu=name", "--format=csv,noheader"]
-    try:
-        said = subprocess.run(asked, capture_output=True, timeout=30, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
-
-
-def unusable_card(machine: Machine) -> tuple[str, str] | None:
-    """What keeps torch from the card that is there, and the remedy; None where nothing does."""
-    if not machine.cards and machine.driver_cards:
-        card = machine.driver_cards[0]
-        if machine.cuda is None:
-            return f"torch {machine.torch} was built without CUDA, and {card} is there", SETUP
-        return (
-            f"torch {machine.torch} for CUDA {machine.cuda} cannot use {card}",
-            f"update the NVIDIA driver, then {SETUP}",
-        )
-    for card in machine.cards:
-        architecture = "sm_{}{}".format(*card.capability)
-        if not _covers(machine.built_for, card.capability):
-            built_for = " ".join(machine.built_for) or "no card"
-            return (
-                f"{card.name} ({architecture}) is not in torch {machine.torch}: {built_for}",
-                f"a newer build: change TORCH_BUILDS in run.py, then {SETUP}",
-            )
-    return None
-
-
-def _covers(built_for: Sequence[str], capability: tuple[int, int]) -> bool:
-    """Code of one major version runs on its later minor ones; compute_ code on all later cards."""
-    number = capability[0] * 10 + capability[1]
-    for name in built_for:
-        kind, _, version = name.partition("_")
-        value = int("".join(c for c in version if c.isdigit()) or 0)
-        same_major = value // 10 == capability[0]
-        if value <= number and (kind == "compute" or same_major):
-            return True
-    return False
-
-
 def check_python(machine: Machine) -> Check:
     shown = "{}.{}".format(*machine.python)
     if machine.python >= OLDEST_PYTHON:
@@ -156,11 +57,11 @@ def check_card(machine: Machine) -> Check:
     """The card, the build of torch, and the memory preset that fits."""
     if problem := unusable_card(machine):
         return Check("card", "fault", *problem)
-    if not machine.cards:
+    if not machine.graphics_cards:
         found = f"none; torch {machine.torch} computes on the processor"
         remedy = "XTTS-v2 needs a card of 6 GB; here use model=xtts_mini, or hardware=cpu with days"
         return Check("card", "warning", found, remedy)
-    card = machine.cards[0]
+    card = machine.graphics_cards[0]
     found = f"{card.name}, {card.free_gb:.1f} of {card.total_gb:.1f} GB free, torch {machine.torch}"
     preset = smaller_preset(card.free_gb)
     if preset:
@@ -174,7 +75,7 @@ def check_product(machine: Machine) -> Check:
     """One matrix product in bfloat16, where training would use it."""
     import torch
 
-    if not machine.cards:
+    if not machine.graphics_cards:
         slow = slow_bfloat16()
         found = f"{slow}; float32 is used" if slow else "bfloat16 is as fast as float32 here"
         return Check("bfloat16", "ok", found)
