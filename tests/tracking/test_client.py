@@ -11,10 +11,10 @@ import pytest
 from xttslab.errors import UserError
 from xttslab.tracking.client import (
     URI_VARIABLE,
-    bring_files_home,
     check_writable,
     first_line,
     open_client,
+    relocate_artifacts,
     tracking_uri,
     without_credentials,
 )
@@ -192,7 +192,7 @@ def test_files_that_are_elsewhere_on_purpose_stay_there(project: Path, tmp_path:
     client.create_experiment("away", away.as_uri())
     client.create_experiment("server", "mlflow-artifacts:/1")
     client.create_experiment("gone", gone.as_uri())
-    bring_files_home(project / "mlruns/mlflow.db")
+    relocate_artifacts(project / "mlruns/mlflow.db")
     with closing(sqlite3.connect(project / "mlruns/mlflow.db")) as store:
         found = dict(store.execute("SELECT name, artifact_location FROM experiments"))
     assert found["away"] == away.as_uri()

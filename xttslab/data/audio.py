@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import soundfile
 import soundfile as sf
 import soxr
 
@@ -38,6 +37,7 @@ _SETTLED = 2_000  # … where so many frames show that it is constant
 _CANCELLED = 0.25  # of the power that channels with nothing in common would have together
 _STRAY = 4_096  # bytes behind a finished sound that are somebody's tags or padding
 _UNKNOWN = 1 << 50  # more frames than any file has: libsndfile's way to say that it cannot tell
+_COMPRESSION = 0.8  # libsndfile's scale; 40 kbit/s at 24 kHz
 
 
 class AudioFault(UserError):
@@ -240,6 +240,12 @@ def code_count(samples: int) -> int:
     return -(-samples // SAMPLES_PER_CODE)
 
 
+def true_runs(values: np.ndarray) -> np.ndarray:
+    """(first, end) of every run of true values in (n,) booleans, (runs, 2)."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], values.astype(np.int8), [0]))))
+    return edges.reshape(-1, 2)
+
+
 def content_hash(path: Path) -> str:
     """SHA-256 of the file's bytes, in hex."""
     digest = hashlib.sha256()
@@ -249,17 +255,14 @@ def content_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-_COMPRESSION = 0.8  # libsndfile's scale; 40 kbit/s at 24 kHz
-
-
 def mp3(path: Path) -> bytes:
     """The recording as mono MP3 of constant bit rate.
 
     Raises soundfile.LibsndfileError for a file that is missing or cannot be decoded.
     """
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    samples, rate = sf.read(path, dtype="float32", always_2d=True)
     buffer = io.BytesIO()
-    soundfile.write(
+    sf.write(
         buffer,
         Mixdown.of([samples])(samples),
         rate,

@@ -38,6 +38,8 @@ _ENTRY = np.dtype(
     [("key", "V32"), ("offset", "<i8"), ("codes", "<i4"), ("frames", "<i4"), ("crc", "<u4")]
 )
 _SIZE_BYTES = 8  # the index starts with the size of its data file
+ENCODED_TOGETHER = 16  # clips that go through the DVAE at once
+CLIPS_PER_SHARD = 256
 
 
 @dataclass(frozen=True)
@@ -189,10 +191,6 @@ def _set_aside(shard: Path) -> None:
     index = shard.with_suffix(".idx")
     with suppress(FileNotFoundError):  # another process may have been faster
         replace(index, index.with_name(f"{index.name}.damaged"))
-
-
-ENCODED_TOGETHER = 16  # clips that go through the DVAE at once
-CLIPS_PER_SHARD = 256
 
 
 class Encoder(Protocol):

@@ -36,6 +36,19 @@ _NAMES = {
 }
 LANGUAGES = tuple(_NAMES)
 _CODES = {name: code for code, names in _NAMES.items() for name in (code, *names.split())}
+AUDIO, TEXT, RAW = "audio_file", "text", "raw_text"  # RAW: LJSpeech's text before figures are words
+SPEAKER, CATEGORY, LANGUAGE = "speaker_name", "category", "language"
+IGNORED = "unused"  # what the names of columns begin with that hold nothing of use
+_SAMPLE = 500  # rows whose two texts are compared
+_SENTENCE = re.compile(r"\w.*[.!?…][\"”’»)\]]*$")
+_NUMBER = re.compile(r"-?\d+([.,]\d+)?")
+_PHONETIC = re.compile("[ˈˌːəɛɔʃʒŋɡɾɪʊɒɟɲ]")
+_LONGEST_LABEL = 60
+_CATEGORIES = {
+    *("neutral", "greeting", "question", "excitement", "tension", "transition", "confirmation"),
+    *("happy", "happiness", "sad", "sadness", "angry", "anger", "fear", "fearful", "surprise"),
+    *("surprised", "disgust", "disgusted", "calm", "amused", "sleepy", "semleges"),
+}
 
 
 def language_code(name: str) -> str | None:
@@ -51,21 +64,6 @@ def require_language(name: str) -> str:
     if code is None:
         raise UserError(f"language {name!r} is none of XTTS-v2's; write {', '.join(LANGUAGES)}")
     return code
-
-
-AUDIO, TEXT, RAW = "audio_file", "text", "raw_text"  # RAW: LJSpeech's text before figures are words
-SPEAKER, CATEGORY, LANGUAGE = "speaker_name", "category", "language"
-IGNORED = "unused"  # what the names of columns begin with that hold nothing of use
-_SAMPLE = 500  # rows whose two texts are compared
-_SENTENCE = re.compile(r"\w.*[.!?…][\"”’»)\]]*$")
-_NUMBER = re.compile(r"-?\d+([.,]\d+)?")
-_PHONETIC = re.compile("[ˈˌːəɛɔʃʒŋɡɾɪʊɒɟɲ]")
-_LONGEST_LABEL = 60
-_CATEGORIES = {
-    *("neutral", "greeting", "question", "excitement", "tension", "transition", "confirmation"),
-    *("happy", "happiness", "sad", "sadness", "angry", "anger", "fear", "fearful", "surprise"),
-    *("surprised", "disgust", "disgusted", "calm", "amused", "sleepy", "semleges"),
-}
 
 
 class ColumnsUnclear(Exception):

@@ -12,6 +12,7 @@ from torch.utils.data import Sampler
 
 Balance = Literal["none", "sqrt", "equal"]
 _POWER = {"none": 1.0, "sqrt": 0.5, "equal": 0.0}
+WINDOW = 32  # batches within which clips are sorted by length: little padding, still random
 
 
 def repeats(groups: Sequence[str], balance: Balance, most: int) -> np.ndarray:
@@ -43,9 +44,6 @@ def shares(groups: Sequence[str], expected: np.ndarray) -> dict[str, float]:
     for group, times in zip(groups, expected, strict=True):
         totals[group] += float(times)
     return {group: totals[group] / expected.sum() for group in sorted(totals)}
-
-
-WINDOW = 32  # batches within which clips are sorted by length: little padding, still random
 
 
 @dataclass(frozen=True)

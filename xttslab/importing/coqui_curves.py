@@ -23,6 +23,33 @@ _STEP = re.compile(r"-- STEP: (\d+)(?:/(\d+))?(?: -- GLOBAL_STEP: (\d+))?")
 _VALUE = re.compile(r"\| > (\w+): *([-+\w.]+)(?: +\(([-+\w.]+)\))?")
 
 Values = dict[str, float]
+# our parameter ← Coqui's, as dotted names in config.json
+_PARAMS = {
+    "optim.lr": "lr",
+    "optim.betas": "optimizer_params.betas",
+    "optim.eps": "optimizer_params.eps",
+    "optim.weight_decay": "optimizer_params.weight_decay",
+    "trainer.max_epochs": "epochs",
+    "trainer.gradient_clip_val": "grad_clip",
+    "batch.clips": "batch_size",
+    "batch.eval_clips": "eval_batch_size",
+    "loss.text_weight": "model_args.gpt_loss_text_ce_weight",
+    "loss.mel_weight": "model_args.gpt_loss_mel_ce_weight",
+    "seed": "training_seed",
+}
+# our model.architecture ← Coqui's model_args
+ARCHITECTURE = {
+    "layers": "gpt_layers",
+    "model_dim": "gpt_n_model_channels",
+    "heads": "gpt_n_heads",
+    "max_text_tokens": "gpt_max_text_tokens",
+    "max_mel_tokens": "gpt_max_audio_tokens",
+    "max_prompt_tokens": "gpt_max_prompt_tokens",
+    "number_text_tokens": "gpt_number_text_tokens",
+    "num_audio_tokens": "gpt_num_audio_tokens",
+    "start_audio_token": "gpt_start_audio_token",
+    "stop_audio_token": "gpt_stop_audio_token",
+}
 
 
 @dataclass
@@ -148,35 +175,6 @@ def _events_alone(train: dict[int, Values], held_out: dict[int, Values]) -> Coqu
 def _row_of(step: int, rows: Mapping[int, int]) -> int:
     done: Iterable[int] = (row for end, row in rows.items() if end <= step)
     return max(done, default=0)
-
-
-# our parameter ← Coqui's, as dotted names in config.json
-_PARAMS = {
-    "optim.lr": "lr",
-    "optim.betas": "optimizer_params.betas",
-    "optim.eps": "optimizer_params.eps",
-    "optim.weight_decay": "optimizer_params.weight_decay",
-    "trainer.max_epochs": "epochs",
-    "trainer.gradient_clip_val": "grad_clip",
-    "batch.clips": "batch_size",
-    "batch.eval_clips": "eval_batch_size",
-    "loss.text_weight": "model_args.gpt_loss_text_ce_weight",
-    "loss.mel_weight": "model_args.gpt_loss_mel_ce_weight",
-    "seed": "training_seed",
-}
-# our model.architecture ← Coqui's model_args
-ARCHITECTURE = {
-    "layers": "gpt_layers",
-    "model_dim": "gpt_n_model_channels",
-    "heads": "gpt_n_heads",
-    "max_text_tokens": "gpt_max_text_tokens",
-    "max_mel_tokens": "gpt_max_audio_tokens",
-    "max_prompt_tokens": "gpt_max_prompt_tokens",
-    "number_text_tokens": "gpt_number_text_tokens",
-    "num_audio_tokens": "gpt_num_audio_tokens",
-    "start_audio_token": "gpt_start_audio_token",
-    "stop_audio_token": "gpt_stop_audio_token",
-}
 
 
 @dataclass(frozen=True)

@@ -29,72 +29,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ARTIFACTS = "artifacts"  # the folder of files, beside the database
-_BUSY_TIMEOUT_S = 60.0
-
-
-def bring_files_home(database: Path) -> None:
-    """Set the addresses of experiments and runs whose files belong beside `database` to that place.
-
-    Files that a run has at the old place alone are copied. Experiments that keep their files
-    elsewhere on purpose stay as they are.
-    """
-    if not database.is_file():
-        return
-    try:
-        with closing(sqlite3.connect(database, timeout=_BUSY_TIMEOUT_S)) as store, store:
-            query = "SELECT experiment_id, artifact_location FROM experiments"
-            for experiment, location in store.execute(query).fetchall():
-                _mend_experiment(store, database.parent, experiment, location)
-    except sqlite3.OperationalError as fault:
-        if "no such table" not in str(fault):  # a new file has none yet
-            raise OSError(f"{database}: {fault}") from fault
-
-
-def _mend_experiment(
-    store: sqlite3.Connection, folder: Path, experiment: int, location: str
-) -> None:
-    old = _local(location)
-    if old is None:
-        return
-    query = "SELECT run_uuid, artifact_uri FROM runs WHERE experiment_id = ?"
-    runs = store.execute(query, (experiment,)).fetchall()
-    home = _home(old, folder, [run for run, _ in runs])
-    if home != old:
-        query = "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?"
-        store.execute(query, (home.as_uri(), experiment))
-        log.warning("tracking: this project was moved: its files are now in %s", home)
-    for run, address in runs:
-        if not address.startswith(f"{home.as_uri()}/"):
-            _mend_run(store, home, run, address)
-
-
-def _mend_run(store: sqlite3.Connection, home: Path, run: str, address: str) -> None:
-    old = _local(address)
-    if old is None or run not in old.parts:
-        return
-    new = home.joinpath(*old.parts[old.parts.index(run) :])
-    if old.is_dir() and not new.exists():
-        shutil.copytree(old, new)
-    store.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", (new.as_uri(), run))
-
-
-def _home(old: Path, folder: Path, runs: Sequence[str]) -> Path:
-    """Where an experiment's files belong that were in `old`, of the store in `folder`: `old` itself
-    unless it was beside a database that had our name, or its runs' files lie beside ours."""
-    home = folder / old.name
-    if old.parent.name == folder.name and (old.name == ARTIFACTS or home.is_dir()):
-        return home
-    return home if any((home / run).is_dir() for run in runs) else old
-
-
-def _local(address: str) -> Path | None:
-    """The folder of a `file:` address or a plain path; None for one on a server."""
-    parts = urlsplit(address)
-    if parts.scheme == "file":
-        return Path(url2pathname(parts.path))
-    return Path(address) if address.startswith("/") else None
-
-
 DEFAULT_URI = "sqlite:///mlruns/mlflow.db"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 SQLITE = "sqlite:///"
@@ -111,7 +45,6 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-
 # Resending is ours alone: MLflow's own retry of a creation whose answer got lost makes two runs.
 _NO_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 
@@ -204,7 +137,7 @@ def open_client(uri: str) -> MlflowClient:
     if not database.parent.is_dir():
         raise FileNotFoundError(f"{database.parent}: {_GONE}")
     with FileLock(database.with_name(f".{database.name}.lock")):
-        bring_files_home(database)
+        relocate_artifacts(database)
         return MlflowClient(f"{sqlite_uri(database)}?timeout={_BUSY_S}")
 
 
@@ -215,3 +148,66 @@ def first_line(fault: Exception) -> str:
     words = (cause[1].rpartition(": ")[2] if cause else line).split(" ")
     shown = " ".join(without_credentials(word) if "://" in word else word for word in words)
     return shown if len(shown) <= _LONGEST_FAULT else shown[: _LONGEST_FAULT - 1] + "…"
+
+
+def relocate_artifacts(database: Path) -> None:
+    """Set the addresses of experiments and runs whose files belong beside `database` to that place.
+
+    Files that a run has at the old place alone are copied. Experiments that keep their files
+    elsewhere on purpose stay as they are.
+    """
+    if not database.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(database, timeout=_BUSY_S)) as store, store:
+            query = "SELECT experiment_id, artifact_location FROM experiments"
+            for experiment, location in store.execute(query).fetchall():
+                _relocate_experiment(store, database.parent, experiment, location)
+    except sqlite3.OperationalError as fault:
+        if "no such table" not in str(fault):  # a new file has none yet
+            raise OSError(f"{database}: {fault}") from fault
+
+
+def _relocate_experiment(
+    store: sqlite3.Connection, folder: Path, experiment: int, location: str
+) -> None:
+    old = _local(location)
+    if old is None:
+        return
+    query = "SELECT run_uuid, artifact_uri FROM runs WHERE experiment_id = ?"
+    runs = store.execute(query, (experiment,)).fetchall()
+    home = _home(old, folder, [run for run, _ in runs])
+    if home != old:
+        query = "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?"
+        store.execute(query, (home.as_uri(), experiment))
+        log.warning("tracking: this project was moved: its files are now in %s", home)
+    for run, address in runs:
+        if not address.startswith(f"{home.as_uri()}/"):
+            _relocate_run(store, home, run, address)
+
+
+def _relocate_run(store: sqlite3.Connection, home: Path, run: str, address: str) -> None:
+    old = _local(address)
+    if old is None or run not in old.parts:
+        return
+    new = home.joinpath(*old.parts[old.parts.index(run) :])
+    if old.is_dir() and not new.exists():
+        shutil.copytree(old, new)
+    store.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", (new.as_uri(), run))
+
+
+def _home(old: Path, folder: Path, runs: Sequence[str]) -> Path:
+    """Where an experiment's files belong that were in `old`, of the store in `folder`: `old` itself
+    unless it was beside a database that had our name, or its runs' files lie beside ours."""
+    home = folder / old.name
+    if old.parent.name == folder.name and (old.name == ARTIFACTS or home.is_dir()):
+        return home
+    return home if any((home / run).is_dir() for run in runs) else old
+
+
+def _local(address: str) -> Path | None:
+    """The folder of a `file:` address or a plain path; None for one on a server."""
+    parts = urlsplit(address)
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path))
+    return Path(address) if address.startswith("/") else None

@@ -81,6 +81,7 @@ def _sqlite_runs(database: Path) -> list[_SqliteRun]:
 
 
 def no_run(reference: str, shown: str, names: Sequence[str]) -> UserError:
+    """The error for a run that is neither in the store nor on disk; `names` are those in it."""
     return UserError(
         f"run {reference!r} is not in {shown} and names no checkpoint or run folder; "
         f"{listing('runs there', names)}"
@@ -88,6 +89,7 @@ def no_run(reference: str, shown: str, names: Sequence[str]) -> UserError:
 
 
 def no_run_on(dataset: str, shown: str, known: Sequence[str]) -> UserError:
+    """The error for `best:DATASET` without a finished run; `known` are the sets that have one."""
     found = listing("there are runs on", known)
     return UserError(f"no finished run on data set {dataset!r} in {shown}; {found}")
 
@@ -101,6 +103,7 @@ def run_folder(path: Path) -> Path | None:
 
 
 def listing(label: str, names: Sequence[str]) -> str:
+    """The names in one line, the first eight of many."""
     unique = sorted(set(names))
     if not unique:
         return f"{label}: none"

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from optuna import Study
 
 COMMAND_TAG = "command"  # what trains the run again
+_PATIENCE_S = 20.0  # children do not wait for a store that is down: they find their parent later
+NOTE = "sweep.json"
+FAILED = "failed"  # in the sweep's folder: an empty file for every run that failed
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,6 @@ def _child(state: RunState) -> Child:
     )
 
 
-_PATIENCE_S = 20.0  # children do not wait for a store that is down: they find their parent later
-
-
 class SweepRun:
     """The parent run of a sweep in `run_dir`; `key` is what its children are tagged with."""
 
@@ -98,11 +98,6 @@ class SweepRun:
         )
         self.key = replay(record for record, _ in Journal(run_dir).read()).key
         self.tracker.wait(_PATIENCE_S)
-
-    @classmethod
-    def again(cls, run_dir: Path, experiment: str, uri: str, goal: str) -> SweepRun:
-        """The parent run that an earlier process began."""
-        return cls(run_dir, experiment, uri, goal)
 
     def note(self, number: int, child: Child) -> None:
         """One more child has ended."""
@@ -143,10 +138,6 @@ def _table(runs: Sequence[Child], names: Sequence[str]) -> str:
     return text.getvalue()
 
 
-NOTE = "sweep.json"
-FAILED = "failed"  # in the sweep's folder: an empty file for every run that failed
-
-
 class SweepFailures(Callback):
     """Remembers where a sweep's runs, on whichever process or machine, note that they failed."""
 
@@ -176,7 +167,6 @@ class SweepParent(Callback):
     """Begins the parent run before the first run of a sweep and concludes it after the last."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-
         folder = Path(config.hydra.sweep.dir)
         name = f"{config.sweep.name if config.sweep else 'sweep'}_{folder.name}"
         parent = SweepRun(Path(config.output_dir) / name, *_store(config))
@@ -185,7 +175,6 @@ class SweepParent(Callback):
         parent.tracker.close()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-
         note = json.loads((Path(config.hydra.sweep.dir) / NOTE).read_text(encoding="utf-8"))
         runs = children(Path(config.output_dir), note["key"])
         best = SweepRun(Path(note["run_dir"]), *_store(config)).conclude(runs)
@@ -197,7 +186,6 @@ class SweepParent(Callback):
 
 def sweep_tags() -> dict[str, str]:
     """The tags of a run that belongs to a Hydra sweep; none for any other."""
-
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return {}
     hydra = HydraConfig.get()

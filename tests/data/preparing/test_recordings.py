@@ -24,7 +24,7 @@ from tests.data.preparing.test_decoding import undecodable_wav
 from xttslab.data.audio import SAMPLE_RATE, read_audio, write_audio
 from xttslab.data.preparing import recordings
 from xttslab.data.preparing.folder import Folder, Record, read_table
-from xttslab.data.preparing.making import Recording, cut_recordings
+from xttslab.data.preparing.making import Recording, segment_recordings
 from xttslab.data.preparing.preparation import PreparationPlan, prepare
 from xttslab.data.preparing.work import Workshop
 
@@ -114,7 +114,7 @@ def test_boundaries_of_other_recordings(name: str, plan: PreparationPlan) -> Non
     clips = [read_audio(path) for path in sorted((shared(name) / "wavs").iterdir())[:12]]
     play = assemble(clips, {}, clips[0])
     probability = recordings.speech_probability(play.samples)
-    cuts = recordings.plan_cuts(Record("x", "x", "", "", ""), probability, plan.recipe)
+    cuts = recordings.plan_segments(Record("x", "x", "", "", ""), probability, plan.recipe)
     assert agreement(play, [(cut.blank.start, cut.blank.end) for cut in cuts]) >= 0.95
 
 
@@ -128,7 +128,7 @@ def test_chunks_give_the_same_clips_as_the_whole(
         monkeypatch.setattr(recordings, "CHUNK_SECONDS", seconds)
         monkeypatch.setattr("xttslab.data.preparing.making.CHUNK_SECONDS", seconds)
         shop = Workshop(tmp_path / str(seconds), plan.recipe)
-        records = cut_recordings([Recording(tmp_path / "show.wav", blank)], shop, 1)
+        records = segment_recordings([Recording(tmp_path / "show.wav", blank)], shop, 1)
         names.append([(record.start, record.end) for record in records if not record.reason])
         assert not list((tmp_path / str(seconds) / ".prepare" / "decoded").iterdir())
     assert len(names[0]) == len(names[1])
@@ -146,7 +146,7 @@ def test_a_recording_that_is_far_too_quiet_gives_the_same_clips(
         sf.write(tmp_path / name / "show.wav", samples, SAMPLE_RATE, subtype="PCM_24")
         blank = Record("show", "show", "", "show.wav", "digest")
         shop = Workshop(tmp_path / name, plan.recipe)
-        records = cut_recordings([Recording(tmp_path / name / "show.wav", blank)], shop, 1)
+        records = segment_recordings([Recording(tmp_path / name / "show.wav", blank)], shop, 1)
         found.append([record for record in records if not record.reason])
     usual, quiet = found
     assert len(usual) == len(quiet)

@@ -30,7 +30,7 @@ SPOKEN_AS_SAMPLES = {"Nagyszerű teljesítmény!", "Ez egy nagyon nehéz kérdé
 @pytest.fixture(scope="module")
 def laid_out(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("demo")
-    return {name: demo.lay_out(name, folder / name) for name in demo.names()}
+    return {name: demo.lay_out(name, folder / name) for name in demo.demo_names()}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def clips(laid_out: dict[str, Path]) -> dict[str, list[Clip]]:
 
 
 def test_both_sets_are_packaged() -> None:
-    assert demo.names() == ["demo_blikk", "demo_milliomos"]
+    assert demo.demo_names() == ["demo_blikk", "demo_milliomos"]
 
 
 def test_the_quiz_show_has_the_categories_of_the_real_set(clips: dict[str, list[Clip]]) -> None:

@@ -18,7 +18,7 @@ from xttslab.data.manifest import Clip, read_folder
 from xttslab.data.preparing.folder import Folder, read_table
 from xttslab.data.preparing.preparation import PreparationPlan, prepare
 from xttslab.data.preparing.sources import ASSETS
-from xttslab.data.preparing.transcripts import Listener, difference, letters, share_out
+from xttslab.data.preparing.transcripts import Transcriber, difference, letters, share_out
 
 TEXT = (
     "Jó estét kívánok! Ez itt a játék. A kérdés a következő: melyik a leghosszabb folyó? "
@@ -112,17 +112,17 @@ def test_what_was_heard_is_remembered_even_after_an_interruption(tmp_path: Path)
         write_audio(path, np.zeros(22_050 + number, np.float32))
         clips[str(number)] = path
     parrot, memory, steps = Parrot(), tmp_path / "state" / "heard.jsonl", []
-    listener = Listener(parrot, memory)
-    first = listener.hear(dict(list(clips.items())[:2]), steps.append)
+    transcriber = Transcriber(parrot, memory)
+    first = transcriber.transcribe(dict(list(clips.items())[:2]), steps.append)
     assert len(parrot.clips) == 2
     assert first["0"] == "16000 minta"
     memory.write_text(memory.read_text() + '\n{"by": "a", "clip": "2", "te')  # killed
-    found = listener.hear(clips, steps.append)
+    found = transcriber.transcribe(clips, steps.append)
     assert len(parrot.clips) == 3
     assert found.keys() == clips.keys()
     assert sum(steps) == 2 + 3
     other = Parrot("b")
-    Listener(other, memory).hear(clips, steps.append)
+    Transcriber(other, memory).transcribe(clips, steps.append)
     assert len(other.clips) == 3
 
 

@@ -18,6 +18,8 @@ from xttslab.data.preparing.transcripts import Texts
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
 
+_LAST = "~"  # sorts after every content hash
+
 
 def merge(
     made: Mapping[str, Clip], current: Mapping[str, Clip], written: Mapping[str, Clip]
@@ -50,9 +52,6 @@ def _follow(row: Clip, made: Clip | None, written: Clip | None) -> Clip:
     if untouched and (made.category != ASSUMED or not made.category_assumed):
         row = replace(row, category=made.category, category_assumed=made.category_assumed)
     return row
-
-
-_LAST = "~"  # sorts after every content hash
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Assembly:
         if record is None:  # a row and a file that a person put there
             digest = content_hash(row.audio)
             record = Record(name, name, "", row.audio.name, digest, digest=digest)
-        return Candidate(row, record, texts.heard.get(record.digest))
+        return Candidate(row, record, texts.recognised.get(record.digest))
 
     def _kept_by_hand(self, current: Mapping[str, Clip], written: Mapping[str, Clip]) -> set[str]:
         """Clips whose row a person wrote back: checks may point at them, not leave them out."""

@@ -18,19 +18,22 @@ from xttslab.text.hungarian import unreadable
 _SAMPLE = 400  # clips among which the most typical one is looked for
 _FEWEST = 5  # clips of a speaker below which nobody is the main one
 _ROUNDS = 5
+Kind = Literal[
+    "clipped", "noise", "hum", "narrow", "foreign", "voice", "duplicate", "text", "unreadable"
+]
 
 
 def strangers(voices: np.ndarray, speakers: Sequence[str], least_cosine: float) -> dict[int, float]:
     """Clips whose voice is not their speaker's main one: position → cosine to that voice.
 
-    `voices` (clips, size) with rows of norm 1, or NaN where no voice was heard; `speakers` is the
+    `voices` (clips, size) with rows of norm 1, or NaN where there is no voice; `speakers` is the
     name that stands in the metadata. The main voice is the mean of the clips around the most
     typical one, so it holds as long as no other person speaks more than the main one.
     """
     found: dict[int, float] = {}
-    heard = ~np.isnan(voices).any(axis=1)
+    embedded = ~np.isnan(voices).any(axis=1)
     for speaker in sorted(set(speakers)):
-        rows = np.flatnonzero(heard & np.equal(np.array(speakers, object), speaker))
+        rows = np.flatnonzero(embedded & np.equal(np.array(speakers, object), speaker))
         if len(rows) < _FEWEST:
             continue
         cosine = voices[rows] @ _main_voice(voices[rows], least_cosine)
@@ -49,11 +52,6 @@ def _main_voice(voices: np.ndarray, least_cosine: float) -> np.ndarray:
     return centre
 
 
-Kind = Literal[
-    "clipped", "noise", "hum", "narrow", "foreign", "voice", "duplicate", "text", "unreadable"
-]
-
-
 @dataclass(frozen=True)
 class Finding:
     """Something about a clip (by position): the check that saw it, what it is, and how much."""
@@ -66,11 +64,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A clip that is to be checked; `heard` is what a recogniser heard in it, if one listened."""
+    """A clip that is to be checked; `recognised` is its text by a speech recogniser, if any."""
 
     clip: Clip
     record: Record
-    heard: str | None = None
+    recognised: str | None = None
 
 
 @checked.dataclass(frozen=True)
@@ -120,10 +118,10 @@ class Checks:
         if clip.language == "hu":
             for fault in unreadable(clip.text):
                 yield Finding(row, "unreadable", "the text cannot be read aloud", str(fault))
-        if candidate.heard is not None and clip.text:
-            apart = difference(clip.text, candidate.heard, clip.language)
+        if candidate.recognised is not None and clip.text:
+            apart = difference(clip.text, candidate.recognised, clip.language)
             if apart > self.max_text_difference:
-                value = f"{apart:.0%} of the characters; heard: {candidate.heard}"
+                value = f"{apart:.0%} of the characters; heard: {candidate.recognised}"
                 yield Finding(row, "text", "the text is not what is heard", value)
 
     def _voices(self, clips: Sequence[Candidate]) -> Iterator[Finding]:

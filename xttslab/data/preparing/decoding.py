@@ -25,6 +25,7 @@ from xttslab.data.audio import (
     open_audio,
     require_file,
     require_finite,
+    true_runs,
     undecodable,
 )
 
@@ -143,8 +144,7 @@ def flat_tops(block: np.ndarray, rate: int, unlimited: bool = False) -> list[tup
         flat = (np.diff(channel) == 0) & (size[1:] >= np.maximum(0.985 * peak[1:], _FLAT_FLOOR))
         full = (size[1:] >= _FULL_SCALE) & (size[:-1] >= _FULL_SCALE)
         flat |= full & (peak[1:] <= 1.0) if unlimited else full
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], flat.astype(np.int8), [0]))))
-        starts, ends = edges[::2], edges[1::2]
+        starts, ends = true_runs(flat).T
         long = ends - starts + 1 >= least
         pairs = zip(starts[long], ends[long], strict=True)
         spans += [(float(a) / rate, float(b + 1) / rate) for a, b in pairs]

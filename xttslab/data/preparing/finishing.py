@@ -31,6 +31,12 @@ _OVERSAMPLING = 4  # ITU-R BS.1770-4 Annex 2
 SILENCE = -99.0  # stands for minus infinity in tables
 _LEAST_PEAK = 0.1  # BS.1770 leaves out what is below -70 LUFS, a programme's pauses: all of a clip
 # that was recorded far too quietly, which is therefore measured louder.
+RECIPE_VERSION = 4  # raise it when a clip made by newer code would differ
+VOICE_RATE = 16_000  # what speaker encoders read
+_VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks
+_FADE = int(0.005 * SAMPLE_RATE)
+# Clips at 16 kHz → their embeddings of norm 1, (clips, size); NaN for one without speech.
+Voices = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
 @checked.dataclass(frozen=True)
@@ -109,15 +115,6 @@ class Denoising:
             samples, SAMPLE_RATE, stationary=True, prop_decrease=self.strength
         )
         return cleaned.astype(np.float32)
-
-
-MADE_BY = 4  # raise it when a clip made by newer code would differ
-VOICE_RATE = 16_000  # what speaker encoders read
-_VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks
-_FADE = int(0.005 * SAMPLE_RATE)
-
-Voices = Callable[[Sequence[np.ndarray]], np.ndarray]
-"""Clips at 16 kHz in, one embedding of norm 1 for each out, (clips, size); NaN without speech."""
 
 
 class Unusable(Exception):

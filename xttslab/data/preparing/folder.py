@@ -24,6 +24,16 @@ from xttslab.data.manifest import Clip, read_folder, slug, write_metadata
 from xttslab.errors import UserError
 from xttslab.files import remove, write_atomically
 
+_LONGEST = 80
+TABLES = ("metadata.csv", "clips.csv", "rejected.csv", "review.csv", "changed.csv")
+_RESERVED = ("codes", "conf")  # folders that stand beside the data sets
+_CONFIG = """\
+# Written by `python -m xttslab.prepare dataset={name}`; `train dataset={name}` reads it.
+name: {name}
+language: {language}
+sources: {{{name}: "${{data_dir}}/{name}"}}
+"""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -103,9 +113,6 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()
 
 
-_LONGEST = 80
-
-
 class Names:
     """Gives clips their names: the source's own where it is free, else with the content's hash.
 
@@ -135,16 +142,6 @@ def file_stem(origin: str) -> str:
 
 def _owner(record: Record) -> tuple[str, str, str]:
     return record.source, record.origin, record.origin_digest
-
-
-TABLES = ("metadata.csv", "clips.csv", "rejected.csv", "review.csv", "changed.csv")
-_RESERVED = ("codes", "conf")  # folders that stand beside the data sets
-_CONFIG = """\
-# Written by `python -m xttslab.prepare dataset={name}`; `train dataset={name}` reads it.
-name: {name}
-language: {language}
-sources: {{{name}: "${{data_dir}}/{name}"}}
-"""
 
 
 @dataclass(frozen=True)

@@ -19,20 +19,20 @@ from xttslab.data.audio import SAMPLE_RATE, AudioFault
 from xttslab.data.manifest import Rejection
 from xttslab.data.parallel import run_all
 from xttslab.data.preparing.decoding import inspect
-from xttslab.data.preparing.finishing import MADE_BY, Recipe, Unusable
+from xttslab.data.preparing.finishing import RECIPE_VERSION, Recipe, Unusable
 from xttslab.data.preparing.folder import Names, Record, key_of
 from xttslab.data.preparing.recordings import (
     CHUNK_SECONDS,
-    Cut,
-    CutTask,
     Decoded,
     DecodeTask,
-    ListenTask,
-    cut,
+    DetectTask,
+    Segment,
+    SegmentTask,
     decode,
-    listen,
+    detect_speech,
     loud_without_speech,
-    plan_cuts,
+    make_segments,
+    plan_segments,
 )
 from xttslab.data.preparing.sources import Item
 from xttslab.data.preparing.work import ClipTask, Workshop, make_clip
@@ -50,10 +50,10 @@ class Recording:
     blank: Record
 
 
-def cut_recordings(
+def segment_recordings(
     recordings: Sequence[Recording], workshop: Workshop, workers: int
 ) -> list[Record]:
-    """Cut recordings into clips; records in the order of the recordings, then of time.
+    """Divide recordings into clips; records in the order of the recordings, then of time.
 
     Raises UserError when the disk is too small for them.
     """
@@ -61,11 +61,11 @@ def cut_recordings(
     open_ones = [rec for rec in recordings if lists[rec.blank.name] is None]
     if open_ones:
         _require_space(open_ones, workshop.folder)
-        _cut_open(open_ones, workshop, workers, lists)
+        _segment_open(open_ones, workshop, workers, lists)
     return [record for rec in recordings for record in lists[rec.blank.name] or ()]
 
 
-def _cut_open(
+def _segment_open(
     recordings: Sequence[Recording],
     workshop: Workshop,
     workers: int,
@@ -79,46 +79,48 @@ def _cut_open(
             lists[rec.blank.name] = [workshop.reject(workshop.keyed(rec.blank), result)]
         else:
             whole.append((rec, result))
-    cuts: list[CutTask] = []
-    for (rec, decoded), heard in zip(whole, _listened(whole, workers), strict=True):
-        pieces = plan_cuts(rec.blank, heard[:, 0], workshop.recipe)
-        cuts += _tasks(decoded, pieces, workshop)
-        lists[rec.blank.name] = _unused(rec.blank, decoded, heard, workshop)
-    for records in run_all(cut, cuts, workers, "clips"):
+    segments: list[SegmentTask] = []
+    for (rec, decoded), detected in zip(whole, _detected(whole, workers), strict=True):
+        planned = plan_segments(rec.blank, detected[:, 0], workshop.recipe)
+        segments += _tasks(decoded, planned, workshop)
+        lists[rec.blank.name] = _unused(rec.blank, decoded, detected, workshop)
+    for records in run_all(make_segments, segments, workers, "clips"):
         known = lists[records[0].base]
         lists[records[0].base] = [*(known or ()), *records]
     for rec, _ in whole:
         _finish(rec, lists[rec.blank.name] or [], workshop)
 
 
-def _listened(whole: Sequence[tuple[Recording, Decoded]], workers: int) -> Iterator[np.ndarray]:
-    """What `listen` gives, of each whole recording: (frames, 2)."""
+def _detected(whole: Sequence[tuple[Recording, Decoded]], workers: int) -> Iterator[np.ndarray]:
+    """What `detect_speech` gives, of each whole recording: (frames, 2)."""
     tasks = [
-        ListenTask(decoded.path, index, decoded.gain)
+        DetectTask(decoded.path, index, decoded.gain)
         for _, decoded in whole
         for index in range(max(1, int(np.ceil(decoded.seconds / CHUNK_SECONDS))))
     ]
-    pairs = zip(tasks, run_all(listen, tasks, workers, "find speech"), strict=True)
+    pairs = zip(tasks, run_all(detect_speech, tasks, workers, "find speech"), strict=True)
     for _, chunks in groupby(pairs, key=lambda pair: pair[0].decoded):
         yield np.concatenate([found for _, found in chunks])
 
 
-def _tasks(decoded: Decoded, pieces: Sequence[Cut], workshop: Workshop) -> list[CutTask]:
+def _tasks(decoded: Decoded, planned: Sequence[Segment], workshop: Workshop) -> list[SegmentTask]:
     tasks = []
-    for _, group in groupby(pieces, key=lambda piece: int(piece.window[0] / CHUNK_SECONDS)):
-        cuts = tuple(group)
-        low, high = cuts[0].window[0], cuts[-1].window[1]
+    for _, group in groupby(planned, key=lambda segment: int(segment.window[0] / CHUNK_SECONDS)):
+        segments = tuple(group)
+        low, high = segments[0].window[0], segments[-1].window[1]
         near = tuple((a, b) for a, b in decoded.clipped if b > low and a < high)
-        tasks.append(CutTask(replace(decoded, clipped=near), cuts, workshop))
+        tasks.append(SegmentTask(replace(decoded, clipped=near), segments, workshop))
     return tasks
 
 
-def _unused(blank: Record, decoded: Decoded, heard: np.ndarray, workshop: Workshop) -> list[Record]:
+def _unused(
+    blank: Record, decoded: Decoded, detected: np.ndarray, workshop: Workshop
+) -> list[Record]:
     """Records of the parts that give no clip: loud sound that nobody speaks, a missing end."""
     found = []
-    if not workshop.recipe.speech.regions(heard[:, 0]):
+    if not workshop.recipe.speech.regions(detected[:, 0]):
         found.append((0.0, decoded.seconds, "no speech is heard", f"{decoded.seconds:.2f} s"))
-    for start, end in loud_without_speech(heard):
+    for start, end in loud_without_speech(detected):
         what = "loud sound without speech (music, laughter, applause)"
         found.append((start, end, what, f"{end - start:.1f} s"))
     if decoded.truncated:
@@ -136,7 +138,7 @@ def _unused(blank: Record, decoded: Decoded, heard: np.ndarray, workshop: Worksh
 
 
 def _list_file(rec: Recording, workshop: Workshop) -> Path:
-    key = key_of(MADE_BY, workshop.recipe, workshop.recipe.voices is not None)
+    key = key_of(RECIPE_VERSION, workshop.recipe, workshop.recipe.voices is not None)
     name = f"{rec.blank.origin_digest[:16]}-{key[:16]}.json"
     return workshop.folder / ".prepare" / "recordings" / name
 
@@ -188,24 +190,24 @@ class Made:
 
 
 def make_clips(
-    source: Path, items: Sequence[Item], workshop: Workshop, workers: int, cut_long: bool
+    source: Path, items: Sequence[Item], workshop: Workshop, workers: int, segment_long: bool
 ) -> tuple[list[Made], list[Rejection]]:
     """Make every clip of a source, in parallel; clips that are there already are left alone.
 
-    `cut_long`: clips longer than training can use are cut like recordings. A recording with its
-    text that is short enough to be a clip is one, so that its text needs no sharing out. Files
+    `segment_long`: clips longer than training can use are divided like recordings. A recording with
+    its text that is short enough to be a clip is one, so that its text needs no sharing out. Files
     whose content is in the set already are rejected.
     """
     stored = {record.name: record for record in workshop.journal}
     blanks, copies = _blanks(str(source.resolve()), items, stored)
     recordings, tasks = [], []
     for item, blank in blanks:
-        if _is_cut(item, workshop.recipe, cut_long):
+        if _is_segmented(item, workshop.recipe, segment_long):
             recordings.append(Recording(item.clip.audio, blank))
         else:
             tasks.append(ClipTask(item.clip.audio, blank, workshop))
     records = list(run_all(make_clip, tasks, workers, "clips"))
-    records += cut_recordings(recordings, workshop, workers)
+    records += segment_recordings(recordings, workshop, workers)
     _forget_others(records, stored, workshop)
     by_base: dict[str, list[Record]] = {blank.base: [] for _, blank in blanks}
     for record in records:
@@ -213,13 +215,13 @@ def make_clips(
     return [Made(item, tuple(by_base[blank.base])) for item, blank in blanks], copies
 
 
-def _is_cut(item: Item, recipe: Recipe, cut_long: bool) -> bool:
-    """Whether a file is cut at its pauses."""
+def _is_segmented(item: Item, recipe: Recipe, segment_long: bool) -> bool:
+    """Whether a file is divided at its pauses."""
     if item.recording and not item.clip.text:
         return True
-    if not item.recording and not cut_long:
+    if not item.recording and not segment_long:
         return False
-    longest = recipe.segments.max_s if item.recording and cut_long else recipe.max_seconds
+    longest = recipe.segments.max_s if item.recording and segment_long else recipe.max_seconds
     return _seconds(item.clip.audio) > longest
 
 
@@ -243,7 +245,7 @@ def _blanks(
 def _forget_others(
     records: Sequence[Record], stored: Mapping[str, Record], workshop: Workshop
 ) -> None:
-    """Remove clips that a recording no longer gives, since it is cut elsewhere now."""
+    """Remove clips that a recording no longer gives, since it is divided elsewhere now."""
     names = {record.name for record in records}
     bases = {record.base for record in records}
     for record in stored.values():

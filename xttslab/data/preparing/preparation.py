@@ -27,10 +27,12 @@ from xttslab.data.preparing.finishing import Recipe
 from xttslab.data.preparing.folder import TABLES, Folder, key_of, read_table
 from xttslab.data.preparing.making import Made, make_clips
 from xttslab.data.preparing.sources import find_items
-from xttslab.data.preparing.transcripts import Listener, SpeechRecogniser, Texts, find_texts
+from xttslab.data.preparing.transcripts import SpeechRecogniser, Texts, Transcriber, find_texts
 from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
+
+_SHOWN = 20  # lines of each table; the file has them all
 
 
 @dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
@@ -73,9 +75,9 @@ def _prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
     if done.is_file() and done.read_text(encoding="utf-8") == _stamp(folder, inputs):
         return False
     workshop = Workshop(folder.path, plan.recipe)
-    cut_long = plan.recogniser is not None
-    made, copies = make_clips(source, items, workshop, plan.workers, cut_long)
-    texts = find_texts(made, folder, _listener(plan, folder), plan.check_texts)
+    segment_long = plan.recogniser is not None
+    made, copies = make_clips(source, items, workshop, plan.workers, segment_long)
+    texts = find_texts(made, folder, _transcriber(plan, folder), plan.check_texts)
     faults = _with_earlier(folder, source, [*faults, *copies, *texts.unused])
     clips = _described(made, folder, texts, plan.proposer)
     Assembly(folder, plan.checks, plan.language, plan.eval_share).write(clips, texts, faults)
@@ -85,10 +87,10 @@ def _prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
     return True
 
 
-def _listener(plan: PreparationPlan, folder: Folder) -> Listener | None:
+def _transcriber(plan: PreparationPlan, folder: Folder) -> Transcriber | None:
     if plan.recogniser is None:
         return None
-    return Listener(plan.recogniser, folder.state / "heard.jsonl")
+    return Transcriber(plan.recogniser, folder.state / "heard.jsonl")
 
 
 def _described(
@@ -126,9 +128,6 @@ def _stamp(folder: Folder, inputs: str) -> str:
     present = [name for name in TABLES if (folder.path / name).is_file()]
     clips = sorted(path.name for path in (folder.path / "wavs").glob("*.wav"))
     return key_of(inputs, rows, present, clips)
-
-
-_SHOWN = 20  # lines of each table; the file has them all
 
 
 def show(folder: Folder, language: str, console: Console | None = None) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from xttslab.data.audio import SAMPLE_RATE, AudioFault
+from xttslab.data.audio import SAMPLE_RATE, AudioFault, true_runs
 from xttslab.data.preparing.decoding import Stream
-from xttslab.data.preparing.finishing import MADE_BY, Passage, Recipe
+from xttslab.data.preparing.finishing import RECIPE_VERSION, Passage, Recipe
 from xttslab.data.preparing.folder import Record
 from xttslab.data.preparing.spectrum import frame_power
 from xttslab.data.preparing.voice_activity import (
@@ -59,7 +59,7 @@ class DecodeTask:
     @property
     def target(self) -> Path:
         """The decoded file."""
-        return self.folder / f"{self.digest}.{MADE_BY}.wav"
+        return self.folder / f"{self.digest}.{RECIPE_VERSION}.wav"
 
 
 def decode(task: DecodeTask) -> Decoded | AudioFault:
@@ -100,7 +100,7 @@ def _write_stream(stream: Stream, target: Path) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class ListenTask:
+class DetectTask:
     """Chunk number `index` of a decoded recording, to be searched for speech with the gain of the
     whole."""
 
@@ -110,11 +110,11 @@ class ListenTask:
 
     @property
     def target(self) -> Path:
-        """Where what was heard in the chunk is kept."""
+        """Where the probabilities of the chunk are kept."""
         return self.decoded.with_suffix(f".{self.index:04d}.npy")
 
 
-def listen(task: ListenTask) -> np.ndarray:
+def detect_speech(task: DetectTask) -> np.ndarray:
     """Probability of speech and mean square per 32 ms of one chunk, float32 (frames, 2), kept on
     disk."""
     if task.target.is_file():
@@ -133,7 +133,7 @@ def listen(task: ListenTask) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Cut:
+class Segment:
     """One passage of a recording: its record, still to be made, its window and the speech in it."""
 
     blank: Record
@@ -143,49 +143,48 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class CutTask:
+class SegmentTask:
     """Neighbouring passages of one recording, to be made into clips."""
 
     decoded: Decoded
-    cuts: tuple[Cut, ...]
+    segments: tuple[Segment, ...]
     workshop: Workshop
 
 
-def cut(task: CutTask) -> list[Record]:
+def make_segments(task: SegmentTask) -> list[Record]:
     """Make the clips of some passages, except those that were made before."""
     shop, records = task.workshop, []
-    for piece in task.cuts:
-        keyed = shop.keyed(piece.blank)
+    for segment in task.segments:
+        keyed = shop.keyed(segment.blank)
         known = shop.known(keyed)
         if known is None:
-            samples = read_span(task.decoded.path, *piece.window)
-            passage = Passage(samples, piece.regions, piece.probability)
+            samples = read_span(task.decoded.path, *segment.window)
+            passage = Passage(samples, segment.regions, segment.probability)
             clipped = list(task.decoded.clipped)
-            known = shop.make(keyed, passage, piece.window[0], clipped, task.decoded.changes)
+            known = shop.make(keyed, passage, segment.window[0], clipped, task.decoded.changes)
         records.append(known)
     return records
 
 
-def loud_without_speech(heard: np.ndarray) -> list[tuple[float, float]]:
+def loud_without_speech(detected: np.ndarray) -> list[tuple[float, float]]:
     """Stretches of at least a second, in seconds, in which something other than speech is loud
-    (music, laughter, applause); `heard` (frames, 2) as `listen` gives it."""
-    probability, power = heard.T
+    (music, laughter, applause); `detected` (frames, 2) as `detect_speech` gives it."""
+    probability, power = detected.T
     speech = probability >= 0.5
     if not speech.any():
         return []
     loud = (probability < 0.2) & (power > power[speech].mean() * 10**-2.0)
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], loud.astype(np.int8), [0]))))
-    spans = edges.reshape(-1, 2) * FRAME_SECONDS
+    spans = true_runs(loud) * FRAME_SECONDS
     return [(float(a), float(b)) for a, b in spans if b - a >= _LEAST_FOREIGN]
 
 
-def plan_cuts(blank: Record, probability: np.ndarray, recipe: Recipe) -> list[Cut]:
+def plan_segments(blank: Record, probability: np.ndarray, recipe: Recipe) -> list[Segment]:
     """The passages of a recording; `blank` is the record of the whole, `probability` (frames,)."""
     regions = recipe.speech.regions(probability)
     passages = recipe.segments.passages(regions, probability)
     ends = [0.0, *(end for _, end in passages)]
     starts = [*(start for start, _ in passages), len(probability) * FRAME_SECONDS]
-    cuts = []
+    segments = []
     for index, (start, end) in enumerate(passages):
         low = max(start - _CONTEXT, (ends[index] + start) / 2)
         high = min(end + _CONTEXT, (end + starts[index + 1]) / 2)
@@ -193,15 +192,15 @@ def plan_cuts(blank: Record, probability: np.ndarray, recipe: Recipe) -> list[Cu
         window = (first * FRAME_SECONDS, high)
         inside = [(max(a, start), min(b, end)) for a, b in regions if b > start and a < end]
         name = f"{blank.name}-{round(start * 1000):08d}"
-        cuts.append(
-            Cut(
+        segments.append(
+            Segment(
                 replace(blank, name=name, start=start, end=end),
                 window,
                 tuple((a - window[0], b - window[0]) for a, b in inside),
                 probability[first : int(np.ceil(high / FRAME_SECONDS))],
             )
         )
-    return cuts
+    return segments
 
 
 def read_span(path: Path, start: float, end: float) -> np.ndarray:

@@ -38,9 +38,12 @@ _SOURCE = (
     "Synthetic Hungarian speech of a mixed voice that belongs to no person "
     "(Kokoro-82M, Apache-2.0; sentences by the xttslab project)"
 )
+BESIDE = (".txt", ".lab")  # endings of a file that holds what is said in the recording beside it
+_TIMES = re.compile(r"-->|^\W?\d{1,2}:\d{2}:\d{2}", re.MULTILINE)
+_LABELS = re.compile(r"(\s*\d+\s+\d+\s+\S+\s*)+")  # begin, end and phone, as HTK writes them
 
 
-def names() -> list[str]:
+def demo_names() -> list[str]:
     """The sets that `lay_out` knows."""
     return sorted(path.parent.name for path in ASSETS.glob("*/metadata.csv"))
 
@@ -52,8 +55,8 @@ def lay_out(name: str, destination: Path) -> Path:
     Doing it again gives the same files. Raises UserError on an unknown name, and where
     `destination` cannot be written.
     """
-    if name not in names():
-        raise UserError(f"{name}: no such demo set; the package holds {', '.join(names())}")
+    if name not in demo_names():
+        raise UserError(f"{name}: no such demo set; the package holds {', '.join(demo_names())}")
     packed, _ = read_folder(ASSETS / name, source=name)
     # The packed bytes decide the split: decoders may differ by a rounding in the last bit.
     placed = assign_split(packed, [content_hash(clip.audio) for clip in packed])
@@ -73,11 +76,6 @@ def _sheet(name: str) -> str:
         name=name, language="hu", source=_SOURCE, licence=_LICENCE, speakers=(speaker,)
     )
     return yaml.safe_dump(sheet.model_dump(), sort_keys=False, allow_unicode=True)
-
-
-BESIDE = (".txt", ".lab")  # endings of a file that holds what is said in the recording beside it
-_TIMES = re.compile(r"-->|^\W?\d{1,2}:\d{2}:\d{2}", re.MULTILINE)
-_LABELS = re.compile(r"(\s*\d+\s+\d+\s+\S+\s*)+")  # begin, end and phone, as HTK writes them
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,16 @@ _FFT, _HOP = 4_096, 2_048  # 186 ms: mains harmonics stand 9 bins apart
 _WINDOW = np.hanning(_FFT).astype(np.float32)
 _BIN = SAMPLE_RATE / _FFT
 _BLOCK = 1 << 18  # samples summed at once: as 64-bit numbers ten minutes would fill 300 MB
+_PEAK_FFT, _PEAK_HOP = 1_024, 256
+_PEAK_WINDOW = np.hanning(_PEAK_FFT).astype(np.float32)
+_BINS = 256  # up to 5.5 kHz, where speech has its strong partials
+_AROUND = (25, 21)  # frames and bins within which a peak is the highest
+_LOWEST = 1e-5  # of the loudest point's power
+_FAN = 6  # later peaks that a peak is paired with
+_REACH = 200  # frames between the two
+_BIN_STEP, _FRAME_STEP = 2, 4  # coarse enough that another cut falls on the same numbers
+_LINKS = 3  # earlier places that each landmark is compared with
+_LEAST_VOTES = 8  # that agree on one offset; unrelated clips reach 7
 
 
 def noise_measures(samples: np.ndarray, probability: np.ndarray) -> dict[str, float]:
@@ -124,18 +134,6 @@ def _bandwidth(spectra: np.ndarray) -> float:
     bands = loud[: len(loud) // step * step].reshape(-1, step).mean(axis=1)
     heard = np.flatnonzero(bands > bands.max() * 10**-6.5)
     return float((heard[-1] + 1) * step * _BIN) if len(heard) else 0.0
-
-
-_PEAK_FFT, _PEAK_HOP = 1_024, 256
-_PEAK_WINDOW = np.hanning(_PEAK_FFT).astype(np.float32)
-_BINS = 256  # up to 5.5 kHz, where speech has its strong partials
-_AROUND = (25, 21)  # frames and bins within which a peak is the highest
-_LOWEST = 1e-5  # of the loudest point's power
-_FAN = 6  # later peaks that a peak is paired with
-_REACH = 200  # frames between the two
-_BIN_STEP, _FRAME_STEP = 2, 4  # coarse enough that another cut falls on the same numbers
-_LINKS = 3  # earlier places that each landmark is compared with
-_LEAST_VOTES = 8  # that agree on one offset; unrelated clips reach 7
 
 
 @dataclass(frozen=True)

@@ -52,13 +52,15 @@ class SpeechRecogniser(Protocol):
 
 
 @dataclass(frozen=True)
-class Listener:
-    """Hears clips with `recogniser`; `memory` is the file of what it heard before."""
+class Transcriber:
+    """Transcribes clips with `recogniser`; `memory` is the file of its earlier transcripts."""
 
     recogniser: SpeechRecogniser
     memory: Path
 
-    def hear(self, clips: Mapping[str, Path], progress: Callable[[int], None]) -> dict[str, str]:
+    def transcribe(
+        self, clips: Mapping[str, Path], progress: Callable[[int], None]
+    ) -> dict[str, str]:
         """Text by content hash, for clips given as content hash → file."""
         known = {digest: text for digest, text in self._known() if digest in clips}
         fresh = [digest for digest in clips if digest not in known]
@@ -66,7 +68,7 @@ class Listener:
         for start in range(0, len(fresh), _BATCH):
             batch = fresh[start : start + _BATCH]
             audios = [read_audio(clips[digest], VOICE_RATE) for digest in batch]
-            texts = [heard.text for heard in self.recogniser.transcribe(audios)]
+            texts = [recognised.text for recognised in self.recogniser.transcribe(audios)]
             found = dict(zip(batch, texts, strict=True))
             self._remember(found)
             known |= found
@@ -92,9 +94,9 @@ class Listener:
                 file.write("\n" + json.dumps(entry, ensure_ascii=False))
 
 
-def difference(given: str, heard: str, language: str) -> float:
-    """Character error rate of what was heard against the given text, both as they sound."""
-    wanted, found = (letters(text, language) for text in (given, heard))
+def difference(given: str, recognised: str, language: str) -> float:
+    """Character error rate of the recognised text against the given text, both as they sound."""
+    wanted, found = (letters(text, language) for text in (given, recognised))
     return Levenshtein.distance(found, wanted) / max(len(wanted), 1)
 
 
@@ -104,16 +106,16 @@ def letters(text: str, language: str) -> str:
     return re.sub(r"[\W_]+", "", spoken.lower())
 
 
-def share_out(transcript: str, heard: Sequence[str], language: str) -> list[str]:
+def share_out(transcript: str, recognised: Sequence[str], language: str) -> list[str]:
     """Give each of the clips of a recording its part of the transcript, in order.
 
-    `heard` is what a recogniser heard in each; its letters are aligned with the transcript's, and
-    the transcript is cut at the word boundary nearest to where each clip ends (at the end of a
-    sentence, if one is as near as three letters). Every word goes to exactly one clip.
+    `recognised` is the recogniser's text of each; its letters are aligned with the transcript's,
+    and the transcript is divided at the word boundary nearest to where each clip ends (at the end
+    of a sentence, if one is as near as three letters). Every word goes to exactly one clip.
     """
     words = transcript.split()
     ends = np.cumsum([len(letters(word, language)) for word in words])
-    spoken = [letters(text, language) for text in heard]
+    spoken = [letters(text, language) for text in recognised]
     written = "".join(letters(word, language) for word in words)
     places = _aligned(np.cumsum([len(part) for part in spoken]), "".join(spoken), written)
     cuts = [_word_boundary(place, ends, words) for place in places[:-1]]
@@ -122,7 +124,7 @@ def share_out(transcript: str, heard: Sequence[str], language: str) -> list[str]
 
 
 def _aligned(positions: np.ndarray, spoken: str, written: str) -> list[float]:
-    """Where positions in what was heard lie in what was written."""
+    """Where positions in the recognised text lie in the written one."""
     anchors = [(0.0, 0.0)]
     for block in Levenshtein.opcodes(spoken, written):
         anchors.append((float(block.src_end), float(block.dest_end)))
@@ -140,57 +142,62 @@ def _word_boundary(place: float, ends: np.ndarray, words: Sequence[str]) -> int:
 
 @dataclass
 class Texts:
-    """Texts by clip name, what was heard by content hash, where a text came from by clip name, and
-    transcripts that could not be used."""
+    """Texts by clip name, recognised texts by content hash, where a text came from by clip name,
+    and transcripts that could not be used."""
 
     by_name: dict[str, str] = field(default_factory=dict)
-    heard: dict[str, str] = field(default_factory=dict)
+    recognised: dict[str, str] = field(default_factory=dict)
     changes: dict[str, tuple[str, str]] = field(default_factory=dict)
     unused: list[Rejection] = field(default_factory=list)
 
 
 def find_texts(
-    made: Sequence[Made], folder: Folder, listener: Listener | None, check: bool
+    made: Sequence[Made], folder: Folder, transcriber: Transcriber | None, check: bool
 ) -> Texts:
-    """Decide the text of every clip; `check` listens to clips that have one, too."""
+    """Decide the text of every clip; `check` transcribes clips that have one, too."""
     texts = Texts()
-    if listener is not None:
-        wanted = [r for m in made if check or _needs_ears(m) for r in _usable(m.records)]
-        texts.heard = _hear(wanted, folder, listener)
+    if transcriber is not None:
+        wanted = [r for m in made if check or _needs_transcription(m) for r in _usable(m.records)]
+        texts.recognised = _transcribe(wanted, folder, transcriber)
     for one in made:
         records, given = _usable(one.records), one.item.clip.text
-        if not _is_cut(one):
+        if not _is_segmented(one):
             texts.by_name |= {record.name: given for record in records}
-        elif given and listener is None:
+        elif given and transcriber is None:
             fault = "its transcript needs transcripts.model to be shared out among its clips"
             texts.unused.append(Rejection(one.item.origin, fault, f"{given[:40]} …"))
         elif given:
-            spoken = [texts.heard.get(record.digest, "") for record in records]
+            spoken = [texts.recognised.get(record.digest, "") for record in records]
             parts = share_out(given, spoken, one.item.clip.language)
             for record, part in zip(records, parts, strict=True):
                 texts.by_name[record.name] = part
                 texts.changes[record.name] = ("text shared out of", one.item.origin)
         for record in records:
             if not texts.by_name.get(record.name):
-                texts.by_name[record.name] = texts.heard.get(record.digest, "")
-                if listener is not None:
-                    texts.changes[record.name] = ("text recognised by", listener.recogniser.model)
+                texts.by_name[record.name] = texts.recognised.get(record.digest, "")
+                if transcriber is not None:
+                    texts.changes[record.name] = (
+                        "text recognised by",
+                        transcriber.recogniser.model,
+                    )
     return texts
 
 
-def _hear(records: Iterable[Record], folder: Folder, listener: Listener) -> dict[str, str]:
+def _transcribe(
+    records: Iterable[Record], folder: Folder, transcriber: Transcriber
+) -> dict[str, str]:
     clips = {record.digest: folder.audio(record.name) for record in records}
-    with progress("listen", len(clips)) as advance:
-        return listener.hear(clips, advance)
+    with progress("transcribe", len(clips)) as advance:
+        return transcriber.transcribe(clips, advance)
 
 
 def _usable(records: Iterable[Record]) -> list[Record]:
     return [record for record in records if not record.reason]
 
 
-def _is_cut(made: Made) -> bool:
+def _is_segmented(made: Made) -> bool:
     return any(record.name != record.base for record in made.records)
 
 
-def _needs_ears(made: Made) -> bool:
-    return not made.item.clip.text or _is_cut(made)
+def _needs_transcription(made: Made) -> bool:
+    return not made.item.clip.text or _is_segmented(made)

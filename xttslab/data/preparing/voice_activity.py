@@ -17,7 +17,7 @@ import soxr
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from pydantic.dataclasses import dataclass
 
-from xttslab.data.audio import SAMPLE_RATE
+from xttslab.data.audio import SAMPLE_RATE, true_runs
 from xttslab.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,6 +31,13 @@ _BLOCK = 512  # frames per call
 _QUIETEST, _LOUDEST, _USUAL = 1e-5, 1.0, 10**-2.5  # mean squares
 _SECOND = 31  # frames
 Share = Annotated[float, Field(ge=0, le=1)]
+_HOP = int(0.01 * SAMPLE_RATE)
+_AS_LOUD = 10 ** (-20 / 20)  # of the speech: this is no pause any more
+_OVER_NOISE = 4.0  # times the quietest twentieth
+_LASTING = 10  # frames; shorter sounds are clicks
+Span = tuple[float, float]
+_UNEVEN = 0.25  # cost of a passage at its shortest or longest
+_FORCED = 100.0  # cost of a second beyond the longest
 
 
 def speech_probability(
@@ -86,6 +93,21 @@ def _windows(wave: np.ndarray, first: int, end: int) -> np.ndarray:
     return np.ascontiguousarray(windows[::_FRAME])
 
 
+@functools.cache
+def _session() -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    package = importlib.util.find_spec("silero_vad")
+    if package is None or package.origin is None:
+        raise UserError("silero-vad is not installed; run `pip install silero-vad`")
+    model = Path(package.origin).parent / "data" / "silero_vad_16k_sequence.onnx"
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        str(model), sess_options=options, providers=["CPUExecutionProvider"]
+    )
+
+
 @dataclass(frozen=True)
 class SpeechFinder:
     """Turns probabilities into stretches of speech, with hysteresis between two thresholds."""
@@ -112,27 +134,6 @@ class SpeechFinder:
         if speaking:
             spans[-1][1] = len(probability) * FRAME_SECONDS
         return [(a, b) for a, b in spans if b - a >= self.min_speech_s]
-
-
-@functools.cache
-def _session() -> onnxruntime.InferenceSession:
-    import onnxruntime
-
-    package = importlib.util.find_spec("silero_vad")
-    if package is None or package.origin is None:
-        raise UserError("silero-vad is not installed; run `pip install silero-vad`")
-    model = Path(package.origin).parent / "data" / "silero_vad_16k_sequence.onnx"
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        str(model), sess_options=options, providers=["CPUExecutionProvider"]
-    )
-
-
-_HOP = int(0.01 * SAMPLE_RATE)
-_AS_LOUD = 10 ** (-20 / 20)  # of the speech: this is no pause any more
-_OVER_NOISE = 4.0  # times the quietest twentieth
-_LASTING = 10  # frames; shorter sounds are clicks
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,8 @@ class Trimming:
         first = _follow(level, first, -1, reach, floor)
         last = _follow(level, last - 1, 1, reach, floor) + 1
         if whole:
-            sounds = _lasting(level > max(_AS_LOUD * speech, _OVER_NOISE * quiet))
+            sounds = true_runs(level > max(_AS_LOUD * speech, _OVER_NOISE * quiet))
+            sounds = sounds[sounds[:, 1] - sounds[:, 0] >= _LASTING]
             first, last = min([first, *sounds[:, 0]]), max([last, *sounds[:, 1]])
         margin = int(self.margin_s * SAMPLE_RATE)
         return max(0, first * _HOP - margin), min(len(samples), last * _HOP + margin)
@@ -185,24 +187,12 @@ def frame_rms(samples: np.ndarray) -> np.ndarray:
     return np.sqrt(np.mean(np.square(padded.reshape(frames, _HOP)), axis=1))
 
 
-def _lasting(loud: np.ndarray) -> np.ndarray:
-    """(first, end) frames of every run of `loud` frames that lasts, (runs, 2)."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], loud.astype(np.int8), [0]))))
-    runs = edges.reshape(-1, 2)
-    return runs[runs[:, 1] - runs[:, 0] >= _LASTING]
-
-
 def _follow(level: np.ndarray, index: int, step: int, reach: int, floor: float) -> int:
     for _ in range(reach):
         if not 0 <= index + step < len(level) or level[index + step] < floor:
             break
         index += step
     return index
-
-
-Span = tuple[float, float]
-_UNEVEN = 0.25  # cost of a passage at its shortest or longest
-_FORCED = 100.0  # cost of a second beyond the longest
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from xttslab.data.audio import SAMPLE_RATE, AudioFault, content_hash, write_audio
 from xttslab.data.preparing.decoding import Stream
-from xttslab.data.preparing.finishing import MADE_BY, Passage, Recipe, Unusable
+from xttslab.data.preparing.finishing import RECIPE_VERSION, Passage, Recipe, Unusable
 from xttslab.data.preparing.folder import ClipJournal, Record, key_of
 
 
@@ -33,7 +33,7 @@ class Workshop:
         """The record with the key over everything that its clip is made from."""
         voices = self.recipe.voices is not None
         origin = (blank.origin_digest, blank.start, blank.end)
-        return replace(blank, key=key_of(MADE_BY, self.recipe, voices, origin))
+        return replace(blank, key=key_of(RECIPE_VERSION, self.recipe, voices, origin))
 
     def known(self, keyed: Record) -> Record | None:
         """The clip's record if it was made before, and everything is still there."""
