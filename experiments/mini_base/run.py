@@ -33,8 +33,8 @@ RUN = (
     "checkpoint.every_minutes=5",
     "resume=true",
 )
-# Prompts are from another clip of the voice, as it is used; the text helps to learn reading; what
-# hidden states must tell of the sound, the decoder finds in them; and a tenth of the codes is given
+# Prompts are from another clip of the voice, as it is used; the text helps to learn reading; the
+# mel that hidden states must tell, the decoder finds in them; and a tenth of the codes is given
 # wrong, as its own speech will be.
 GPT = (
     *RUN,
@@ -44,9 +44,24 @@ GPT = (
     "batch.prompt=other",
     "batch.prompt_seconds=[1.0,2.5]",
     "loss.text_weight=0.1",
-    "loss.sound_weight=1.0",
-    "batch.misheard=0.1",
+    "stage.module._target_=experiments.mini_base.stages.BaseGptStage",
+    "+stage.module.mel_aux_weight=1.0",
+    "+stage.module.code_corruption=0.1",
     "scheduler.warmup_steps=100",
+)
+DVAE = (
+    *RUN,
+    "stage=dvae",
+    "stage.module._target_=experiments.mini_base.stages.BaseDvaeStage",
+    "+stage.module.ctc_weight=0.2",
+    "+stage.module.tokens=${model.architecture.number_text_tokens}",
+)
+DECODER = (
+    *RUN,
+    "stage=decoder",
+    "stage.module._target_=experiments.mini_base.stages.BaseDecoderStage",
+    "+stage.module.speaker_weight=0.1",
+    "trainer.precision=bf16-mixed",
 )
 READING = "train_only=[gpt,heads,embeddings]"
 SPEECH = {"quick": QUICK / "speech", "teacher": TEACHER}
@@ -70,9 +85,9 @@ def codec() -> None:
     codes must tell the text: from mels alone they keep fewer words."""
     _require(TEACHER, FEWEST_SHARDS)
     _require(QUICK / "speech", FEWEST_QUICK)
-    rest = ("stage.text_weight=0.2", "stage.most_clips=20000", "trainer.max_epochs=4")
+    rest = ("scheduler.warmup_steps=50", "stage.most_clips=20000", "trainer.max_epochs=4")
     sources = {"espeak_wide": DATA / "espeak_wide", **SPEECH}
-    _train("codec", sources, "stage=dvae", *RUN, "scheduler.warmup_steps=50", *rest)
+    _train("codec", sources, *DVAE, *rest)
 
 
 def read() -> None:
@@ -96,15 +111,15 @@ def teacher() -> None:
 
 def decoder() -> None:
     """The decoder, on the latents of that GPT: hundreds of voices first, then the teacher's sound,
-    which the quick double has not, and a judge of it."""
-    common = ("stage=decoder", *RUN, "stage.speaker_weight=0.1", "trainer.precision=bf16-mixed")
-    many = ("stage.batches=200", "stage.most_clips=3000", "stage.judge_weight=0")
+    which the quick double has not, and a discriminator of it."""
+    many = ("stage.batches=200", "stage.most_clips=3000", "stage.adv_weight=0")
     rest = ("optim.lr=1e-3", "trainer.max_epochs=10", _from("teacher"))
-    _train("sound", SPEECH, *common, *many, *rest)
-    # What convinces a judge is not what is nearest: the last epochs, at a falling rate, are best.
-    judged = ("stage.batches=600", "checkpoint.monitor=train/mel", "scheduler.floor=0.02")
+    _train("sound", SPEECH, *DECODER, *many, *rest)
+    # What convinces a discriminator is not what is nearest: the last epochs, at a falling rate, are
+    # best.
+    adversarial = ("stage.batches=600", "checkpoint.monitor=train/mel", "scheduler.floor=0.02")
     rest = ("optim.lr=8e-4", "trainer.max_epochs=15", _from("sound"))
-    _train("decoder", {"teacher": TEACHER}, *common, *judged, *rest)
+    _train("decoder", {"teacher": TEACHER}, *DECODER, *adversarial, *rest)
 
 
 def ship() -> None:

@@ -110,7 +110,7 @@ STEPS = (
     _train(
         "decoder",
         *(*SPOKEN, "samples.score_every_n_epochs=0", "stage=decoder", "init_from=outputs/gpt"),
-        *("stage.batches=4", "stage.crops=4", "stage.crop_codes=8"),
+        *("stage.batches=4", "stage.segments=4", "stage.segment_codes=8"),
         dataset="combined",
     ),
     _train(

@@ -104,7 +104,7 @@ def build(config, folder: Path) -> tuple[GptStage, ClipData]:
     optimizer = instantiate(config.optim, _convert_="all")
     scheduler = instantiate(config.scheduler, _convert_="all")
     rows = (corpus.eval, data.train_eval_rows(), corpus.other_texts)
-    return GptStage(base.gpt, corpus.clips, *rows, optimizer, scheduler, 0.01, 1.0, 0.0, 7), data
+    return GptStage(base.gpt, corpus.clips, *rows, optimizer, scheduler, 0.01, 1.0, 7), data
 
 
 if __name__ == "__main__":

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from xttslab.data.batches import AFTER_STOP, CODE, IGNORED, STOP, Example, TokenSpec, collate
-from xttslab.data.examples import sound_of
 
 SPEC = TokenSpec(start_text=9, stop_text=0, start_audio=64, stop_audio=65, prompt_latents=2)
 
@@ -85,25 +82,3 @@ def test_prompts_of_one_length_share_a_group_and_none_is_padded() -> None:
         ([1], (1, 80, 12)),
     ]
     assert groups[0][1][1].unique().tolist() == [2.0]
-
-
-def test_the_mel_of_a_code_belongs_to_the_position_that_has_it_as_input() -> None:
-    mel = np.arange(80 * 13, dtype=np.float16).reshape(80, 13)  # one frame less than four codes
-    heard = replace(example(0, 2, 3), sound=sound_of(mel, 3))
-    batch = collate([example(5, 1, 2), heard], SPEC, "none")
-    length = batch.order.shape[1]
-    # latents, start and two letters, then [start, code, code, code, …]
-    assert batch.sound_at.tolist() == [length + 2 + 3 + 1 + code for code in range(3)]
-    assert batch.audio[1, 1:4].tolist() == heard.codes.tolist()
-    assert batch.sound.shape == (3, 320)
-    np.testing.assert_array_equal(batch.sound[1].reshape(4, 80).numpy(), mel[:, 4:8].T)
-    missing = sound_of(mel[:, :11], 3)[2].reshape(4, 80)
-    np.testing.assert_array_equal(missing[3], mel[:, 10])  # the last frame stands for the missing
-    assert collate([example(5, 1, 2)], SPEC, "none").sound_at.numel() == 0
-
-
-def test_misheard_codes_are_given_but_not_wanted() -> None:
-    clip = replace(example(0, 2, 3), misheard=np.array([0, 7, 2]))
-    batch = collate([clip], SPEC, "none")
-    assert batch.audio[0, 1:4].tolist() == [0, 7, 2]
-    assert batch.audio_targets[:3].tolist() == [0, 1, 2]

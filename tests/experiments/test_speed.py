@@ -47,7 +47,7 @@ def test_nothing_is_measured_in_bfloat16_where_a_processor_is_slow_in_it(
 
 
 def test_every_stage_is_tried_on_a_device(workplace) -> None:
-    sizes = ("++stage.crops=4", "++stage.crop_codes=8", "++stage.batch_codes=80")
+    sizes = ("++stage.segments=4", "++stage.segment_codes=8", "++stage.batch_codes=80")
     tiny = ("dataset=milliomos", f"data_dir={workplace / 'data'}", *TINY_MODEL, *QUICK, *sizes)
     _, _, *lines = stage_table("cpu", ("32-true",), tiny).splitlines()
     number = r"\d\.\d{4}"

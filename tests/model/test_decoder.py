@@ -65,7 +65,7 @@ def test_a_few_steps_fit_a_buzz_and_its_pitch() -> None:
     optimiser = torch.optim.AdamW(model.parameters(), 1e-2)
     losses, errors = [], []
     for _ in range(40):
-        made, distances = model.rehearse(latents, speaker, pitch)
+        made, distances = model.training_forward(latents, speaker, pitch)
         loss = (spectrum(made[:, 0]) - spectrum(wave)).abs().mean()
         optimiser.zero_grad()
         (loss + distances["pitch"]).backward()
@@ -79,13 +79,13 @@ def test_a_few_steps_fit_a_buzz_and_its_pitch() -> None:
 
 def test_unvoiced_frames_teach_no_pitch(mini: MiniDecoder) -> None:
     latents, speaker = torch.randn(1, 10, 24), torch.randn(1, 16, 1)
-    made, distances = mini.rehearse(latents, speaker, torch.zeros(1, 43))
+    made, distances = mini.training_forward(latents, speaker, torch.zeros(1, 43))
     assert distances["pitch"].item() == 0.0
     torch.testing.assert_close(made, mini(latents, speaker))
 
 
 def test_hifigan_has_no_pitch_of_its_own() -> None:
-    made, distances = coqui().rehearse(
+    made, distances = coqui().training_forward(
         torch.randn(1, 3, 24), torch.randn(1, 512, 1), torch.zeros(1, 13)
     )
     assert made.shape == (1, 1, 13 * 256)

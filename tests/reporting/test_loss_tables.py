@@ -113,11 +113,11 @@ def decoder_run() -> RunData:
     losses = {"mel": FALLING, "pitch": {0: 0.05, 6: 0.03}}
     histories = {f"eval/{name}": values for name, values in losses.items()}
     histories["train/mel"] = {epoch: 0.4 - 0.02 * epoch for epoch in range(1, 7)}
-    histories["train/judge"] = {1: 0.5, 6: 0.4}
+    histories["train/discriminator"] = {1: 0.5, 6: 0.4}
     return RunData(
         "sound",
         histories=histories,
-        params={"stage.crops": "16", "batch.clips": "3"},
+        params={"stage.segments": "16", "batch.clips": "3"},
         tags={"stage": "decoder", "monitor": "eval/mel"},
     )
 
@@ -125,7 +125,7 @@ def decoder_run() -> RunData:
 def test_a_decoder_is_judged_by_its_distances() -> None:
     found = analysed(decoder_run())
     rows = {row.metric: row for row in found.rows}
-    assert list(rows) == ["train/mel", "eval/mel", "eval/pitch", "train/judge"]
+    assert list(rows) == ["train/mel", "eval/mel", "eval/pitch", "train/discriminator"]
     assert rows["eval/mel"].change_share == pytest.approx(-0.24)
     assert rows["eval/mel"].best == pytest.approx(0.38)
     assert "in nats" in rows["eval/mel"].note
@@ -147,7 +147,7 @@ def test_its_page_speaks_of_sound_alone(tmp_path: Path) -> None:
 
 
 def test_batches_are_counted_in_what_they_hold() -> None:
-    assert ("batch", "16 cuts") in run_facts(decoder_run())
+    assert ("batch", "16 segments") in run_facts(decoder_run())
     dvae = RunData("codes", params={"stage.batch_codes": "700"}, tags={"stage": "dvae"})
     assert ("batch", "700 codes") in run_facts(dvae)
     assert ("batch", "3") in run_facts(RunData("gpt", params={"batch.clips": "3"}))

@@ -1,4 +1,4 @@
-"""Loaders of cuts: the same ones however many processes read ahead, dealt out to devices."""
+"""Loaders of segments: the same ones however many processes read ahead, dealt out to devices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from xttslab.training.decoder_data import crop_loaders, spread
+from xttslab.training.decoder_data import segment_loaders, spread
 
 
 class Keys(Dataset[Tensor]):
@@ -24,7 +24,7 @@ class Keys(Dataset[Tensor]):
 
 
 def loaders(workers: int = 0, place: tuple[int, int] = (0, 1)):
-    return crop_loaders(Keys(6), Keys(2), 4, 3, 7, workers, place, pinned=False)
+    return segment_loaders(Keys(6), Keys(2), 4, 3, 7, workers, place, pinned=False)
 
 
 def test_every_clip_comes_equally_often_in_about_as_many_batches_as_asked() -> None:
@@ -41,11 +41,11 @@ def test_workers_change_nothing(workers) -> None:
     assert torch.equal(torch.cat(list(loaders(workers)[0])), alone)
 
 
-def test_devices_share_the_cuts_out() -> None:
+def test_devices_share_the_segments_out() -> None:
     parts = [torch.cat(list(loaders(place=(rank, 2))[0])) for rank in (0, 1)]
     assert [len(part) for part in parts] == [4, 4]  # whole batches of four alone
     whole = torch.cat(list(loaders()[0])).tolist()
-    assert all(cut in whole for part in parts for cut in part.tolist())
+    assert all(segment in whole for part in parts for segment in part.tolist())
 
 
 def test_spread_takes_evenly_from_all() -> None:

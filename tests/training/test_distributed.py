@@ -185,7 +185,7 @@ def test_what_lightning_refuses_is_one_line(tiny) -> None:
 
 SOUND = {
     "dvae": ["stage=dvae", "stage.batches=4", "stage.batch_codes=80"],
-    "decoder": ["stage=decoder", "stage.batches=4", "stage.crops=4", "stage.crop_codes=8"],
+    "decoder": ["stage=decoder", "stage.batches=4", "stage.segments=4", "stage.segment_codes=8"],
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
 import numpy as np
@@ -11,9 +10,9 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 
-from xttslab.data.crops import ClipBatch, WholeClip, clip_loaders, pack
+from xttslab.data.crops import WholeClip, clip_loaders
 from xttslab.model.codec import Codec
-from xttslab.training.dvae_stage import PER_CODE, DvaeStage, Spelling
+from xttslab.training.dvae_stage import DvaeStage
 from xttslab.training.optim import constant
 
 LONG = 24 * 1024
@@ -32,9 +31,7 @@ def waves() -> list[np.ndarray]:
     return [(wave + random.normal(0, 0.002, len(wave))).astype(np.float32) for wave in made]
 
 
-def stage_of(
-    codec: Codec, waves: list[np.ndarray], plain_steps: int, text_weight: float = 0.0
-) -> DvaeStage:
+def stage_of(codec: Codec, waves: list[np.ndarray], plain_steps: int) -> DvaeStage:
     return DvaeStage(
         codec,
         waves,
@@ -44,8 +41,6 @@ def stage_of(
         plain_steps=plain_steps,
         commitment=0.25,
         revive_every=10,
-        text_weight=text_weight,
-        tokens=TONES,
     )
 
 
@@ -112,58 +107,3 @@ def test_codes_that_nobody_uses_are_set_to_what_the_encoder_gives(waves) -> None
     revived = {tuple(column.tolist()) for column in book[:, 5:10].T}
     assert revived == {tuple(vector.tolist()) for vector in vectors[0]}
     assert int(stage.uses.sum()) == 0
-
-
-def test_the_text_teaches_the_encoder(waves) -> None:
-    stage = stage_of(tiny(), waves, plain_steps=0, text_weight=1.0)
-    batch = pack([WholeClip(waves[0], np.array([3]))])
-    quantised, _, _ = stage._quantise(stage.codec.encode_mel(stage.codec.code_mel(batch.wave)))
-    stage.spelling.loss(quantised, batch).backward()
-    assert all(p.grad.abs().max() > 0 for p in stage.codec.dvae.encoder.parameters())
-    stage.zero_grad()
-    first, second = fit(stage, waves, epochs=2)
-    for part in ("train", "eval"):
-        assert second[f"{part}/text_ctc"] < first[f"{part}/text_ctc"]
-
-
-def test_without_a_weight_nothing_reads_the_text(waves) -> None:
-    stage = stage_of(tiny(), waves, plain_steps=0)
-    assert stage.spelling is None
-    assert len(list(stage.learning.parameters())) == len(list(stage.codec.dvae.parameters()))
-
-
-def batch(codes: list[int], tokens: list[list[int]]) -> ClipBatch:
-    counts = torch.tensor([len(text) for text in tokens])
-    flat = torch.tensor([token for text in tokens for token in text])
-    return ClipBatch(torch.empty(0), torch.tensor(codes), flat, counts)
-
-
-def ignorant() -> Spelling:
-    spelling = Spelling(codebook_dim=4, tokens=9)
-    torch.nn.init.zeros_(spelling.last.weight)
-    torch.nn.init.zeros_(spelling.last.bias)
-    return spelling
-
-
-def test_one_that_knows_nothing_counts_the_ways_to_say_a_token() -> None:
-    found = ignorant()(torch.randn(2, 5, 4))
-    assert found.shape == (5 * PER_CODE, 2, 10)
-    lost = ignorant().loss(torch.randn(1, 3, 4), batch([3], [[7]]))
-    places = 3 * PER_CODE  # one token in a row somewhere among them: n (n + 1) / 2 ways
-    ways = places * (places + 1) / 2
-    assert lost.item() == pytest.approx(places * math.log(10) - math.log(ways), rel=1e-5)
-
-
-def test_padding_behind_a_clip_changes_nothing() -> None:
-    torch.manual_seed(0)
-    spelling, vectors = Spelling(4, 9), torch.zeros(1, 8, 4)
-    vectors[:, :4] = torch.randn(1, 4, 4)
-    far = vectors.clone()
-    far[:, 7] = 5.0  # farther away than the reader looks
-    wanted = batch([4], [[1, 2]])
-    assert spelling.loss(far, wanted).item() == spelling.loss(vectors, wanted).item()
-
-
-def test_a_text_without_room_counts_nothing() -> None:
-    lost = ignorant().loss(torch.randn(1, 2, 4), batch([2], [[1, 2, 3, 4, 5]]))
-    assert lost.item() == 0.0

@@ -174,7 +174,7 @@ def test_the_same_seed_gives_the_same_run(workplace, tiny) -> None:
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     workplace, tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = ("trainer.max_epochs=3", "checkpoint.every_minutes=0", "loss.sound_weight=0.5")
+    options = ("trainer.max_epochs=3", "checkpoint.every_minutes=0")
     train(tiny("run_name=whole", *options))
     step = GptStage.training_step
 
@@ -193,7 +193,6 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     assert sorted(resumed) == [0, 1, 2, 3]
     for epoch, row in expected.items():
         assert resumed[epoch] == pytest.approx(row, abs=1e-6), epoch
-    assert resumed[3]["train/sound_l1"] < resumed[1]["train/sound_l1"]
     kept = read_tensors(Path("outputs/cut/checkpoints/best.safetensors"))
     assert all(name.startswith("gpt.") for name in kept)
 

@@ -16,7 +16,7 @@ from xttslab.speaking.loading import load_run
 from xttslab.training.run import train
 
 DVAE = ["stage=dvae", "stage.batches=4", "stage.batch_codes=80"]
-DECODER = ["stage=decoder", "stage.batches=4", "stage.crops=8", "stage.crop_codes=8"]
+DECODER = ["stage=decoder", "stage.batches=4", "stage.segments=8", "stage.segment_codes=8"]
 BEST = "checkpoints/best.safetensors"
 
 

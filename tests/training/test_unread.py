@@ -26,7 +26,7 @@ OTHER = {  # looked at, but of no effect
 BASIS = ("dataset=milliomos", "model=xtts_mini")
 SHORT = {
     "dvae": ("stage.batches=2", "stage.batch_codes=80"),
-    "decoder": ("stage.batches=2", "stage.crops=4", "stage.crop_codes=8"),
+    "decoder": ("stage.batches=2", "stage.segments=4", "stage.segment_codes=8"),
 }
 
 

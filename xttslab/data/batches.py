@@ -48,13 +48,6 @@ class Example:
     codes: np.ndarray  # (T_codes,)
     prompt: np.ndarray  # (80, frames)
     prompt_span: tuple[int, int] | None = None  # [first, last) in codes
-    sound: np.ndarray | None = None  # (T_codes, 320) mel of each code's 46 ms, where it is a target
-    misheard: np.ndarray | None = None  # (T_codes,) what the model is given in place of `codes`
-
-    @property
-    def given(self) -> np.ndarray:
-        """The codes (T_codes,) after which the model predicts the next."""
-        return self.codes if self.misheard is None else self.misheard
 
 
 @dataclass(frozen=True)
@@ -72,8 +65,6 @@ class Batch:
     audio_targets: Tensor  # (N_m,), IGNORED where the prompt covers the code
     audio_rows: Tensor  # (N_m,)
     audio_kinds: Tensor  # (N_m,) CODE, STOP or AFTER_STOP
-    sound_at: Tensor  # (N_s,) positions in the flattened rows that have a code as input
-    sound: Tensor  # (N_s, 320) that code's mel; none where sound is no target
     prompts: tuple[tuple[Tensor, Tensor], ...]  # groups of equal length: rows (n,), mel (n, 80, F)
 
     def to(self, device: torch.device, non_blocking: bool = False) -> Batch:
@@ -97,12 +88,11 @@ def collate(examples: Sequence[Example], spec: TokenSpec, mask: LossMask) -> Bat
     clip only, spans four times too far, stops included). none: nothing is left out (evaluation).
     """
     texts = [_text_inputs(example.text, spec) for example in examples]
-    audios = [_audio_inputs(example.given, spec) for example in examples]
+    audios = [_audio_inputs(example.codes, spec) for example in examples]
     text, audio = _pad(texts, spec.stop_text), _pad(audios, spec.stop_audio)
     order, starts = _pack([len(t) for t in texts], [len(a) for a in audios], text.shape[1], spec)
     length = order.shape[1]
     text_at, text_targets, audio_at, audio_targets, kinds = [], [], [], [], []
-    sound_at = []
     for i, example in enumerate(examples):
         scored = len(example.text) + 1
         text_at.append(i * length + spec.prompt_latents + np.arange(scored))
@@ -112,8 +102,6 @@ def collate(examples: Sequence[Example], spec: TokenSpec, mask: LossMask) -> Bat
         audio_targets.append(_audio_targets(example, spec, mask, last))
         codes = len(example.codes)
         kinds.append(np.repeat([CODE, STOP, AFTER_STOP], [codes, 1, STOPS - 1]))
-        heard = 0 if example.sound is None else codes
-        sound_at.append(i * length + starts[i] + 1 + np.arange(heard))
     return Batch(
         rows=torch.tensor([example.row for example in examples]),
         text=text,
@@ -126,8 +114,6 @@ def collate(examples: Sequence[Example], spec: TokenSpec, mask: LossMask) -> Bat
         audio_targets=_joined(audio_targets),
         audio_rows=_rows_of(audio_at),
         audio_kinds=_joined(kinds),
-        sound_at=_joined(sound_at),
-        sound=_sounds(examples),
         prompts=_prompt_groups([example.prompt for example in examples]),
     )
 
@@ -181,11 +167,6 @@ def _prompt_groups(prompts: Sequence[np.ndarray]) -> tuple[tuple[Tensor, Tensor]
         )
         for members in groups.values()
     )
-
-
-def _sounds(examples: Sequence[Example]) -> Tensor:
-    given = [example.sound for example in examples if example.sound is not None]
-    return torch.from_numpy(np.concatenate(given).astype(np.float32)) if given else torch.empty(0)
 
 
 def _pad(parts: Sequence[np.ndarray], filler: int) -> Tensor:

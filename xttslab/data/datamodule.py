@@ -35,7 +35,6 @@ class BatchSettings:
     prompt: Prompt
     prompt_seconds: tuple[float, float]
     workers: int
-    misheard: float = 0.0
 
 
 class ClipData(pl.LightningDataModule):
@@ -49,7 +48,6 @@ class ClipData(pl.LightningDataModule):
         settings: how clips become batches.
         mask: which prompted codes are left out of the training loss.
         seed: decides order and prompts.
-        sound: whether training batches carry the mel of their codes.
     """
 
     def __init__(
@@ -61,11 +59,10 @@ class ClipData(pl.LightningDataModule):
         settings: BatchSettings,
         mask: LossMask,
         seed: int,
-        sound: bool = False,
     ) -> None:
         super().__init__()
         self.corpus, self.spec, self.store, self.settings = corpus, spec, store, settings
-        self.mask, self.seed, self.sound = mask, seed, sound
+        self.mask, self.seed = mask, seed
         self.clips = tokenised_clips(corpus, keys)
         self.train_rows = corpus.train
         groups = [_balance_group(corpus, row) for row in self.train_rows]
@@ -148,8 +145,6 @@ class ClipData(pl.LightningDataModule):
             settings.prompt,
             settings.prompt_seconds,
             self.seed,
-            self.sound,
-            settings.misheard,
         )
         sampler = LengthBuckets(
             self.lengths,

@@ -20,7 +20,6 @@ from xttslab.data.sampler import Draw
 FRAMES_PER_SECOND = SAMPLE_RATE / 256
 FRAMES_PER_CODE = 4
 PROMPT_STEP = 11 * FRAMES_PER_CODE  # half a second; prompts shorter than drawn are multiples of it
-SOUND = 80 * FRAMES_PER_CODE  # numbers of a code's mel
 Prompt = Literal["self", "other"]
 
 
@@ -59,8 +58,6 @@ class TrainingExamples(Dataset[list[Example]]):
             "other" slices another clip of the same speaker and category, as the voice is used.
         seconds: shortest and longest prompt; one length is drawn for a batch. A clip too short for
             it gives what it has, half of that when it prompts itself, in whole half seconds.
-        sound: whether examples carry the mel of their codes, as a target.
-        misheard: share of the codes that the model is given wrong, as its own speech may be.
     """
 
     def __init__(
@@ -71,11 +68,9 @@ class TrainingExamples(Dataset[list[Example]]):
         prompt: Prompt,
         seconds: tuple[float, float],
         seed: int,
-        sound: bool = False,
-        misheard: float = 0.0,
     ) -> None:
         self.clips, self.store, self.rows = clips, store, rows
-        self.prompt, self.seed, self.sound, self.misheard = prompt, seed, sound, misheard
+        self.prompt, self.seed = prompt, seed
         self.frames = tuple(round(second * FRAMES_PER_SECOND) for second in seconds)
 
     def __len__(self) -> int:
@@ -90,9 +85,8 @@ class TrainingExamples(Dataset[list[Example]]):
         mels = [self.store[self.clips[prompter].key].mel for prompter in prompters]
         drawn = int(random.integers(self.frames[0], self.frames[1] + 1))
         where = random.random(len(rows))  # of the prompt in its clip, 0 to 1
-        seeds = random.integers(2**63, size=len(rows))
         return [
-            self._example(rows[i], prompters[i], mels[i], drawn, where[i], seeds[i])
+            self._example(rows[i], prompters[i], mels[i], drawn, where[i])
             for i in range(draw.rank, len(rows), draw.world)
         ]
 
@@ -105,22 +99,19 @@ class TrainingExamples(Dataset[list[Example]]):
         return companions[chosen] if companions[chosen] != row else companions[-1]
 
     def _example(
-        self, row: int, prompter: int, mel: np.ndarray, drawn: int, where: float, seed: int
+        self, row: int, prompter: int, mel: np.ndarray, drawn: int, where: float
     ) -> Example:
         clip = self.clips[row]
         length = prompt_frames(drawn, mel.shape[1], prompter == row)
         starts = max(0, (mel.shape[1] - length) // FRAMES_PER_CODE) + 1
         first = int(where * starts) * FRAMES_PER_CODE
         codes = first // FRAMES_PER_CODE, (first + length) // FRAMES_PER_CODE
-        own = self.store[clip.key]
         return Example(
             row=row,
             text=clip.tokens,
-            codes=own.codes,
+            codes=self.store[clip.key].codes,
             prompt=mel[:, first : first + length],
             prompt_span=codes if prompter == row else None,
-            sound=sound_of(own.mel, len(own.codes)) if self.sound else None,
-            misheard=mishear(own.codes, self.misheard, seed) if self.misheard else None,
         )
 
 
@@ -131,20 +122,6 @@ def prompt_frames(drawn: int, available: int, own: bool) -> int:
         most = available // 2 if own else available
         frames = most // PROMPT_STEP * PROMPT_STEP or most
     return max(frames // FRAMES_PER_CODE, 1) * FRAMES_PER_CODE
-
-
-def mishear(codes: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Codes (T,), about `share` of them replaced by others of the clip, drawn by `seed`."""
-    random = np.random.default_rng(seed)
-    return np.where(random.random(len(codes)) < share, random.choice(codes, len(codes)), codes)
-
-
-def sound_of(mel: np.ndarray, codes: int) -> np.ndarray:
-    """The conditioning mel (80, frames) of a clip as one row a code, (codes, 320)."""
-    frames = mel[:, : codes * FRAMES_PER_CODE]
-    missing = codes * FRAMES_PER_CODE - frames.shape[1]
-    whole = np.pad(frames, ((0, 0), (0, missing)), mode="edge")
-    return whole.T.reshape(codes, -1)
 
 
 class FixedExamples(Dataset[list[Example]]):

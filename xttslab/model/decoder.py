@@ -108,7 +108,9 @@ class Decoder(Protocol):
         """Latents (B, T, D) and speaker embeddings (B, S, 1) to waveforms (B, 1, N) at 24 kHz."""
         ...
 
-    def rehearse(self, latents: Tensor, g: Tensor, pitch: Tensor) -> tuple[Tensor, Distances]:
+    def training_forward(
+        self, latents: Tensor, g: Tensor, pitch: Tensor
+    ) -> tuple[Tensor, Distances]:
         """In training: the waveforms as if at `pitch` (B, F) in Hz, 0 where unvoiced, and how far
         the decoder's own idea of it was."""
         ...
@@ -123,7 +125,9 @@ class XttsDecoder(HifiDecoder):
 
     follows_pitch = False
 
-    def rehearse(self, latents: Tensor, g: Tensor, pitch: Tensor) -> tuple[Tensor, Distances]:
+    def training_forward(
+        self, latents: Tensor, g: Tensor, pitch: Tensor
+    ) -> tuple[Tensor, Distances]:
         """HiFi-GAN has no pitch of its own: only the waveforms."""
         return self(latents, g=g), {}
 
@@ -181,7 +185,9 @@ class MiniDecoder(nn.Module):
         hidden = self._hidden(latents, g)
         return self._sound(hidden, self._log_pitch(hidden).exp())
 
-    def rehearse(self, latents: Tensor, g: Tensor, pitch: Tensor) -> tuple[Tensor, Distances]:
+    def training_forward(
+        self, latents: Tensor, g: Tensor, pitch: Tensor
+    ) -> tuple[Tensor, Distances]:
         """The waveforms at the recording's pitch (B, F), so that harmonics can be compared, and the
         mean distance of the predicted pitch in nats where there is one (.06 is a semitone)."""
         hidden = self._hidden(latents, g)

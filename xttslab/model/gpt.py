@@ -24,7 +24,7 @@ class Logits:
 
     text: Tensor  # (N_t, text tokens)
     audio: Tensor  # (N_m, audio tokens)
-    heard: Tensor  # (N_s, D) hidden states where the batch has `sound` as a target
+    hidden: Tensor  # (B · L, D) the normalised states of all positions, which they are read from
 
 
 class XttsGpt(GPT):
@@ -101,7 +101,7 @@ class XttsGpt(GPT):
         return Logits(
             self.text_head(hidden.index_select(0, batch.text_at)),
             self.mel_head(hidden.index_select(0, batch.audio_at)),
-            hidden.index_select(0, batch.sound_at),
+            hidden,
         )
 
     def _embed(self, batch: Batch) -> Tensor:

@@ -90,21 +90,20 @@ def _meaning(run: RunData, metric: str, loss: float, default: int) -> Meaning:
 
 TEXT_GAIN, OTHER_TEXT = "eval/text_gain", "eval/mel_ce_other_text"
 
-SOUND_PARTS = {"train": "training cuts", "eval": "held-out clips"}
+SOUND_PARTS = {"train": "training segments", "eval": "held-out clips"}
 _MEASURES = {
     "decoder": {
         "mel": "distance of log mels, in nats",
         "convergence": "error of magnitudes, relative",
         "bins": "distance of single bins, in nats",
         "pitch": "distance from the recording's pitch, in nats (.058 is a semitone)",
-        "judge": "how well the judge tells it from recordings: .5 is by chance",
-        "pull": "what the judge pulls it by",
-        "speaker": "surprise at whose clip it is, in nats",
+        "discriminator": "loss of the discriminator: .5 is by chance",
+        "adversarial": "how well the discriminator tells it from recordings; 0 is not at all",
+        "feature_matching": "distance of the discriminator's features from the recording's",
     },
     "dvae": {
         "mel_l1": "error of the normalised log mel",
         "commitment": "distance of the encoder from its codes",
-        "text_ctc": "surprise at the text, in nats a letter",
         "codes_used": "codes in use; more is better",
         "perplexity": "equally frequent codes as varied; more is better",
     },
@@ -119,7 +118,7 @@ def measures(run: RunData) -> dict[str, str]:
 def batch_of(run: RunData) -> str | None:
     """What a run's batch holds, by its stage."""
     size = {
-        "decoder": ("stage.crops", " cuts"),
+        "decoder": ("stage.segments", " segments"),
         "dvae": ("stage.batch_codes", " codes"),
     }.get(run.tags.get("stage", ""), ("batch.clips", ""))
     value = run.params.get(size[0])

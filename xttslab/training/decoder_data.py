@@ -1,4 +1,4 @@
-"""A trained GPT and its encoded clips in, what its decoder learns from out."""
+"""The data module of `stage=decoder`: segments of clips with the GPT's latents of them."""
 
 from __future__ import annotations
 
@@ -71,37 +71,37 @@ def decoder_latents(gpt: XttsGpt, examples: Sequence[Example]) -> Iterator[np.nd
             yield own.float().cpu().numpy().astype(np.float16)
 
 
-def crop_loaders(
+def segment_loaders(
     trained: Dataset,
     held_out: Dataset,
-    crops: int,
+    segments: int,
     batches: int,
     seed: int,
     workers: int,
     place: tuple[int, int],
     pinned: bool,
 ) -> tuple[DataLoader, DataLoader]:
-    """A training loader of about `batches` batches of `crops` cuts, every clip equally often,
+    """A training loader of about `batches` batches of `segments`, every clip equally often,
     read ahead by `workers` processes and dealt out to all devices (`place`: a device's number and
-    how many there are), and an evaluation loader that always gives the same cuts, two of each clip,
+    how many there are), and an evaluation loader that always gives the same ones, two of each clip,
     on every device. `pinned` memory is what a GPU fetches from while it works."""
     clips = len(trained)
-    repeats = max(1, -(-batches * crops // clips))
+    repeats = max(1, -(-batches * segments // clips))
     rank, world = place
     order = CropOrder(clips, repeats, seed, rank=rank, world=world)
     fixed = CropOrder(len(held_out), 2, seed, fixed=True)
     return (
         DataLoader(
             trained,
-            crops,
+            segments,
             sampler=order,
-            drop_last=len(order) >= crops,
+            drop_last=len(order) >= segments,
             num_workers=workers,
             persistent_workers=workers > 0,
             worker_init_fn=ignore_interrupts,
             pin_memory=pinned,
         ),
-        DataLoader(held_out, crops, sampler=fixed, pin_memory=pinned),
+        DataLoader(held_out, segments, sampler=fixed, pin_memory=pinned),
     )
 
 
@@ -115,7 +115,7 @@ Item = TypeVar("Item")
 
 
 class DecoderData(pl.LightningDataModule):
-    """Cuts of clips with the latents of the GPT that will speak.
+    """Segments of clips with the latents of the GPT that will speak.
 
     Args:
         gpt: in evaluation mode once it is used here.
@@ -123,8 +123,8 @@ class DecoderData(pl.LightningDataModule):
         trained, held_out: rows of `clips`.
         settings: `conf/stage/decoder.yaml`.
         pitch: whether the decoder learns a pitch.
-        seed: of the order and the places of the cuts.
-        workers: processes that read cuts ahead.
+        seed: of the order and the places of the segments.
+        workers: processes that read segments ahead.
     """
 
     def __init__(
@@ -160,12 +160,12 @@ class DecoderData(pl.LightningDataModule):
         spoken = joined(share, world)
         reference = round(settings["reference_seconds"] * SAMPLE_RATE)
         parts = (
-            DecoderCrops(spoken, places, settings["crop_codes"], reference, HOP)
+            DecoderCrops(spoken, places, settings["segment_codes"], reference, HOP)
             for places in (range(len(self.trained)), range(len(self.trained), len(rows)))
         )
-        self._loaders = crop_loaders(
+        self._loaders = segment_loaders(
             *parts,
-            settings["crops"],
+            settings["segments"],
             settings["batches"],
             self.seed,
             self.workers,

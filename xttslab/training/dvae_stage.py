@@ -1,8 +1,4 @@
-"""Quantised vectors of codes in, how well they tell the text out: a reader that training needs.
-
-A codebook that learns from mels alone spends its codes on what is loud and varied. Asked for the
-text as well, by CTC (Graves et al. 2006), it keeps what words are told apart by.
-"""
+"""The Lightning module of `stage=dvae`: trains the codec's encoder, codebook and decoder."""
 
 from __future__ import annotations
 
@@ -10,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -18,50 +13,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from xttslab.data.crops import ClipBatch
 from xttslab.data.examples import FRAMES_PER_CODE
 from xttslab.model.codec import Codec
-from xttslab.training.stage import SoundStage
-
-PER_CODE = 2  # letters come faster than codes
-WIDTH = 256
+from xttslab.training.stage import AveragingStage
 
 
-class Spelling(nn.Module):
-    """Reads tokens from codes with a view of three codes to either side.
-
-    Args:
-        codebook_dim: size C of a code's vector.
-        tokens: how many text tokens there are; one more stands for "none".
-    """
-
-    def __init__(self, codebook_dim: int, tokens: int) -> None:
-        super().__init__()
-        self.blank = tokens
-        self.first = nn.Conv1d(codebook_dim, WIDTH, 3, padding=1)
-        self.spread = nn.Conv1d(WIDTH, WIDTH * PER_CODE, 3, padding=1)
-        self.last = nn.Conv1d(WIDTH, tokens + 1, 3, padding=1)
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        """Vectors (B, T, C) to log probabilities (PER_CODE · T, B, tokens + 1)."""
-        hidden = F.gelu(self.spread(F.gelu(self.first(vectors.transpose(1, 2)))))
-        batch, _, codes = hidden.shape
-        finer = hidden.view(batch, WIDTH, PER_CODE, codes).transpose(2, 3).flatten(2)
-        return self.last(finer).log_softmax(1).permute(2, 0, 1)
-
-    def loss(self, vectors: Tensor, batch: ClipBatch) -> Tensor:
-        """Nats a token (scalar). A text with more tokens than there is room for counts nothing."""
-        found = self(vectors).float()
-        lost = F.ctc_loss(
-            found,
-            batch.tokens,
-            batch.codes * PER_CODE,
-            batch.token_counts,
-            blank=self.blank,
-            reduction="sum",
-            zero_infinity=True,
-        )
-        return lost / torch.clamp(batch.token_counts.sum(), min=1)
-
-
-class DvaeStage(SoundStage):
+class DvaeStage(AveragingStage):
     """Trains encoder, codebook and decoder on the mean absolute error of the normalised log mel.
 
     Args:
@@ -72,8 +27,6 @@ class DvaeStage(SoundStage):
         plain_steps: steps without the codebook at the start.
         commitment: weight of the encoder's distance from its codes (van den Oord, 1711.00937).
         revive_every: steps after which a code that was not used is set to an encoder output.
-        text_weight: of the CTC loss of reading the clips' texts from their codes; 0: none.
-        tokens: how many text tokens there are.
     """
 
     may_be_halved = False  # codes depend on every bit
@@ -88,19 +41,14 @@ class DvaeStage(SoundStage):
         plain_steps: int,
         commitment: float,
         revive_every: int,
-        text_weight: float,
-        tokens: int,
     ) -> None:
         super().__init__(optimizer, scheduler, seed)
         self.codec = codec
         codec.dvae.requires_grad_(True)
         self.sample = sample
-        self.plain_steps, self.commitment = plain_steps, commitment
-        self.revive_every = revive_every
-        self.text_weight = text_weight
-        codes, dim = codec.dvae.codebook.n_embed, codec.dvae.codebook.dim
-        self.spelling = Spelling(dim, tokens) if text_weight else None
-        self.register_buffer("uses", torch.zeros(codes, dtype=torch.long))
+        self.plain_steps, self.revive_every = plain_steps, revive_every
+        self.weights = {"mel_l1": 1.0, "commitment": commitment}
+        self.register_buffer("uses", torch.zeros(codec.dvae.codebook.n_embed, dtype=torch.long))
         self.counts: list[Tensor] = []  # of the evaluation's batches, (codes,)
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
@@ -113,27 +61,25 @@ class DvaeStage(SoundStage):
             self._place_codes()
         vectors = self.codec.encode_mel(mel)  # (B, T, C)
         quantised, codes, commitment = self._quantise(vectors)
-        error = _distance(self.codec.dvae.decoder(quantised.transpose(1, 2)), mel, batch)
+        parts = {**self.distances(quantised, mel, batch), "commitment": commitment}
         self._revive(vectors.detach(), codes)
-        loss = error + self.commitment * commitment
-        parts = {"mel_l1": error, "commitment": commitment}
-        if self.spelling is not None:
-            parts["text_ctc"] = self.spelling.loss(quantised, batch)
-            loss = loss + self.text_weight * parts["text_ctc"]
         self.note("train", parts)
+        loss = sum(self.weights[name] * value for name, value in parts.items())
         return self.group_share(loss, batch_idx)
 
     def validation_step(self, batch: ClipBatch, batch_idx: int) -> None:
         mel = self.codec.code_mel(batch.wave)[..., :-1]
         codes = self.codec.quantise(self.codec.encode_mel(mel))
-        made = self.codec.dvae.decode(codes)[0]
         scored = codes[_within(codes.shape[1], batch.codes)]
         self.counts.append(torch.bincount(scored, minlength=len(self.uses)))
-        parts = {"mel_l1": _distance(made, mel, batch)}
-        if self.spelling is not None:
-            vectors = self.codec.dvae.codebook.embed_code(codes)  # (B, T, C)
-            parts["text_ctc"] = self.spelling.loss(vectors, batch)
-        self.note("eval", parts)
+        vectors = self.codec.dvae.codebook.embed_code(codes)  # (B, T, C)
+        self.note("eval", self.distances(vectors, mel, batch))
+
+    def distances(self, vectors: Tensor, mel: Tensor, batch: ClipBatch) -> dict[str, Tensor]:
+        """How far what codes with `vectors` (B, T, C) say is from the mels (B, 80, F) of a batch,
+        as scalars by name; each counts in training by its weight in `weights`."""
+        made = self.codec.dvae.decoder(vectors.transpose(1, 2))
+        return {"mel_l1": _distance(made, mel, batch)}
 
     def on_validation_epoch_end(self) -> None:
         """Beside the means: how many codes are in use, and how evenly."""
@@ -148,11 +94,6 @@ class DvaeStage(SoundStage):
     @property
     def trained(self) -> nn.Module:
         return self.codec.dvae
-
-    @property
-    def learning(self) -> nn.Module:
-        parts = [part for part in (self.codec.dvae, self.spelling) if part is not None]
-        return nn.ModuleList(parts)
 
     def trained_weights(self) -> dict[str, Tensor]:
         """What this stage trains, under the names that `model.base.load_codec` reads."""

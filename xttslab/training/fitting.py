@@ -1,4 +1,4 @@
-"""A job in, a fine-tuned GPT out: `stage=gpt`."""
+"""The training of each stage: data, Lightning module, callbacks and trainer put together."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from omegaconf import DictConfig
 
 from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE, read_audio
 from xttslab.data.crops import WholeClip, clip_loaders
-from xttslab.data.datamodule import ClipData
 from xttslab.errors import UserError
 from xttslab.model.adapters import add_lora
 from xttslab.model.base import Base, decoder_of
 from xttslab.training.checkpointing import RunCheckpoints
 from xttslab.training.decoder_data import DecoderData, spread
-from xttslab.training.decoder_stage import DecoderStage
-from xttslab.training.dvae_stage import DvaeStage
-from xttslab.training.gpt_stage import ClipLossTable, GptStage
+from xttslab.training.gpt_stage import ClipLossTable
 from xttslab.training.job import Job
 from xttslab.training.optim import train_adapters, train_only
 from xttslab.training.preflight import planned, preflight
@@ -29,11 +26,17 @@ def fit_gpt(job: Job) -> RunCheckpoints:
     _choose_trained(config, base)
     if config.compile:
         base.gpt.compile()
-    data = job.clip_data(sound=config.loss.sound_weight > 0)
+    data = job.clip_data()
     job.tracker.log_metrics(data.code_statistics(), step=0)
     job.tracker.set_tags({"codec": base.codec.fingerprint[:12]})  # losses compare within one codec
     job.tracker.log_params({f"share.{name}": share for name, share in data.shares().items()})
-    stage = _stage(job, data)
+    stage = job.make_stage(
+        base.gpt,
+        data.corpus.clips,
+        data.corpus.eval,
+        data.train_eval_rows(),
+        data.corpus.other_texts,
+    )
     rows = data.corpus.train
     keeper = job.keeper(_origin(base, job.start), base.codec.fingerprint)
     log = job.log(sum(data.corpus.seconds[row] for row in rows), len(rows))
@@ -68,45 +71,18 @@ def _choose_trained(config: DictConfig, base: Base) -> None:
     return train_adapters(base.gpt, also_trained)
 
 
-def _stage(job: Job, data: ClipData) -> GptStage:
-    return GptStage(
-        job.base.gpt,
-        data.corpus.clips,
-        data.corpus.eval,
-        data.train_eval_rows(),
-        data.corpus.other_texts,
-        job.optimizer(),
-        job.scheduler(),
-        job.config.loss.text_weight,
-        job.config.loss.mel_weight,
-        job.config.loss.sound_weight,
-        job.config.seed,
-    )
-
-
 def fit_decoder(job: Job) -> RunCheckpoints:
     """Train the decoder on latents of the GPT that will speak; returns what was kept."""
     config = job.config
     settings = plain(config.stage)
     decoder = job.base.make_decoder()
     base = replace(job.base, make_decoder=lambda: decoder)  # samples are spoken by what is trained
-    stage = DecoderStage(
-        decoder,
-        job.optimizer(),
-        job.scheduler(),
-        config.seed,
-        settings["mel_weight"],
-        settings["convergence_weight"],
-        settings["bins_weight"],
-        settings["pitch_weight"],
-        settings["judge_weight"],
-        settings["speaker_weight"],
-    )
+    stage = job.make_stage(decoder)
     trained = spread(job.corpus.train, settings["most_clips"])
-    seconds = settings["crop_codes"] * SAMPLES_PER_CODE / SAMPLE_RATE
-    crops = max(settings["batches"] * settings["crops"], len(trained))
+    seconds = settings["segment_codes"] * SAMPLES_PER_CODE / SAMPLE_RATE
+    segments = max(settings["batches"] * settings["segments"], len(trained))
     keeper = job.keeper(job.start.origin, base.codec.fingerprint)
-    trainer = job.trainer([job.log(crops * seconds, crops), *job.samples(base), keeper])
+    trainer = job.trainer([job.log(segments * seconds, segments), *job.samples(base), keeper])
     data = DecoderData(
         job.base.gpt,
         job.clip_data(),
@@ -142,18 +118,7 @@ def fit_dvae(job: Job) -> RunCheckpoints:
         steps = 0 if job.base.codec_fitted else _PLAIN_STEPS
     if not job.base.codec_fitted and job.resume_from is None:
         codec.fit(sample)
-    stage = DvaeStage(
-        codec,
-        sample,
-        job.optimizer(),
-        job.scheduler(),
-        job.config.seed,
-        plain_steps=steps,
-        commitment=settings["commitment"],
-        revive_every=settings["revive_every"],
-        text_weight=settings["text_weight"],
-        tokens=job.base.gpt.text_embedding.num_embeddings,
-    )
+    stage = job.make_stage(codec, sample, plain_steps=steps)
     # A GPT that was trained before stays where it is, to learn the new codes from there.
     keeper = job.keeper(job.start.origin)
     wanted = settings["batches"] * settings["batch_codes"]

@@ -1,4 +1,4 @@
-"""Batches in, gradients and epoch metrics out: the Lightning module of `stage=gpt`."""
+"""The Lightning module of `stage=gpt`, and the table of its losses on each held-out clip."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from xttslab.data.batches import Batch
 from xttslab.data.datamodule import EVAL_LOADERS
-from xttslab.data.examples import SOUND
 from xttslab.data.manifest import Clip
 from xttslab.files import write_atomically
 from xttslab.model.adapters import SCALE, adapter_scale
-from xttslab.model.gpt import clip_losses, weighted_total
+from xttslab.model.gpt import ClipLosses, Logits, clip_losses, weighted_total
 from xttslab.tracking.records import Tracker
 from xttslab.training.metrics import (
     LossMeter,
@@ -46,9 +45,6 @@ class GptStage(Stage):
             model reads; empty where there is no other text.
         optimizer, scheduler: constructors that lack only what they work on.
         text_weight, mel_weight: of the two cross-entropies in the loss.
-        sound_weight: of the distance between the mel of each code and what a matrix reads of it
-            from the hidden states: they then keep for a decoder how the voice sounds. Above 0,
-            batches must carry `sound`. The matrix is of no use but for training.
         seed: of what a step draws, see `Stage`.
     """
 
@@ -63,7 +59,6 @@ class GptStage(Stage):
         scheduler: Callable[..., LRScheduler],
         text_weight: float,
         mel_weight: float,
-        sound_weight: float,
         seed: int,
     ) -> None:
         super().__init__(optimizer, scheduler, seed)
@@ -71,9 +66,6 @@ class GptStage(Stage):
         self.clips, self.eval_rows, self.train_eval_rows = clips, eval_rows, train_eval_rows
         self.other_texts = other_texts
         self.weights = (text_weight, mel_weight)
-        self.sound_weight = sound_weight
-        self.hearing = nn.Linear(gpt.model_dim, SOUND) if sound_weight else None
-        self.sounds: list[Tensor] = []  # distances of the epoch's steps
         self.meters: dict[str, LossMeter] = {}
         # the last evaluation's sums by clip, (clips, columns): with its own text, with another
         self.held_out, self.other_text = torch.empty(0), torch.empty(0)
@@ -90,16 +82,16 @@ class GptStage(Stage):
         self.meters["train"] = self._meter()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The weighted loss; a device's share counts by its tokens, not as one of `world` means."""
         logits = self.gpt(batch)
         losses = clip_losses(logits, batch)
         self.meters["train"].add(batch.rows, losses)
+        return self.group_share(self.total_loss(losses, logits, batch), batch_idx)
+
+    def total_loss(self, losses: ClipLosses, logits: Logits, batch: Batch) -> Tensor:
+        """The weighted loss; a device's share counts by its tokens, not as one of `world` means."""
         text = self._global_mean(losses.text, losses.text_tokens)
         mel = self._global_mean(losses.mel, losses.mel_tokens)
-        loss = weighted_total(text, mel, *self.weights)
-        if self.hearing is not None:
-            loss = loss + self.sound_weight * self._sound_distance(logits.heard, batch.sound)
-        return self.group_share(loss, batch_idx)
+        return weighted_total(text, mel, *self.weights)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Update, then free the gradients: Lightning would keep them through the next pass
@@ -109,28 +101,16 @@ class GptStage(Stage):
 
     def on_train_epoch_end(self) -> None:
         sums = self.meters.pop("train").reduced()
-        found = train_metrics(sums, *self.weights) | self.gradients.epoch_means()
-        if self.sounds:
-            found["train/sound_l1"] = torch.stack(self.sounds).mean().item()
-            self.sounds.clear()
-        self._publish(found)
+        self.publish(train_metrics(sums, *self.weights) | self.gradients.epoch_means())
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave frozen weights out: they are where they came from."""
         kept = trained_state(self.gpt)
-        state = {f"gpt.{name}": value for name, value in kept.items()}
-        if self.hearing is not None:
-            state |= {f"hearing.{name}": value for name, value in self.hearing.state_dict().items()}
-        checkpoint["state_dict"] = state
+        checkpoint["state_dict"] = {f"gpt.{name}": value for name, value in kept.items()}
 
     @property
     def trained(self) -> nn.Module:
         return self.gpt
-
-    @property
-    def learning(self) -> nn.Module:
-        parts = [part for part in (self.gpt, self.hearing) if part is not None]
-        return nn.ModuleList(parts)
 
     def trained_weights(self) -> dict[str, Tensor]:
         """What this stage trains, under the names of Coqui's `Xtts`."""
@@ -152,18 +132,13 @@ class GptStage(Stage):
         self.held_out, self.other_text = held_out, other_text
         rows = (self.eval_rows, self.train_eval_rows)
         found = eval_metrics(held_out, trained, by_reference, self.clips, *rows, *self.weights)
-        self._publish(found | text_gain_metrics(held_out, other_text, list(self.other_texts)))
-
-    def _sound_distance(self, heard: Tensor, sound: Tensor) -> Tensor:
-        distance = (self.hearing(heard).float() - sound).abs().mean()
-        self.sounds.append(distance.detach())
-        return distance
+        self.publish(found | text_gain_metrics(held_out, other_text, list(self.other_texts)))
 
     def _meter(self) -> LossMeter:
         return LossMeter(len(self.clips), self.device)
 
-    def _publish(self, metrics: dict[str, float]) -> None:
-        # Already reduced over processes; Lightning needs them for stopping and for checkpoints.
+    def publish(self, metrics: dict[str, float]) -> None:
+        """Give an epoch's metrics, already reduced over processes, to the callbacks."""
         self.log_dict(metrics, logger=False, sync_dist=False)
 
     def _global_mean(self, sums: Tensor, tokens: Tensor) -> Tensor:

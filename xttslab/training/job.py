@@ -1,4 +1,4 @@
-"""What every stage is given to train, and the Lightning trainer around it."""
+"""What a run trains with, as configured: data, optimiser, schedule, callbacks and trainer."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig
 from pytorch_lightning.callbacks import EarlyStopping, RichProgressBar
@@ -28,6 +30,7 @@ from xttslab.training.checkpointing import RunCheckpoints, WholeFiles
 from xttslab.training.metrics import SELECTION, Selection
 from xttslab.training.optim import ConfiguredRate
 from xttslab.training.samples import EpochScores, SpokenSamples, sample_plan
+from xttslab.training.stage import Stage
 from xttslab.training.start import Start, plain
 
 _ONE = ("1", "auto")  # device
@@ -52,9 +55,8 @@ class Job:
     resume_from: Path | None
     callbacks: Sequence[pl.Callback] = ()
 
-    def clip_data(self, sound: bool = False) -> ClipData:
-        """The corpus as codes, computed where the store lacks them, and loaders over them, whose
-        batches carry the mel of their codes if `sound` is asked for."""
+    def clip_data(self) -> ClipData:
+        """The corpus as codes, computed where the store lacks them, and loaders over them."""
         config = self.config
         store, keys = fill_store(self.corpus, self.base.codec, Path(config.codes_dir))
         return ClipData(
@@ -65,8 +67,17 @@ class Job:
             BatchSettings(**plain(config.batch)),
             config.loss.mask,
             config.seed,
-            sound=sound,
         )
+
+    def make_stage(self, *parts: Any, **settings: Any) -> Stage:
+        """The stage's Lightning module, as `stage.module` names it, over `parts` of the model and
+        its data. Raises UserError for one that cannot be found or takes other options."""
+        optimizer, scheduler, seed = self.optimizer(), self.scheduler(), self.config.seed
+        rest = {"optimizer": optimizer, "scheduler": scheduler, "seed": seed, **settings}
+        try:
+            return instantiate(self.config.stage.module, _convert_="all")(*parts, **rest)
+        except (InstantiationException, TypeError) as fault:
+            raise UserError(f"stage.module: {' '.join(str(fault).split())}") from fault
 
     def optimizer(self) -> Callable[..., Optimizer]:
         """The optimiser's constructor, without its parameters.

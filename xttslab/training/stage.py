@@ -1,4 +1,4 @@
-"""What the Lightning modules of all stages share: optimiser, schedule, clipping of gradients."""
+"""Base classes of the stages' Lightning modules: optimiser, schedule, gradient clipping, means."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Stage(pl.LightningModule):
         }
 
 
-class SoundStage(Stage):
+class AveragingStage(Stage):
     """A stage whose metrics are means over an epoch's batches, `train/…` and `eval/…`."""
 
     def __init__(
@@ -132,7 +132,7 @@ class SoundStage(Stage):
         self.log_dict(found, logger=False, sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
-        # Every device evaluates all cuts, as they are few; but a decoder draws noise, and devices
+        # Every device evaluates everything, as it is little; but a decoder draws noise, and devices
         # that disagree on which epoch is best would wait for each other for ever.
         self.log_dict(self._means("eval"), logger=False, sync_dist=True)
 

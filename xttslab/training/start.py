@@ -223,7 +223,6 @@ _SHOWN = (
     ),
     "eval/text_gain",
     *(f"{part}/{loss}" for part in ("train", "eval") for loss in ("mel_l1", "mel", "convergence")),
-    "eval/text_ctc",
     "eval/codes_used",
     "eval/perplexity",
 )

@@ -20,7 +20,6 @@ _OF_GPT = (
     "batch.eval_clips",
     "batch.max_repeats",
     "batch.max_tokens",
-    "batch.misheard",
     "batch.prompt",
     "batch.prompt_seconds",
     "batch.train_eval_clips",
