@@ -14,7 +14,17 @@ GROUPS = sorted(
     for path in CONF.glob("*/*.yaml")
     if path.parent.name
     in {"dataset", "model", "adapter", "trainer", "optim", "scheduler", "batch"}
-    | {"loss", "checkpoint", "samples", "tracking", "hardware", "experiment", "stage", "sweep"}
+    | {
+        "loss",
+        "checkpoint",
+        "callbacks",
+        "samples",
+        "tracking",
+        "hardware",
+        "experiment",
+        "stage",
+        "sweep",
+    }
 )
 
 

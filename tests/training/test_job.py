@@ -1,4 +1,4 @@
-"""Precision fits the device, the optimiser the precision."""
+"""Precision fits the device, the optimiser the precision; callbacks are those configured."""
 
 from __future__ import annotations
 
@@ -74,3 +74,39 @@ def test_a_processor_that_is_slow_in_bfloat16_is_not_trained_on(monkeypatch) -> 
         require_trainable(trainer(precision=other))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     require_trainable(trainer(precision="bf16-mixed"))
+
+
+def callbacks(config: DictConfig) -> dict[str, object]:
+    job = Job(config, None, None, None, None, Path(), None)
+    return {type(callback).__name__: callback for callback in job._configured_callbacks()}
+
+
+def test_callbacks_are_those_that_the_configuration_names(tiny) -> None:
+    timer = "+callbacks.timer._target_=pytorch_lightning.callbacks.Timer"
+    bar = "trainer.enable_progress_bar=true"
+    options = ("+callbacks.timer.duration={minutes: 1}", bar)
+    found = callbacks(tiny(timer, *options, "checkpoint.patience=3", "checkpoint.min_delta=0.1"))
+    assert list(found) == ["EarlyStopping", "RichProgressBar", "Timer"]
+    stopping = found["EarlyStopping"]
+    assert (stopping.monitor, stopping.patience, stopping.min_delta) == ("eval/mel_ce", 3, -0.1)
+    assert found["Timer"].time_remaining() == 60
+    assert list(callbacks(tiny("checkpoint.patience=0"))) == []
+    assert list(callbacks(tiny(bar, "callbacks.early_stopping=null"))) == ["RichProgressBar"]
+
+
+def test_early_stopping_goes_by_the_loss_in_what_is_known_at_some_epochs_only(tiny) -> None:
+    chosen = "checkpoint.monitor=selection/loss_and_voice"
+    assert callbacks(tiny(chosen))["EarlyStopping"].monitor == "eval/mel_ce"
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{_target_: no.such.Class}", "callbacks.mine: .*no.such.Class"),
+        ("{_target_: builtins.dict}", "callbacks.mine: is no Lightning callback"),
+        ("{level: 3}", "callbacks.mine: is no Lightning callback; give the _target_"),
+    ],
+)
+def test_what_is_no_callback_is_named(tiny, entry: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        callbacks(tiny(f"+callbacks.mine={entry}"))

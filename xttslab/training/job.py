@@ -14,7 +14,6 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig
-from pytorch_lightning.callbacks import EarlyStopping, RichProgressBar
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -143,20 +142,10 @@ class Job:
                 f"trainer.check_val_every_n_epoch={every} with trainer.max_epochs={last}: no epoch "
                 "would be evaluated, and no checkpoint kept as the best; choose a smaller one"
             )
-        if config.trainer.enable_progress_bar:
-            chosen.append(RichProgressBar(leave=False))
-        if config.checkpoint.patience:
-            stopping = {
-                "patience": config.checkpoint.patience,
-                "min_delta": config.checkpoint.min_delta,
-            }
-            monitor = config.checkpoint.monitor
-            if monitor == SELECTION:  # known at some epochs only
-                monitor = config.checkpoint.selection.loss
-            chosen.append(EarlyStopping(monitor, **stopping))
         limit = config.loss.limit if config.stage.name == "gpt" else sys.float_info.max
         best = self.run_dir / "checkpoints" / BEST
-        chosen += [OneHistory(self.tracker, self.run_dir), ConfiguredRate()]
+        chosen += [*self._configured_callbacks(), OneHistory(self.tracker, self.run_dir)]
+        chosen.append(ConfiguredRate())
         chosen += [LossGuard(limit, str(best)), *self.callbacks, CtrlC()]
         return instantiate(
             config.trainer,
@@ -169,6 +158,29 @@ class Job:
             reload_dataloaders_every_n_epochs=1,  # the number of batches may change with the epoch
             default_root_dir=str(self.run_dir),
         )
+
+    def _configured_callbacks(self) -> list[pl.Callback]:
+        """Those of `conf/callbacks/`; raises UserError for one that cannot be made."""
+        config, chosen = self.config, plain(self.config.callbacks)
+        if not config.trainer.enable_progress_bar:
+            chosen.pop("progress_bar", None)
+        if not config.checkpoint.patience:
+            chosen.pop("early_stopping", None)
+        stopping = chosen.get("early_stopping")
+        if stopping and stopping["monitor"] == SELECTION:  # known at some epochs only
+            stopping["monitor"] = config.checkpoint.selection.loss
+        made = []
+        for name, entry in chosen.items():
+            try:
+                callback = instantiate(entry, _convert_="all") if entry else None
+            except InstantiationException as fault:
+                raise UserError(f"callbacks.{name}: {' '.join(str(fault).split())}") from fault
+            if entry and not isinstance(callback, pl.Callback):
+                raise UserError(
+                    f"callbacks.{name}: is no Lightning callback; give the _target_ of its class"
+                )
+            made += [callback] if entry else []
+        return made
 
 
 def require_trainable(trainer: DictConfig) -> None:
