@@ -105,7 +105,7 @@ def _watch(moment: str, count: int, tell: Callable[[], object]) -> None:
 
     places: dict[str, tuple[Any, str]] = {
         "step": (GptStage, "training_step"),
-        "checkpoint": (keeping.WholeFiles, "save_checkpoint"),
+        "checkpoint": (keeping.AtomicCheckpointIO, "save_checkpoint"),
         "best weights": (keeping, "write_tensors"),
         "metrics file": (RunTracker, "_write_rows"),
         "sampling": (SpokenSamples, "_write"),

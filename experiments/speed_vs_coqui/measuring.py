@@ -67,7 +67,7 @@ class StepClock:
     def summary(self, tokens: int) -> dict[str, Any]:
         """Medians without the first step, with the peak memory of the process or card in GB."""
         # Coqui's side needs no Lightning: imported when all is measured
-        from xttslab.training.preflight import peak_memory_gb
+        from xttslab.training.callbacks import peak_memory_gb
 
         warm = self.steps[1:] or self.steps
         found = {key: statistics.median(s[key] for s in warm) for key in ("wall_s", "cpu_s")}

@@ -19,7 +19,13 @@ from xttslab.errors import UserError
 from xttslab.model.base import RECORD
 from xttslab.model.checkpoints import read_tensors, write_tensors
 from xttslab.training import checkpointing as keeping
-from xttslab.training.checkpointing import LAST, PREVIOUS, RunCheckpoints, WholeFiles, resume_point
+from xttslab.training.checkpointing import (
+    LAST,
+    PREVIOUS,
+    AtomicCheckpointIO,
+    RunCheckpoints,
+    resume_point,
+)
 from xttslab.training.gpt_stage import GptStage
 from xttslab.training.run import train
 
@@ -38,11 +44,11 @@ def largest_file(size: int) -> Iterator[None]:
 
 
 def save(folder: Path, number: int) -> None:
-    WholeFiles().save_checkpoint({"w": torch.full((50_000,), float(number))}, folder / LAST)
+    AtomicCheckpointIO().save_checkpoint({"w": torch.full((50_000,), float(number))}, folder / LAST)
 
 
 def load(folder: Path) -> float:
-    return WholeFiles().load_checkpoint(folder / LAST)["w"][0].item()
+    return AtomicCheckpointIO().load_checkpoint(folder / LAST)["w"][0].item()
 
 
 def damage(path: Path, how: str) -> None:
@@ -64,7 +70,7 @@ def test_the_checkpoint_before_is_kept(tmp_path: Path) -> None:
     assert load(tmp_path) == 2.0
     (tmp_path / LAST).unlink()  # killed between the two renamings
     assert resume_point(tmp_path) == tmp_path / PREVIOUS
-    assert WholeFiles().load_checkpoint(tmp_path / PREVIOUS)["w"][0] == 1.0
+    assert AtomicCheckpointIO().load_checkpoint(tmp_path / PREVIOUS)["w"][0] == 1.0
 
 
 @pytest.mark.parametrize("how", ["truncated", "empty", "zeroed", "another file"])
@@ -172,16 +178,16 @@ SAVED = (1, 3, 6, 7)  # the epochs at whose end `last` is written
 
 def keep_epochs(folder: Path, top_k: int) -> RunCheckpoints:
     """All epochs behind the newest checkpoint, as a run passes through them."""
-    keeper = RunCheckpoints(folder, "loss", top_k, False, 1e9, False, "", "")
+    checkpoints = RunCheckpoints(folder, "loss", top_k, False, 1e9, False, "", "")
     first = 0
     if point := resume_point(folder):
-        state = WholeFiles().load_checkpoint(point)
+        state = AtomicCheckpointIO().load_checkpoint(point)
         first = state["epoch"]
-        keeper.load_state_dict(state["keeper"])
+        checkpoints.load_state_dict(state["checkpoints"])
 
     def save(path: Path) -> None:
-        state = {"epoch": trainer.current_epoch + 1, "keeper": keeper.state_dict()}
-        WholeFiles().save_checkpoint(state, path)
+        state = {"epoch": trainer.current_epoch + 1, "checkpoints": checkpoints.state_dict()}
+        AtomicCheckpointIO().save_checkpoint(state, path)
 
     trainer = SimpleNamespace(
         current_epoch=first,
@@ -191,30 +197,30 @@ def keep_epochs(folder: Path, top_k: int) -> RunCheckpoints:
         strategy=SimpleNamespace(broadcast=lambda value: value),
         save_checkpoint=save,
     )
-    keeper.on_train_start(trainer, None)
-    assert_agrees(keeper)
+    checkpoints.on_train_start(trainer, None)
+    assert_agrees(checkpoints)
     for epoch in range(first + 1, max(LOSSES) + 1):
         trainer.current_epoch, trainer.callback_metrics = epoch - 1, {"loss": LOSSES[epoch]}
         trainer.should_stop = epoch in SAVED
-        keeper.on_train_epoch_end(trainer, Stage(epoch))
-    return keeper
+        checkpoints.on_train_epoch_end(trainer, Stage(epoch))
+    return checkpoints
 
 
 def epoch_of(path: Path) -> int:
     return int(read_tensors(path)["gpt.epoch"].item())
 
 
-def assert_agrees(keeper: RunCheckpoints) -> None:
-    """The record, the files and what the keeper knows are of the same epochs."""
-    if not keeper.kept:
-        assert not keeper.best_path.exists()
+def assert_agrees(checkpoints: RunCheckpoints) -> None:
+    """The record, the files and what the checkpoints knows are of the same epochs."""
+    if not checkpoints.kept:
+        assert not checkpoints.best_path.exists()
         return
-    record = json.loads((keeper.folder / RECORD).read_text(encoding="utf-8"))
-    epochs = [epoch for _, epoch in keeper.kept]
+    record = json.loads((checkpoints.folder / RECORD).read_text(encoding="utf-8"))
+    epochs = [epoch for _, epoch in checkpoints.kept]
     assert [entry["epoch"] for entry in record["best_first"]] == epochs
-    assert epoch_of(keeper.best_path) == epochs[0]
+    assert epoch_of(checkpoints.best_path) == epochs[0]
     for epoch in epochs[1:]:
-        assert epoch_of(keeper.folder / f"epoch_{epoch:03d}.safetensors") == epoch
+        assert epoch_of(checkpoints.folder / f"epoch_{epoch:03d}.safetensors") == epoch
 
 
 STEPS = ("write_tensors", "write_atomically", "duplicate", "replace", "remove")
@@ -248,10 +254,10 @@ def killed_before_step(number: int, folder: Path, top_k: int, monkeypatch) -> bo
 
 
 def assert_ends_as_if_never_killed(folder: Path, top_k: int) -> None:
-    keeper = keep_epochs(folder, top_k)
-    assert keeper.kept == [(2.0, 6), (2.5, 7), (3.0, 4)][:top_k]
-    keeper.tidy()
-    assert_agrees(keeper)
+    checkpoints = keep_epochs(folder, top_k)
+    assert checkpoints.kept == [(2.0, 6), (2.5, 7), (3.0, 4)][:top_k]
+    checkpoints.tidy()
+    assert_agrees(checkpoints)
     ours = sorted(path.name for path in folder.iterdir() if "set_aside" not in path.name)
     beside = ["epoch_004.safetensors", "epoch_007.safetensors"] if top_k == 3 else []
     assert ours == ["best.safetensors", RECORD, *beside]
@@ -294,9 +300,9 @@ def in_the_first_epochs(write):
 
 
 def test_a_damaged_checkpoint_finds_the_best_of_the_one_before(tmp_path: Path) -> None:
-    keeper = keep_epochs(tmp_path, 1)
+    checkpoints = keep_epochs(tmp_path, 1)
     for epoch, loss in {8: 1.0, 9: 0.5}.items():  # both checkpoints count 6 as best
-        keeper._rank(loss, epoch, SimpleNamespace(is_global_zero=True), Stage(epoch))
+        checkpoints._rank(loss, epoch, SimpleNamespace(is_global_zero=True), Stage(epoch))
     (tmp_path / LAST).unlink()
     again = keep_epochs(tmp_path, 1)  # from epoch 6 on
     assert again.kept == [(2.0, 6)]
@@ -306,15 +312,15 @@ def test_a_damaged_checkpoint_finds_the_best_of_the_one_before(tmp_path: Path) -
 
 def test_weights_that_were_overwritten_before_are_said(tmp_path: Path, capsys) -> None:
     """A run that was killed before bests were kept for the checkpoint to go on from."""
-    keeper = RunCheckpoints(tmp_path, "loss", 1, False, 1e9, False, "", "")
-    keeper.load_state_dict({"kept": [[4.0, 2]]})
+    checkpoints = RunCheckpoints(tmp_path, "loss", 1, False, 1e9, False, "", "")
+    checkpoints.load_state_dict({"kept": [[4.0, 2]]})
     write_tensors(tmp_path / "best.safetensors", Stage(4).trained_weights())
     record = {"best_first": [{"epoch": 4, "loss": 3.0}]}
     (tmp_path / RECORD).write_text(json.dumps(record), encoding="utf-8")
     strategy = SimpleNamespace(broadcast=lambda value: value)
     trainer = SimpleNamespace(current_epoch=3, is_global_zero=True, strategy=strategy)
-    keeper.on_train_start(trainer, None)
-    assert keeper.kept == []
+    checkpoints.on_train_start(trainer, None)
+    assert checkpoints.kept == []
     assert epoch_of(tmp_path / "best_set_aside_1.safetensors") == 4
     said = capsys.readouterr().err
     assert f"the weights of epoch 2 are gone from {tmp_path}" in said
@@ -322,20 +328,20 @@ def test_weights_that_were_overwritten_before_are_said(tmp_path: Path, capsys) -
 
 
 def test_a_run_goes_on_by_the_metric_that_it_began_with(tmp_path: Path) -> None:
-    keeper = RunCheckpoints(tmp_path, "eval/total", 1, False, 1e9, False, "", "")
+    checkpoints = RunCheckpoints(tmp_path, "eval/total", 1, False, 1e9, False, "", "")
     state = {"kept": [[4.0, 2]], "before": [], "monitor": "eval/mel_ce"}
     with pytest.raises(UserError, match=r"monitor=eval/total: .* its best by eval/mel_ce so far"):
-        keeper.load_state_dict(state)
+        checkpoints.load_state_dict(state)
 
 
 def test_an_epoch_that_was_not_evaluated_is_not_ranked(tmp_path: Path) -> None:
-    keeper = RunCheckpoints(tmp_path, "loss", 1, False, 1e9, False, "", "")
+    checkpoints = RunCheckpoints(tmp_path, "loss", 1, False, 1e9, False, "", "")
     strategy = SimpleNamespace(broadcast=lambda value: value)
     trainer = SimpleNamespace(callback_metrics={"train/total": 1.0}, current_epoch=0, max_epochs=4)
     trainer.should_stop, trainer.strategy = False, strategy
-    keeper.on_train_epoch_start(trainer, None)
-    keeper.on_train_epoch_end(trainer, Stage(1))
-    assert keeper.kept == []
-    keeper.on_validation_end(trainer, None)
+    checkpoints.on_train_epoch_start(trainer, None)
+    checkpoints.on_train_epoch_end(trainer, Stage(1))
+    assert checkpoints.kept == []
+    checkpoints.on_validation_end(trainer, None)
     with pytest.raises(UserError, match="monitor=loss is not logged; choose of: train/total"):
-        keeper.on_train_epoch_end(trainer, Stage(1))
+        checkpoints.on_train_epoch_end(trainer, Stage(1))

@@ -102,11 +102,11 @@ import itertools, os, sys, types
 from xttslab.training import checkpointing as keeping
 step = 601 if os.environ["SLURM_PROCID"] == "0" else 0
 keeping.time = types.SimpleNamespace(monotonic=itertools.count(0, step).__next__)
-save = keeping.WholeFiles.save_checkpoint
+save = keeping.AtomicCheckpointIO.save_checkpoint
 def saved(self, *rest, **more):
     save(self, *rest, **more)
     print("saved", file=sys.stderr)
-keeping.WholeFiles.save_checkpoint = saved
+keeping.AtomicCheckpointIO.save_checkpoint = saved
 from xttslab.commands import launch
 from xttslab.train import main
 launch(main, "train")

@@ -20,10 +20,11 @@ from xttslab.data.batches import Example, collate
 from xttslab.errors import UserError
 from xttslab.model.adapters import add_lora
 from xttslab.model.gpt import XttsGpt, clip_losses
+from xttslab.training import callbacks as memory_module
 from xttslab.training import preflight as flight
-from xttslab.training import preflight as memory_module
+from xttslab.training.callbacks import peak_memory_gb
 from xttslab.training.optim import train_adapters
-from xttslab.training.preflight import PRESETS, BatchSize, estimate_memory, peak_memory_gb
+from xttslab.training.preflight import PRESETS, BatchSize, estimate_memory
 from xttslab.training.run import train
 
 WIDTH, CLIPS, FRAMES = 256, 3, 300

@@ -19,7 +19,7 @@ from xttslab.tracking.runs import find_run
 from xttslab.training import run as explaining
 from xttslab.training.gpt_stage import GptStage
 from xttslab.training.preflight import PRESETS, smaller_preset
-from xttslab.training.run import explained, train
+from xttslab.training.run import reported_faults, train
 
 
 def in_the_second_epoch(monkeypatch: pytest.MonkeyPatch, act) -> None:
@@ -53,7 +53,7 @@ def test_a_gpu_whose_memory_ran_out_names_the_preset(monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: Card)
     with (
         pytest.raises(UserError, match=r"7.6 of 8.0 GB were in use\): use hardware=gpu_8gb; go on"),
-        explained("run"),
+        reported_faults("run"),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
@@ -82,7 +82,7 @@ def test_a_killed_data_worker_is_one_line(workplace, tiny, monkeypatch) -> None:
 
 
 def test_a_workers_message_comes_without_its_traceback() -> None:
-    with pytest.raises(UserError) as raised, explained("run"):
+    with pytest.raises(UserError) as raised, reported_faults("run"):
         raise UserError(
             "Caught UserError in DataLoader worker process 0.\nTraceback …\n"
             "xttslab.errors.UserError: x.bin: the stored codes are damaged; start again"
@@ -91,17 +91,17 @@ def test_a_workers_message_comes_without_its_traceback() -> None:
 
 
 def test_a_defect_of_the_program_keeps_its_traceback() -> None:
-    with pytest.raises(RuntimeError, match="shapes do not fit"), explained("run"):
+    with pytest.raises(RuntimeError, match="shapes do not fit"), reported_faults("run"):
         raise RuntimeError("shapes do not fit")
 
 
 def test_a_lost_peer_is_told_only_in_a_run_of_several(monkeypatch) -> None:
     lost = RuntimeError("[gloo/transport/tcp/pair.cc] Connection closed by peer [127.0.0.1]:4711")
-    with pytest.raises(RuntimeError, match="gloo"), explained("run"):
+    with pytest.raises(RuntimeError, match="gloo"), reported_faults("run"):
         raise lost
     monkeypatch.setattr(explaining, "_distributed", lambda: True)
     with pytest.raises(UserError, match=r"another process of this run ended.*resume=true"):
-        with explained("run"):
+        with reported_faults("run"):
             raise lost
 
 

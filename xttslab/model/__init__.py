@@ -1,1 +1,1 @@
-"""XTTS: weights and tokenizer in, GPT losses and speech out."""
+"""XTTS's tokenizer, codec, GPT and decoder: their losses, and speech."""

@@ -1,4 +1,4 @@
-"""A GPT in, the same GPT with low-rank adapters out; adapters in, plain weights out.
+"""Low-rank adapters of the GPT: added to it for training, merged into its weights after it.
 
 LoRA (Hu et al., arXiv 2106.09685) through peft, on the projections of the GPT-2 blocks. What is
 trained is saved alone, under peft's names and with its scale; merged, the names are Coqui's.

@@ -1,4 +1,4 @@
-"""A model configuration in, the parts of an XTTS out: tokenizer, GPT and codec, with weights."""
+"""Builds an XTTS from its configuration and loads the weights of a base model or of a run."""
 
 from __future__ import annotations
 
@@ -25,10 +25,14 @@ from xttslab.model.voice import Voice, likely_codes
 from xttslab.model.weights import base_files
 
 log = logging.getLogger(__name__)
-
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 Weights = Literal["pretrained", "random"]
 DECODERS = {"hifigan": XttsDecoder, "source_filter": MiniDecoder}
+CODEC = "codec.safetensors"  # in a run's folder, where its codec is not the base model's
+BEST = "best.safetensors"
+RECORD = "checkpoints.json"
+VOCABULARY = "vocab.json"  # in the folder of an imported run, which brings all parts of its voice
+_EPOCH = re.compile(r"epoch_(\d+)\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -163,13 +167,6 @@ def _require_files(folder: Path, files: Mapping[str, str]) -> None:
     for name in sorted(set(files.values())):
         if not (folder / name).is_file():
             raise UserError(f"{folder / name}: no such file; the model needs it")
-
-
-CODEC = "codec.safetensors"  # in a run's folder, where its codec is not the base model's
-BEST = "best.safetensors"
-RECORD = "checkpoints.json"
-VOCABULARY = "vocab.json"  # in the folder of an imported run, which brings all parts of its voice
-_EPOCH = re.compile(r"epoch_(\d+)\.safetensors")
 
 
 def load_trained(base: Base, checkpoint: Path) -> Base:

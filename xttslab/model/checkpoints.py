@@ -1,4 +1,4 @@
-"""Checkpoint files in, plain tensors out, whatever wrote them; nothing of a file is executed.
+"""Reads and writes checkpoint files as plain tensors; nothing in a file is executed.
 
 Reads Coqui's released `model.pth` (a dictionary with `model`, in the original with a pickled
 XttsConfig beside it), a Coqui trainer's `best_model.pth` (`xtts.` in front of every name, optimiser

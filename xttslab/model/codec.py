@@ -1,4 +1,4 @@
-"""Waveforms in, audio codes and conditioning mels out: the frozen front end of XTTS's GPT."""
+"""XTTS's codec: waves (B, N) at 22,050 Hz to audio codes (B, T) and prompt mels (B, 80, F)."""
 
 from __future__ import annotations
 

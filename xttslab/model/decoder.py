@@ -1,8 +1,9 @@
-"""Pitch and two spectral envelopes in, a waveform out: a voice as sources behind filters.
+"""XTTS's HiFi-GAN and a small decoder: hidden states of the GPT (B, T, D) to waves (B, 1, N).
 
-A band-limited pulse train at the pitch and white noise, each shaped by an envelope in the
-short-time Fourier domain (harmonic plus noise, as in DDSP, arXiv 2001.04643). The pulses bring the
-phases that a network would have to learn otherwise; envelopes are smooth and learned in minutes.
+The small one is a source-filter model: a band-limited pulse train at the pitch and white noise,
+each shaped by an envelope in the short-time Fourier domain (harmonic plus noise, as in DDSP, arXiv
+2001.04643). The pulses bring the phases that a network would have to learn otherwise; envelopes are
+smooth and learned in minutes.
 """
 
 from __future__ import annotations
@@ -23,70 +24,6 @@ from xttslab.model.codec import MelSpectrogram
 LOUDEST = math.log(1e2)  # of an envelope, so that early training stays finite
 LOWEST_HZ = 40.0  # lower than any voice: what is unvoiced must not divide by zero
 _ON_PULSE = 1e-4  # sine of the half turn, below which the closed form is its limit
-
-
-class SourceFilter(nn.Module):
-    """Frames of pitch and envelopes to waves.
-
-    Args:
-        rate: samples a second.
-        size: of the Fourier transform and its Hann window.
-        hop: samples of a frame.
-    """
-
-    def __init__(self, rate: int, size: int, hop: int) -> None:
-        super().__init__()
-        self.rate, self.size, self.hop = rate, size, hop
-        self.register_buffer("window", torch.hann_window(size), persistent=False)
-
-    def forward(self, pitch: Tensor, harmonic: Tensor, noise: Tensor, turn: Tensor) -> Tensor:
-        """Waves (B, hop · F) of pitch (B, F) in Hz, log envelopes (B, F, size / 2 + 1) of pulses
-        and noise, and the angle (B, F, size / 2 + 1) by which the pulses' phases are turned."""
-        pulses = pulse_train(pitch, self.rate, self.hop)
-        voiced, hiss = (self._spectrum(wave) for wave in (pulses, self._noise(pulses)))
-        gain = _frames(harmonic).clamp(max=LOUDEST).exp()
-        level = _frames(noise).clamp(max=LOUDEST).exp()
-        spectrum = voiced * torch.polar(gain, _frames(turn)) + hiss * level
-        return torch.istft(
-            spectrum, self.size, self.hop, window=self.window, length=pulses.shape[-1]
-        )
-
-    def _noise(self, like: Tensor) -> Tensor:
-        """White noise of power 1: in evaluation always the same, so that speech repeats."""
-        if self.training:
-            return torch.randn_like(like)
-        source = torch.Generator().manual_seed(0)
-        return torch.randn(like.shape[-1], generator=source).to(like).expand_as(like)
-
-    def _spectrum(self, wave: Tensor) -> Tensor:
-        return torch.stft(wave, self.size, self.hop, window=self.window, return_complex=True)
-
-
-def pulse_train(pitch: Tensor, rate: int, hop: int) -> Tensor:
-    """Pitch (B, F) in Hz, one value a frame of `hop` samples, to waves (B, hop · F) of power 1.
-
-    All harmonics below half the rate as cosines of one height; their sum in closed form (the
-    Dirichlet kernel): sum of cos kφ for k = 1 … n is (sin((n + ½)φ) / sin(φ / 2) − 1) / 2.
-    """
-    frequency = F.interpolate(
-        pitch.clamp(min=LOWEST_HZ)[:, None], scale_factor=float(hop), mode="linear"
-    )[:, 0]
-    # In double precision where there is one: a minute has tens of thousands of turns.
-    exact = torch.float32 if pitch.device.type == "mps" else torch.float64
-    half = math.pi * (frequency.to(exact).cumsum(-1) / rate).remainder(1.0).float()
-    harmonics = (rate / 2 / frequency).floor()
-    sine = half.sin()
-    on_pulse = sine.abs() < _ON_PULSE
-    kernel = ((2 * harmonics + 1) * half).sin() / sine.masked_fill(on_pulse, 1.0)
-    total = torch.where(on_pulse, 2 * harmonics + 1, kernel)
-    return (total - 1) / (2 * harmonics).sqrt()
-
-
-def _frames(values: Tensor) -> Tensor:
-    """Frame values (B, F, bins) for the F + 1 columns (B, bins, F + 1) of a centred transform."""
-    return F.pad(values.float().transpose(1, 2), (0, 1), mode="replicate")
-
-
 SPEECH_RATE = 24_000  # of the waveforms that both decoders make
 EMBEDDER_RATE = 16_000  # of XTTS-v2's speaker encoder
 FFT, HOP = 1024, 256
@@ -95,7 +32,6 @@ MEL_BINS = 80
 TYPICAL_HZ = 170.0  # an untrained decoder's pitch
 LOG_PITCH = (math.log(50.0), math.log(700.0))
 QUIET = 0.003  # an untrained decoder's envelopes: nearly silent, so that learning starts gently
-
 Distances = Mapping[str, Tensor]  # scalars of a training step by name
 
 
@@ -274,3 +210,65 @@ class SpeakerEncoder(nn.Module):
         mean = (weight * hidden).sum(-1)
         deviation = ((weight * hidden.pow(2)).sum(-1) - mean.pow(2)).clamp(min=1e-6).sqrt()
         return F.normalize(self.out(torch.cat([mean, deviation], dim=-1)), dim=-1)
+
+
+class SourceFilter(nn.Module):
+    """Frames of pitch and envelopes to waves.
+
+    Args:
+        rate: samples a second.
+        size: of the Fourier transform and its Hann window.
+        hop: samples of a frame.
+    """
+
+    def __init__(self, rate: int, size: int, hop: int) -> None:
+        super().__init__()
+        self.rate, self.size, self.hop = rate, size, hop
+        self.register_buffer("window", torch.hann_window(size), persistent=False)
+
+    def forward(self, pitch: Tensor, harmonic: Tensor, noise: Tensor, turn: Tensor) -> Tensor:
+        """Waves (B, hop · F) of pitch (B, F) in Hz, log envelopes (B, F, size / 2 + 1) of pulses
+        and noise, and the angle (B, F, size / 2 + 1) by which the pulses' phases are turned."""
+        pulses = pulse_train(pitch, self.rate, self.hop)
+        voiced, hiss = (self._spectrum(wave) for wave in (pulses, self._noise(pulses)))
+        gain = _frames(harmonic).clamp(max=LOUDEST).exp()
+        level = _frames(noise).clamp(max=LOUDEST).exp()
+        spectrum = voiced * torch.polar(gain, _frames(turn)) + hiss * level
+        return torch.istft(
+            spectrum, self.size, self.hop, window=self.window, length=pulses.shape[-1]
+        )
+
+    def _noise(self, like: Tensor) -> Tensor:
+        """White noise of power 1: in evaluation always the same, so that speech repeats."""
+        if self.training:
+            return torch.randn_like(like)
+        source = torch.Generator().manual_seed(0)
+        return torch.randn(like.shape[-1], generator=source).to(like).expand_as(like)
+
+    def _spectrum(self, wave: Tensor) -> Tensor:
+        return torch.stft(wave, self.size, self.hop, window=self.window, return_complex=True)
+
+
+def pulse_train(pitch: Tensor, rate: int, hop: int) -> Tensor:
+    """Pitch (B, F) in Hz, one value a frame of `hop` samples, to waves (B, hop · F) of power 1.
+
+    All harmonics below half the rate as cosines of one height; their sum in closed form (the
+    Dirichlet kernel): sum of cos kφ for k = 1 … n is (sin((n + ½)φ) / sin(φ / 2) − 1) / 2.
+    """
+    frequency = F.interpolate(
+        pitch.clamp(min=LOWEST_HZ)[:, None], scale_factor=float(hop), mode="linear"
+    )[:, 0]
+    # In double precision where there is one: a minute has tens of thousands of turns.
+    exact = torch.float32 if pitch.device.type == "mps" else torch.float64
+    half = math.pi * (frequency.to(exact).cumsum(-1) / rate).remainder(1.0).float()
+    harmonics = (rate / 2 / frequency).floor()
+    sine = half.sin()
+    on_pulse = sine.abs() < _ON_PULSE
+    kernel = ((2 * harmonics + 1) * half).sin() / sine.masked_fill(on_pulse, 1.0)
+    total = torch.where(on_pulse, 2 * harmonics + 1, kernel)
+    return (total - 1) / (2 * harmonics).sqrt()
+
+
+def _frames(values: Tensor) -> Tensor:
+    """Frame values (B, F, bins) for the F + 1 columns (B, bins, F + 1) of a centred transform."""
+    return F.pad(values.float().transpose(1, 2), (0, 1), mode="replicate")

@@ -1,4 +1,4 @@
-"""A `Batch` in, logits of XTTS's GPT out: Coqui's parameters, a forward pass without waste."""
+"""XTTS's GPT on packed batches: Coqui's parameters, logits where there are targets, and losses."""
 
 from __future__ import annotations
 

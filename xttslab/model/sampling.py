@@ -1,4 +1,4 @@
-"""Text tokens and prompt latents in, audio codes and the decoder's latents out.
+"""Samples audio codes and the decoder's latents from the GPT, for several sentences at once.
 
 All sentences of a call are decoded together with preallocated key/value caches. The hidden state
 that predicts a code is also what XTTS's decoder turns into sound, so it is kept: Coqui computes

@@ -1,4 +1,4 @@
-"""Text in, token numbers of XTTS's vocabulary out: read the same in training and in speaking.
+"""Turns text into token numbers of XTTS's vocabulary, the same in training and in speaking.
 
 Hungarian is spelled out by our own normaliser in place of Coqui's cleaner, which reads the quiz
 answer "B." as "bácsi" and 10 000 000 as "tíz nulla nulla". Other languages keep Coqui's cleaners.

@@ -1,4 +1,4 @@
-"""What the GPT said and how loud it sounds in, where the sentence ends out.
+"""Speaks with all parts of an XTTS together, and finds where each sentence ends.
 
 Sampling may pass over a likely stop token; what follows is babble, breath or silence. Two signs
 tell where a sentence was over: the GPT's own stop probability, and a pause in the sound during
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,54 +27,15 @@ from xttslab.model.decoder import Decoder
 from xttslab.model.gpt import XttsGpt
 from xttslab.model.sampling import Generated, Sampling, Sentence, generate
 
-if TYPE_CHECKING:
-    pass
-
 CERTAIN = 0.5  # a stop this likely ends the sentence, whatever was drawn
 THINKABLE = 0.05  # a stop this likely ends it in a pause, or where the limit cut it off
 QUIET_DB = -40.0  # below the loudest moment
 PAUSE_CODES = 6  # 0.28 s: commas make shorter pauses
 KEPT_CODES = 3  # 0.14 s of silence stay behind the last sound
-
-
-def finished_at(spoken: Generated) -> int:
-    """The number of codes up to where the GPT first held the sentence for finished.
-
-    Where the limit cut the sentence off, it ends at the likeliest stop, if any was thinkable.
-    """
-    sure = (spoken.stop_chance >= CERTAIN).nonzero()
-    if len(sure):
-        return int(sure[0])
-    if not spoken.ended and float(spoken.stop_chance.max()) > THINKABLE:
-        return int(spoken.stop_chance.argmax())
-    return len(spoken.codes)
-
-
-def sounding_until(wave: np.ndarray, stop_chance: np.ndarray) -> int:
-    """The number of samples of a decoded sentence (n,) that are worth keeping.
-
-    `stop_chance` (T,) belongs to the codes that the wave was made of, evenly. Cuts at the first
-    long pause in which a stop was thinkable, and the silence behind the last sound.
-    """
-    codes = len(stop_chance)
-    edges = np.linspace(0, len(wave), codes + 1).astype(int)
-    energy = np.array([np.square(wave[a:b]).mean() for a, b in pairwise(edges)])
-    loud = energy > energy.max() * 10 ** (QUIET_DB / 10)
-    if not loud.any():
-        return len(wave)
-    places = np.flatnonzero(loud)
-    ends = [*(places[:-1] + 1)[np.diff(places) > PAUSE_CODES], places[-1] + 1]
-    starts = [*places[1:][np.diff(places) > PAUSE_CODES], codes]
-    over = (
-        end
-        for end, start in zip(ends, starts, strict=True)
-        if start == codes or stop_chance[end:start].max() >= THINKABLE
-    )
-    return int(edges[min(next(over) + KEPT_CODES, codes)])
-
-
 MIN_REFERENCE_SECONDS = 0.33  # Coqui skips shorter chunks
 SPARE = 2.0  # how many times the likely number of codes a sentence may take
+Precision = Literal["float32", "bf16"]
+_SLOWER = 2.0  # instructions for bfloat16 make it about as fast as float32, or faster
 
 
 @dataclass(frozen=True)
@@ -89,12 +50,6 @@ class Speaking:
     pace: float | Literal["reference"] | None = None
     seed: int = 0
     trim_babble: bool = True
-
-
-def likely_codes(tokens: int, per_token: float) -> float:
-    """Codes that a text of so many tokens makes likely; half a second lies around it. `per_token`
-    is that of the vocabulary, `codes_per_token` in conf/model."""
-    return 10 + per_token * tokens
 
 
 class Voice:
@@ -189,8 +144,46 @@ class Voice:
         return wave
 
 
-Precision = Literal["float32", "bf16"]
-_SLOWER = 2.0  # instructions for bfloat16 make it about as fast as float32, or faster
+def likely_codes(tokens: int, per_token: float) -> float:
+    """Codes that a text of so many tokens makes likely; half a second lies around it. `per_token`
+    is that of the vocabulary, `codes_per_token` in conf/model."""
+    return 10 + per_token * tokens
+
+
+def finished_at(spoken: Generated) -> int:
+    """The number of codes up to where the GPT first held the sentence for finished.
+
+    Where the limit cut the sentence off, it ends at the likeliest stop, if any was thinkable.
+    """
+    sure = (spoken.stop_chance >= CERTAIN).nonzero()
+    if len(sure):
+        return int(sure[0])
+    if not spoken.ended and float(spoken.stop_chance.max()) > THINKABLE:
+        return int(spoken.stop_chance.argmax())
+    return len(spoken.codes)
+
+
+def sounding_until(wave: np.ndarray, stop_chance: np.ndarray) -> int:
+    """The number of samples of a decoded sentence (n,) that are worth keeping.
+
+    `stop_chance` (T,) belongs to the codes that the wave was made of, evenly. Cuts at the first
+    long pause in which a stop was thinkable, and the silence behind the last sound.
+    """
+    codes = len(stop_chance)
+    edges = np.linspace(0, len(wave), codes + 1).astype(int)
+    energy = np.array([np.square(wave[a:b]).mean() for a, b in pairwise(edges)])
+    loud = energy > energy.max() * 10 ** (QUIET_DB / 10)
+    if not loud.any():
+        return len(wave)
+    places = np.flatnonzero(loud)
+    ends = [*(places[:-1] + 1)[np.diff(places) > PAUSE_CODES], places[-1] + 1]
+    starts = [*places[1:][np.diff(places) > PAUSE_CODES], codes]
+    over = (
+        end
+        for end, start in zip(ends, starts, strict=True)
+        if start == codes or stop_chance[end:start].max() >= THINKABLE
+    )
+    return int(edges[min(next(over) + KEPT_CODES, codes)])
 
 
 def place(voice: Voice, device: str = "auto", precision: Precision = "float32") -> Voice:

@@ -1,4 +1,4 @@
-"""The name of a base model in, the folder with its files out: found, downloaded or explained."""
+"""Finds or downloads a base model's files, and checks them against their recorded checksums."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Batches and a model in, a trained and logged run out."""
+"""The Lightning modules and callbacks of training, and one run from start to end."""

@@ -1,4 +1,4 @@
-"""Sets aside what an earlier start of a run left of epochs behind the one that it goes on from."""
+"""Callbacks of every run: logging, the loss guard, Ctrl-C, and one history of a resumed run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
+import psutil
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
@@ -26,85 +27,68 @@ from xttslab.files import remove, replace, write_atomically
 from xttslab.tracking.records import Tracker
 from xttslab.tracking.store import METRICS_FILE
 from xttslab.training.gpt_stage import FILE, FOLDER
-from xttslab.training.preflight import peak_memory_gb
 from xttslab.training.stage import Stage
 
 SET_ASIDE = "set_aside"  # in a run's folder: 1/, 2/, … with what each return to an epoch put there
 _SAMPLES = re.compile(r"epoch_(\d+)")
+STOPPED = 128 + signal.SIGINT  # the exit status that shells expect
 
 
-class OneHistory(pl.Callback):
-    """Lets a run that goes on from a checkpoint have one history, before its first step.
+class MetricLog(Protocol):
+    """What is needed of a tracker."""
 
-    Metrics and files are newer than the checkpoint where a run was stopped between two of them.
-    With other settings, the epochs behind it become others, and nothing may mix the two. Weights
-    are `RunCheckpoints`' own affair.
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
+
+
+class EpochLog(Checkpoint):
+    """Logs every epoch's metrics with step = epoch; row 0 comes before any update.
+
+    A `Checkpoint`, since Lightning calls those after the module has published its metrics.
     """
 
-    def __init__(self, tracker: Tracker, run_dir: Path) -> None:
-        self.tracker, self.run_dir = tracker, run_dir
+    def __init__(self, tracker: MetricLog, audio_seconds: float, clips: int) -> None:
+        self.tracker, self.audio_seconds, self.clips = tracker, audio_seconds, clips
+        self._started = self._trained_s = 0.0
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.is_global_zero:
-            go_back(self.run_dir, self.tracker, trainer.current_epoch)
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._started, self._trained_s = time.perf_counter(), 0.0
 
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._trained_s = time.perf_counter() - self._started
 
-def go_back(run_dir: Path, tracker: Tracker, epoch: int) -> None:
-    """Move the metrics, clip losses and samples of the epochs behind `epoch` (-1: of all) from
-    `run_dir` to a folder `set_aside/N/` of it, under their names, and let the tracker know.
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn == "validate":
+            self._log(trainer, 0, {})
 
-    Does nothing where there are none.
-    """
-    metrics, table = run_dir / METRICS_FILE, run_dir / FOLDER / FILE
-    rows = [line for line in _lines(metrics) if json.loads(line)["epoch"] > epoch]
-    found = [row for row in _table(table) if int(row["epoch"]) > epoch]
-    spoken = [
-        folder
-        for folder in sorted((run_dir / "samples").glob("epoch_*"))
-        if (match := _SAMPLES.fullmatch(folder.name)) and int(match[1]) > epoch
-    ]
-    if not (rows or found or spoken):
-        return
-    place = _next(run_dir / SET_ASIDE)
-    if rows:
-        write_atomically(place / METRICS_FILE, "".join(f"{line}\n" for line in rows))
-    if found:
-        _write_table(place / FOLDER / FILE, found)
-        _write_table(table, [row for row in _table(table) if int(row["epoch"]) <= epoch])
-    for folder in spoken:
-        target = place / "samples" / folder.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        replace(folder, target)
-    tracker.go_back(epoch)
-    where = f"epoch {epoch}" if epoch >= 0 else "the start"
-    print(
-        f"going on from {where}; what this run had made of later epochs is now in {place}",
-        file=sys.stderr,
-    )
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        seconds = self._trained_s or time.perf_counter() - self._started  # not evaluated: till now
+        health = {
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "speed/clips_per_s": self.clips / seconds,
+            "speed/audio_s_per_s": self.audio_seconds / seconds,
+            "memory/peak_gb": peak_memory_gb(pl_module.device),
+        }
+        self._log(trainer, trainer.current_epoch + 1, health)
+
+    def _log(self, trainer: pl.Trainer, epoch: int, health: Mapping[str, float]) -> None:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.tracker.log_metrics({**metrics, **health}, step=epoch)
 
 
-def _next(folder: Path) -> Path:
-    numbers = [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
-    return folder / str(max(numbers, default=0) + 1)
+def peak_memory_gb(device: torch.device) -> float:
+    """The most memory used so far, in 10⁹ bytes: of the GPU, else of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    return _peak_of_process() / 1e9
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+def _peak_of_process() -> int:
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource  # psutil knows no peak elsewhere
 
-
-def _table(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(_lines(path)))
-
-
-def _write_table(path: Path, rows: list[dict[str, str]]) -> None:
-    """The rows under the columns that the first of them has; no rows, no file."""
-    if not rows:
-        return remove(path)
-    buffer = io.StringIO()
-    table = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return write_atomically(path, buffer.getvalue())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, KiB on Linux
 
 
 class LossGuard(pl.Callback):
@@ -185,10 +169,7 @@ def _names(module: pl.LightningModule, clips: Sequence[Tensor]) -> str:
     return f" on {', '.join(names)}" if names else ""
 
 
-STOPPED = 128 + signal.SIGINT  # the exit status that shells expect
-
-
-class CtrlC(pl.Callback):
+class InterruptHandler(pl.Callback):
     """The first Ctrl-C lets the run finish its epoch, which is evaluated, logged and saved as
     always, and ends it with SystemExit; the second raises KeyboardInterrupt at once.
 
@@ -239,42 +220,75 @@ class CtrlC(pl.Callback):
             self._former = None
 
 
-class MetricLog(Protocol):
-    """What is needed of a tracker."""
+class ResumeHistory(pl.Callback):
+    """Lets a run that goes on from a checkpoint have one history, before its first step.
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
-
-
-class EpochLog(Checkpoint):
-    """Logs every epoch's metrics with step = epoch; row 0 comes before any update.
-
-    A `Checkpoint`, since Lightning calls those after the module has published its metrics.
+    Metrics and files are newer than the checkpoint where a run was stopped between two of them.
+    With other settings, the epochs behind it become others, and nothing may mix the two. Weights
+    are `RunCheckpoints`' own affair.
     """
 
-    def __init__(self, tracker: MetricLog, audio_seconds: float, clips: int) -> None:
-        self.tracker, self.audio_seconds, self.clips = tracker, audio_seconds, clips
-        self._started = self._trained_s = 0.0
+    def __init__(self, tracker: Tracker, run_dir: Path) -> None:
+        self.tracker, self.run_dir = tracker, run_dir
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._started, self._trained_s = time.perf_counter(), 0.0
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.is_global_zero:
+            go_back(self.run_dir, self.tracker, trainer.current_epoch)
 
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._trained_s = time.perf_counter() - self._started
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.state.fn == "validate":
-            self._log(trainer, 0, {})
+def go_back(run_dir: Path, tracker: Tracker, epoch: int) -> None:
+    """Move the metrics, clip losses and samples of the epochs behind `epoch` (-1: of all) from
+    `run_dir` to a folder `set_aside/N/` of it, under their names, and let the tracker know.
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        seconds = self._trained_s or time.perf_counter() - self._started  # not evaluated: till now
-        health = {
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "speed/clips_per_s": self.clips / seconds,
-            "speed/audio_s_per_s": self.audio_seconds / seconds,
-            "memory/peak_gb": peak_memory_gb(pl_module.device),
-        }
-        self._log(trainer, trainer.current_epoch + 1, health)
+    Does nothing where there are none.
+    """
+    metrics, table = run_dir / METRICS_FILE, run_dir / FOLDER / FILE
+    rows = [line for line in _lines(metrics) if json.loads(line)["epoch"] > epoch]
+    found = [row for row in _table(table) if int(row["epoch"]) > epoch]
+    spoken = [
+        folder
+        for folder in sorted((run_dir / "samples").glob("epoch_*"))
+        if (match := _SAMPLES.fullmatch(folder.name)) and int(match[1]) > epoch
+    ]
+    if not (rows or found or spoken):
+        return
+    place = _next(run_dir / SET_ASIDE)
+    if rows:
+        write_atomically(place / METRICS_FILE, "".join(f"{line}\n" for line in rows))
+    if found:
+        _write_table(place / FOLDER / FILE, found)
+        _write_table(table, [row for row in _table(table) if int(row["epoch"]) <= epoch])
+    for folder in spoken:
+        target = place / "samples" / folder.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace(folder, target)
+    tracker.go_back(epoch)
+    where = f"epoch {epoch}" if epoch >= 0 else "the start"
+    print(
+        f"going on from {where}; what this run had made of later epochs is now in {place}",
+        file=sys.stderr,
+    )
 
-    def _log(self, trainer: pl.Trainer, epoch: int, health: Mapping[str, float]) -> None:
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.tracker.log_metrics({**metrics, **health}, step=epoch)
+
+def _next(folder: Path) -> Path:
+    numbers = [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
+    return folder / str(max(numbers, default=0) + 1)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(_lines(path)))
+
+
+def _write_table(path: Path, rows: list[dict[str, str]]) -> None:
+    """The rows under the columns that the first of them has; no rows, no file."""
+    if not rows:
+        return remove(path)
+    buffer = io.StringIO()
+    table = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return write_atomically(path, buffer.getvalue())

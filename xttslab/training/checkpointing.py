@@ -1,4 +1,4 @@
-"""Finished epochs in, checkpoint files out: the best as weights alone, `last` to go on from."""
+"""Keeps a run's best epochs as weights, and its last epoch as a checkpoint to resume from."""
 
 from __future__ import annotations
 
@@ -25,75 +25,8 @@ from xttslab.training.metrics import SELECTION
 
 LAST = "last.ckpt"
 PREVIOUS = "previous.ckpt"  # the `last` before, should the newest turn out damaged
-
-
-def resume_point(folder: Path) -> Path | None:
-    """The checkpoint of `folder` to go on from; None where there is none."""
-    found = (folder / name for name in (LAST, PREVIOUS))
-    return next((path for path in found if path.is_file()), None)
-
-
-class WholeFiles(TorchCheckpointIO):
-    """Writes a checkpoint to a temporary file, flushes it to the disk and renames it; the one that
-    it takes the place of stays as `previous.ckpt` and is read when the newest is damaged.
-
-    Lightning's own writer first makes a second copy of everything in memory. Raises UserError
-    when the disk is full; the newest checkpoint stays as it was.
-    """
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
-    ) -> None:
-        target = Path(path)
-        previous = target.with_name(PREVIOUS)
-        try:
-            if target.is_file():  # there is room for two, not for three
-                remove(previous)
-            with replacing(target, durable=True) as partial:
-                with partial.open("wb") as file:
-                    torch.save(checkpoint, file)
-                if target.is_file():
-                    replace(target, previous)
-        except (OSError, RuntimeError) as fault:
-            raise UserError(
-                f"{target}: the checkpoint cannot be written ({fault}); free some space and start "
-                "again with resume=true"
-            ) from fault
-
-    def load_checkpoint(
-        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
-    ) -> dict[str, Any]:
-        newest = Path(path)
-        previous = newest.with_name(PREVIOUS)
-        try:
-            return _read(newest, map_location)
-        except _UNREADABLE as fault:
-            reason = (str(fault).splitlines() or [type(fault).__name__])[0][:120]
-            if newest == previous or not previous.is_file():
-                raise UserError(
-                    f"{newest}: damaged ({reason}); delete it and start again with init_from= the "
-                    f"run's {BEST}"
-                ) from fault
-        print(
-            f"warning: {newest}: damaged ({reason}) and set aside; going on from {previous.name}, "
-            "the one before it",
-            file=sys.stderr,
-        )
-        loaded = self.load_checkpoint(previous, map_location, weights_only)
-        if newest.is_file():  # another process of the run may have been faster
-            replace(newest, newest.with_name(f"{newest.name}.damaged"))
-        return loaded
-
-
 _EPOCH = re.compile(r"epoch_(\d+)\.safetensors")
 _UNREADABLE = (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile)
-
-
-def _read(path: Path, device: Any) -> dict[str, Any]:
-    with zipfile.ZipFile(path) as parts:  # torch.load does not look at the checksums
-        if damaged := parts.testzip():
-            raise OSError(f"the checksum of {damaged} does not fit")
-    return torch.load(path, map_location=device or "cpu", weights_only=True)
 
 
 class RunCheckpoints(Checkpoint):
@@ -291,3 +224,68 @@ class RunCheckpoints(Checkpoint):
 
     def _path(self, epoch: int) -> Path:
         return self.folder / f"epoch_{epoch:03d}.safetensors"
+
+
+def resume_point(folder: Path) -> Path | None:
+    """The checkpoint of `folder` to go on from; None where there is none."""
+    found = (folder / name for name in (LAST, PREVIOUS))
+    return next((path for path in found if path.is_file()), None)
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint to a temporary file, flushes it to the disk and renames it; the one that
+    it takes the place of stays as `previous.ckpt` and is read when the newest is damaged.
+
+    Lightning's own writer first makes a second copy of everything in memory. Raises UserError
+    when the disk is full; the newest checkpoint stays as it was.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        target = Path(path)
+        previous = target.with_name(PREVIOUS)
+        try:
+            if target.is_file():  # there is room for two, not for three
+                remove(previous)
+            with replacing(target, durable=True) as partial:
+                with partial.open("wb") as file:
+                    torch.save(checkpoint, file)
+                if target.is_file():
+                    replace(target, previous)
+        except (OSError, RuntimeError) as fault:
+            raise UserError(
+                f"{target}: the checkpoint cannot be written ({fault}); free some space and start "
+                "again with resume=true"
+            ) from fault
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        newest = Path(path)
+        previous = newest.with_name(PREVIOUS)
+        try:
+            return _read(newest, map_location)
+        except _UNREADABLE as fault:
+            reason = (str(fault).splitlines() or [type(fault).__name__])[0][:120]
+            if newest == previous or not previous.is_file():
+                raise UserError(
+                    f"{newest}: damaged ({reason}); delete it and start again with init_from= the "
+                    f"run's {BEST}"
+                ) from fault
+        print(
+            f"warning: {newest}: damaged ({reason}) and set aside; going on from {previous.name}, "
+            "the one before it",
+            file=sys.stderr,
+        )
+        loaded = self.load_checkpoint(previous, map_location, weights_only)
+        if newest.is_file():  # another process of the run may have been faster
+            replace(newest, newest.with_name(f"{newest.name}.damaged"))
+        return loaded
+
+
+def _read(path: Path, device: Any) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as parts:  # torch.load does not look at the checksums
+        if damaged := parts.testzip():
+            raise OSError(f"the checksum of {damaged} does not fit")
+    return torch.load(path, map_location=device or "cpu", weights_only=True)

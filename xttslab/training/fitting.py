@@ -19,6 +19,9 @@ from xttslab.training.optim import train_adapters, train_only
 from xttslab.training.preflight import planned, preflight
 from xttslab.training.start import Start, plain
 
+_PLAIN_STEPS = 300  # for a codec without weights
+FITTED_CLIPS = 400  # enough for statistics and codebook of an untrained codec
+
 
 def fit_gpt(job: Job) -> RunCheckpoints:
     """Train the GPT, with a zero-shot row before the first update; returns what was kept."""
@@ -38,16 +41,16 @@ def fit_gpt(job: Job) -> RunCheckpoints:
         data.corpus.other_texts,
     )
     rows = data.corpus.train
-    keeper = job.keeper(_origin(base, job.start), base.codec.fingerprint)
+    checkpoints = job.checkpoints(_origin(base, job.start), base.codec.fingerprint)
     log = job.log(sum(data.corpus.seconds[row] for row in rows), len(rows))
     table = ClipLossTable(job.tracker, job.run_dir)
-    trainer = job.trainer([log, table, *job.samples(base), keeper])
+    trainer = job.trainer([log, table, *job.samples(base), checkpoints])
     if trainer.is_global_zero:
         preflight(stage, data, trainer, job.run_dir, **planned(config))
     if job.resume_from is None:
         trainer.validate(stage, data, verbose=False)
     trainer.fit(stage, data, ckpt_path=job.resume_from, weights_only=True)
-    return keeper
+    return checkpoints
 
 
 def _origin(base: Base, start: Start) -> str:
@@ -81,8 +84,8 @@ def fit_decoder(job: Job) -> RunCheckpoints:
     trained = spread(job.corpus.train, settings["most_clips"])
     seconds = settings["segment_codes"] * SAMPLES_PER_CODE / SAMPLE_RATE
     segments = max(settings["batches"] * settings["segments"], len(trained))
-    keeper = job.keeper(job.start.origin, base.codec.fingerprint)
-    trainer = job.trainer([job.log(segments * seconds, segments), *job.samples(base), keeper])
+    checkpoints = job.checkpoints(job.start.origin, base.codec.fingerprint)
+    trainer = job.trainer([job.log(segments * seconds, segments), *job.samples(base), checkpoints])
     data = DecoderData(
         job.base.gpt,
         job.clip_data(),
@@ -96,11 +99,7 @@ def fit_decoder(job: Job) -> RunCheckpoints:
     if job.resume_from is None:
         trainer.validate(stage, data, verbose=False)
     trainer.fit(stage, data, ckpt_path=job.resume_from, weights_only=True)
-    return keeper
-
-
-_PLAIN_STEPS = 300  # for a codec without weights
-FITTED_CLIPS = 400  # enough for statistics and codebook of an untrained codec
+    return checkpoints
 
 
 def fit_dvae(job: Job) -> RunCheckpoints:
@@ -120,17 +119,17 @@ def fit_dvae(job: Job) -> RunCheckpoints:
         codec.fit(sample)
     stage = job.make_stage(codec, sample, plain_steps=steps)
     # A GPT that was trained before stays where it is, to learn the new codes from there.
-    keeper = job.keeper(job.start.origin)
+    checkpoints = job.checkpoints(job.start.origin)
     wanted = settings["batches"] * settings["batch_codes"]
     passes = max(1, -(-wanted // sum(clip.codes for clip in trained)))
     seconds = passes * sum(len(clip.wave) for clip in trained) / SAMPLE_RATE
-    trainer = job.trainer([job.log(seconds, passes * len(trained)), keeper])
+    trainer = job.trainer([job.log(seconds, passes * len(trained)), checkpoints])
     place = (trainer.global_rank, trainer.world_size)
     loaders = clip_loaders(trained, held_out, settings["batch_codes"], passes, config.seed, *place)
     if job.resume_from is None:
         trainer.validate(stage, loaders[1], verbose=False)
     trainer.fit(stage, *loaders, ckpt_path=job.resume_from, weights_only=True)
-    return keeper
+    return checkpoints
 
 
 def _clips(job: Job, rows: list[int]) -> list[WholeClip]:

@@ -24,8 +24,8 @@ from xttslab.errors import UserError
 from xttslab.model.base import BEST, Base
 from xttslab.model.voice import slow_bfloat16
 from xttslab.tracking.records import Tracker
-from xttslab.training.callbacks import CtrlC, EpochLog, LossGuard, OneHistory
-from xttslab.training.checkpointing import RunCheckpoints, WholeFiles
+from xttslab.training.callbacks import EpochLog, InterruptHandler, LossGuard, ResumeHistory
+from xttslab.training.checkpointing import AtomicCheckpointIO, RunCheckpoints
 from xttslab.training.metrics import SELECTION, Selection
 from xttslab.training.optim import ConfiguredRate
 from xttslab.training.samples import EpochScores, SpokenSamples, sample_plan
@@ -34,7 +34,7 @@ from xttslab.training.start import Start, plain
 
 _ONE = ("1", "auto")  # device
 _PARALLEL = ("ddp", "fsdp", "deepspeed")
-_KEEPING = ("monitor", "top_k", "half", "every_minutes", "keep_last")
+_CHECKPOINT_OPTIONS = ("monitor", "top_k", "half", "every_minutes", "keep_last")
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ class Job:
         """The schedule's constructor, without its optimiser."""
         return instantiate(self.config.scheduler, _convert_="all")
 
-    def keeper(self, origin: str = "", codec: str = "") -> RunCheckpoints:
+    def checkpoints(self, origin: str = "", codec: str = "") -> RunCheckpoints:
         """The callback that keeps checkpoints; for `origin` and `codec` see there."""
-        settings = {name: self.config.checkpoint[name] for name in _KEEPING}
+        settings = {name: self.config.checkpoint[name] for name in _CHECKPOINT_OPTIONS}
         if settings["monitor"] == SELECTION and not self._scores_every():
             raise UserError(
                 f"checkpoint.monitor={SELECTION} needs scores, and this run speaks no samples that "
@@ -144,15 +144,15 @@ class Job:
             )
         limit = config.loss.limit if config.stage.name == "gpt" else sys.float_info.max
         best = self.run_dir / "checkpoints" / BEST
-        chosen += [*self._configured_callbacks(), OneHistory(self.tracker, self.run_dir)]
+        chosen += [*self._configured_callbacks(), ResumeHistory(self.tracker, self.run_dir)]
         chosen.append(ConfiguredRate())
-        chosen += [LossGuard(limit, str(best)), *self.callbacks, CtrlC()]
+        chosen += [LossGuard(limit, str(best)), *self.callbacks, InterruptHandler()]
         return instantiate(
             config.trainer,
             _convert_="all",
             precision=precision(config.trainer),
             callbacks=chosen,
-            plugins=[WholeFiles()],
+            plugins=[AtomicCheckpointIO()],
             logger=False,
             enable_model_summary=False,
             reload_dataloaders_every_n_epochs=1,  # the number of batches may change with the epoch

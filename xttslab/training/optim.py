@@ -1,4 +1,4 @@
-"""An optimiser and the number of steps in, a learning-rate schedule out."""
+"""Optimisers, learning-rate schedules, and which parameters are trained."""
 
 from __future__ import annotations
 
@@ -14,6 +14,31 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers.pytorch_utils import Conv1D
 
 from xttslab.errors import UserError
+
+# What a name in `train_only` opens, as prefixes of parameter names of Coqui's GPT.
+PARTS = {
+    "gpt": ("gpt.", "final_norm."),
+    "heads": ("text_head.", "mel_head."),
+    "embeddings": ("text_embedding.", "mel_embedding.", "text_pos_", "mel_pos_"),
+    "conditioning": ("conditioning_encoder.", "conditioning_perceiver."),
+}
+_DECAYED = (nn.Linear, nn.Conv1d, Conv1D)
+
+
+def adamw_8bit(groups: Iterable[Any], fused: None = None, **settings: Any) -> Optimizer:
+    """bitsandbytes' AdamW with 8-bit moments; `settings` are AdamW's.
+
+    Raises UserError without a CUDA device or without the library.
+    """
+    if not torch.cuda.is_available():
+        raise UserError("optim=adamw_8bit needs a CUDA device; use optim=adamw")
+    try:
+        from bitsandbytes.optim import AdamW8bit
+    except ImportError as fault:
+        raise UserError(
+            'optim=adamw_8bit needs bitsandbytes; pip install "xttslab[cuda]", or use optim=adamw'
+        ) from fault
+    return AdamW8bit(groups, **settings)
 
 
 def constant(optimizer: Optimizer, total_steps: int, warmup_steps: int = 0) -> LambdaLR:
@@ -53,32 +78,6 @@ class ConfiguredRate(pl.Callback):
                 if restored and restored != wanted:
                     group["lr"] *= wanted / restored
                     group["initial_lr"] = scheduler.base_lrs[number] = wanted
-
-
-def adamw_8bit(groups: Iterable[Any], fused: None = None, **settings: Any) -> Optimizer:
-    """bitsandbytes' AdamW with 8-bit moments; `settings` are AdamW's.
-
-    Raises UserError without a CUDA device or without the library.
-    """
-    if not torch.cuda.is_available():
-        raise UserError("optim=adamw_8bit needs a CUDA device; use optim=adamw")
-    try:
-        from bitsandbytes.optim import AdamW8bit
-    except ImportError as fault:
-        raise UserError(
-            'optim=adamw_8bit needs bitsandbytes; pip install "xttslab[cuda]", or use optim=adamw'
-        ) from fault
-    return AdamW8bit(groups, **settings)
-
-
-# What a name in `train_only` opens, as prefixes of parameter names of Coqui's GPT.
-PARTS = {
-    "gpt": ("gpt.", "final_norm."),
-    "heads": ("text_head.", "mel_head."),
-    "embeddings": ("text_embedding.", "mel_embedding.", "text_pos_", "mel_pos_"),
-    "conditioning": ("conditioning_encoder.", "conditioning_perceiver."),
-}
-_DECAYED = (nn.Linear, nn.Conv1d, Conv1D)
 
 
 def train_only(model: nn.Module, parts: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""A model and a batch size in, the peak memory of training out, before anything is allocated.
+"""Estimates the memory, disk and time that a run will take, before its first step.
 
 The counts are of the tensors that PyTorch keeps for the backward pass, in multiples of
 (tokens × width) per layer; tests/training/test_preflight.py holds them against the real graph.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import statistics
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -47,96 +46,6 @@ _CONDITIONING_KEPT = 194.0  # per prompt frame or latent and unit of width, all 
 _LOGIT_COPIES = 3  # logits, their log-softmax, its gradient
 _AROUND = 500_000_000  # codec, decoder, libraries and their workspaces
 _CACHE_TOKENS = 700  # a sample sentence: 32 latents, its text, at most 605 codes
-
-
-@dataclass(frozen=True)
-class BatchSize:
-    """The largest batch of a device."""
-
-    clips: int
-    tokens: int  # clips × longest packed row
-    frames: int  # clips × longest prompt
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes by what holds them; `speaking` and the pass forward and back are never there at once,
-    nor are all activations while all gradients are."""
-
-    weights: int
-    optimizer: int
-    gradients: int
-    activations: int
-    speaking: int
-
-    @property
-    def peak_gb(self) -> float:
-        """The most at any one time, in 10⁹ bytes."""
-        passing = max(self.gradients, self.activations, self.speaking)
-        return (_AROUND + self.weights + self.optimizer + passing) / 1e9
-
-
-def smaller_preset(there_gb: float, chosen: str | None = None) -> str | None:
-    """The largest preset of `hardware=` that takes at most `there_gb`, and less than `chosen` does;
-    None where there is none."""
-    limit = PRESETS.get(chosen or "", float("inf"))
-    return next((name for name, gb in PRESETS.items() if gb <= there_gb and gb < limit), None)
-
-
-def estimate_memory(
-    gpt: nn.Module, batch: BatchSize, half: bool, adam_8bit: bool, sentences: int = 0
-) -> Memory:
-    """What training `gpt` takes, with `requires_grad` and `recompute` as they are set on it.
-
-    Args:
-        half: 16-bit autocast, which also keeps a 16-bit copy of every matrix.
-        adam_8bit: moments in 8 bits.
-        sentences: how many sample sentences are spoken together.
-    """
-    parameters = list(gpt.parameters())
-    trained = sum(p.numel() for p in parameters if p.requires_grad)
-    return Memory(
-        weights=sum(p.numel() for p in parameters) * _FLOAT,
-        optimizer=trained * (_ADAM_8BIT_BYTES if adam_8bit else _ADAM_BYTES),
-        gradients=trained * _FLOAT,
-        activations=round(_activations(gpt, batch, half)),
-        speaking=sentences * _CACHE_TOKENS * gpt.layers * 2 * gpt.model_dim * _FLOAT,
-    )
-
-
-def _activations(gpt: nn.Module, batch: BatchSize, half: bool) -> float:
-    recompute: Recompute = gpt.recompute
-    whole = _KEPT_16_BIT if half else _KEPT_FLOAT32
-    adapted = any(".lora_" in name for name, _ in gpt.named_parameters())
-    kept = {name: whole[name] + adapted * _ADAPTERS_KEPT[name] for name in whole}
-    layers = batch.tokens * gpt.layers * kept[recompute]
-    if recompute != "none":  # one layer at a time is computed again
-        layers += batch.tokens * kept["none"]
-    prompted = next(gpt.conditioning_encoder.parameters()).requires_grad
-    heard = batch.frames + batch.clips * len(gpt.conditioning_perceiver.latents)
-    conditioning = heard * _CONDITIONING_KEPT if prompted else 0.0
-    copies = sum(p.numel() for p in gpt.parameters() if p.dim() > 1) * 2 if half else 0
-    widest = max(gpt.number_text_tokens / 4, gpt.num_audio_tokens)  # a quarter or less is text
-    logits = batch.tokens * widest * _FLOAT * _LOGIT_COPIES
-    return (layers + conditioning) * gpt.model_dim + copies + logits
-
-
-def peak_memory_gb(device: torch.device) -> float:
-    """The most memory used so far, in 10⁹ bytes: of the GPU, else of the process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e9
-    return _peak_of_process() / 1e9
-
-
-def _peak_of_process() -> int:
-    if sys.platform == "win32":
-        return psutil.Process().memory_info().peak_wset
-    import resource  # psutil knows no peak elsewhere
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, KiB on Linux
-
-
 _NO_PRESET = "no preset is as small; use another card, or trainer=cpu"
 _SHORT_RUN = 60  # steps; timing three of them would cost more than it tells
 _MEL_HOP = 256
@@ -211,25 +120,6 @@ def preflight(
     return needs
 
 
-def largest_batch(data: ClipData) -> BatchSize:
-    """The most that one batch of this data and these settings can hold on a device."""
-    settings, longest = data.settings, max(data.lengths)
-    clips = settings.clips or max(1, settings.max_tokens // longest)
-    if settings.max_tokens:
-        clips = min(clips, max(1, settings.max_tokens // longest))
-    clips = min(clips, len(data.lengths))
-    frames = round(settings.prompt_seconds[1] * SAMPLE_RATE / _MEL_HOP)
-    return BatchSize(clips, clips * longest, clips * frames)
-
-
-def memory_there_gb(device: torch.device) -> float:
-    """Memory that is free for training, in 10⁹ bytes; a model that is loaded counts as free."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] / 1e9
-    process = psutil.Process().memory_info().rss
-    return (psutil.virtual_memory().available + process) / 1e9
-
-
 def require_room(needs: Needs, device: torch.device) -> None:
     """Raise UserError when memory or disk is too small, with a setting that fits."""
     peak, there = needs.memory.peak_gb, needs.memory_there_gb
@@ -243,27 +133,6 @@ def require_room(needs: Needs, device: torch.device) -> None:
             f"checkpoints take up to {needs.disk_gb:.1f} GB and {needs.disk_there_gb:.1f} GB are "
             "free; free some space, set checkpoint.half=true, or use adapter=lora"
         )
-
-
-def print_needs(needs: Needs, data: ClipData) -> None:
-    """The table."""
-    memory, corpus = needs.memory, data.corpus
-    table = Table(title="before the first step", title_justify="left", show_header=False)
-    share = needs.trained / needs.parameters
-    table.add_row("trained", f"{needs.trained / 1e6:.1f} M parameters ({share:.1%} of the GPT)")
-    parts = ("weights", "optimizer", "gradients", "activations")
-    listed = ", ".join(f"{name} {getattr(memory, name) / 1e9:.2f}" for name in parts)
-    table.add_row("memory", f"{memory.peak_gb:.1f} of {needs.memory_there_gb:.1f} GB ({listed})")
-    table.add_row("disk", f"{needs.disk_gb:.1f} of {needs.disk_there_gb:.1f} GB")
-    if needs.step_s is not None:
-        took = f"{needs.step_s:.2f} s × {needs.steps} steps"
-        table.add_row("time", f"{_spoken(needs.step_s * needs.steps)} without evaluation ({took})")
-    tokens = sum(data.lengths)
-    table.add_row("an epoch", f"{len(data.lengths)} clips, {tokens} tokens, none truncated")
-    reasons = Counter(rejection.reason for rejection in corpus.rejected)
-    for reason, count in reasons.most_common(3):
-        table.add_row("rejected", f"{count} clips: {reason}")
-    Console().print(table)
 
 
 def _advice(there_gb: float, device: torch.device) -> str:
@@ -300,6 +169,118 @@ def _time_step(stage: GptStage, data: ClipData, trainer: pl.Trainer, steps: int)
     return statistics.median(times)
 
 
+def print_needs(needs: Needs, data: ClipData) -> None:
+    """The table."""
+    memory, corpus = needs.memory, data.corpus
+    table = Table(title="before the first step", title_justify="left", show_header=False)
+    share = needs.trained / needs.parameters
+    table.add_row("trained", f"{needs.trained / 1e6:.1f} M parameters ({share:.1%} of the GPT)")
+    parts = ("weights", "optimizer", "gradients", "activations")
+    listed = ", ".join(f"{name} {getattr(memory, name) / 1e9:.2f}" for name in parts)
+    table.add_row("memory", f"{memory.peak_gb:.1f} of {needs.memory_there_gb:.1f} GB ({listed})")
+    table.add_row("disk", f"{needs.disk_gb:.1f} of {needs.disk_there_gb:.1f} GB")
+    if needs.step_s is not None:
+        took = f"{needs.step_s:.2f} s × {needs.steps} steps"
+        table.add_row("time", f"{_spoken(needs.step_s * needs.steps)} without evaluation ({took})")
+    tokens = sum(data.lengths)
+    table.add_row("an epoch", f"{len(data.lengths)} clips, {tokens} tokens, none truncated")
+    reasons = Counter(rejection.reason for rejection in corpus.rejected)
+    for reason, count in reasons.most_common(3):
+        table.add_row("rejected", f"{count} clips: {reason}")
+    Console().print(table)
+
+
 def _spoken(seconds: float) -> str:
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """The largest batch of a device."""
+
+    clips: int
+    tokens: int  # clips × longest packed row
+    frames: int  # clips × longest prompt
+
+
+def largest_batch(data: ClipData) -> BatchSize:
+    """The most that one batch of this data and these settings can hold on a device."""
+    settings, longest = data.settings, max(data.lengths)
+    clips = settings.clips or max(1, settings.max_tokens // longest)
+    if settings.max_tokens:
+        clips = min(clips, max(1, settings.max_tokens // longest))
+    clips = min(clips, len(data.lengths))
+    frames = round(settings.prompt_seconds[1] * SAMPLE_RATE / _MEL_HOP)
+    return BatchSize(clips, clips * longest, clips * frames)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes by what holds them; `speaking` and the pass forward and back are never there at once,
+    nor are all activations while all gradients are."""
+
+    weights: int
+    optimizer: int
+    gradients: int
+    activations: int
+    speaking: int
+
+    @property
+    def peak_gb(self) -> float:
+        """The most at any one time, in 10⁹ bytes."""
+        passing = max(self.gradients, self.activations, self.speaking)
+        return (_AROUND + self.weights + self.optimizer + passing) / 1e9
+
+
+def estimate_memory(
+    gpt: nn.Module, batch: BatchSize, half: bool, adam_8bit: bool, sentences: int = 0
+) -> Memory:
+    """What training `gpt` takes, with `requires_grad` and `recompute` as they are set on it.
+
+    Args:
+        half: 16-bit autocast, which also keeps a 16-bit copy of every matrix.
+        adam_8bit: moments in 8 bits.
+        sentences: how many sample sentences are spoken together.
+    """
+    parameters = list(gpt.parameters())
+    trained = sum(p.numel() for p in parameters if p.requires_grad)
+    return Memory(
+        weights=sum(p.numel() for p in parameters) * _FLOAT,
+        optimizer=trained * (_ADAM_8BIT_BYTES if adam_8bit else _ADAM_BYTES),
+        gradients=trained * _FLOAT,
+        activations=round(_activations(gpt, batch, half)),
+        speaking=sentences * _CACHE_TOKENS * gpt.layers * 2 * gpt.model_dim * _FLOAT,
+    )
+
+
+def _activations(gpt: nn.Module, batch: BatchSize, half: bool) -> float:
+    recompute: Recompute = gpt.recompute
+    whole = _KEPT_16_BIT if half else _KEPT_FLOAT32
+    adapted = any(".lora_" in name for name, _ in gpt.named_parameters())
+    kept = {name: whole[name] + adapted * _ADAPTERS_KEPT[name] for name in whole}
+    layers = batch.tokens * gpt.layers * kept[recompute]
+    if recompute != "none":  # one layer at a time is computed again
+        layers += batch.tokens * kept["none"]
+    prompted = next(gpt.conditioning_encoder.parameters()).requires_grad
+    heard = batch.frames + batch.clips * len(gpt.conditioning_perceiver.latents)
+    conditioning = heard * _CONDITIONING_KEPT if prompted else 0.0
+    copies = sum(p.numel() for p in gpt.parameters() if p.dim() > 1) * 2 if half else 0
+    widest = max(gpt.number_text_tokens / 4, gpt.num_audio_tokens)  # a quarter or less is text
+    logits = batch.tokens * widest * _FLOAT * _LOGIT_COPIES
+    return (layers + conditioning) * gpt.model_dim + copies + logits
+
+
+def memory_there_gb(device: torch.device) -> float:
+    """Memory that is free for training, in 10⁹ bytes; a model that is loaded counts as free."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] / 1e9
+    process = psutil.Process().memory_info().rss
+    return (psutil.virtual_memory().available + process) / 1e9
+
+
+def smaller_preset(there_gb: float, chosen: str | None = None) -> str | None:
+    """The largest preset of `hardware=` that takes at most `there_gb`, and less than `chosen` does;
+    None where there is none."""
+    limit = PRESETS.get(chosen or "", float("inf"))
+    return next((name for name, gb in PRESETS.items() if gb <= there_gb and gb < limit), None)

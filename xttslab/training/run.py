@@ -1,4 +1,4 @@
-"""Faults of the machine while training in, one line that says what to do out."""
+"""Trains one run from its configuration: model, data, tracking, stage, and what is kept."""
 
 from __future__ import annotations
 
@@ -51,10 +51,139 @@ from xttslab.training.start import (
 _NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|bad_alloc")
 _WORKER_GONE = re.compile(r"DataLoader worker \(pid\(?s?\)? ?[\d, ]+\)")
 _PEER_GONE = re.compile(r"[Cc]onnection (closed|reset) by peer|Broken pipe|NCCL|gloo", re.DOTALL)
+STAGES: dict[str, Callable[[Job], RunCheckpoints]] = {
+    "gpt": fit_gpt,
+    "dvae": fit_dvae,
+    "decoder": fit_decoder,
+}
+_HURRY_S = 10.0  # whoever pressed Ctrl-C does not wait for a store that is stuck
+RUN_NAME = "XTTSLAB_RUN_NAME"  # the processes of one run share its generated name
+
+
+def train(
+    config: DictConfig,
+    tags: Mapping[str, str] | None = None,
+    callbacks: Sequence[pl.Callback] = (),
+) -> float | None:
+    """Train one run; returns the best monitored value, or None when no epoch improved.
+
+    A sweep gives its children `tags` and `callbacks` of its own.
+
+    Raises UserError for everything that the user can mend, before any training where possible.
+    """
+    require_trainable(config.trainer)
+    run_dir = Path(config.output_dir) / run_name(config)
+    resume_from = _resume_point(run_dir, config.resume)
+    pl.seed_everything(config.seed, verbose=False)
+    base = build_base(**plain(config.model), weights=config.weights, seed=config.seed)
+    corpus = load_corpus(
+        config.dataset.name,
+        config.dataset.sources,
+        config.dataset.language,
+        base.tokenizer,
+        base.gpt.max_text_tokens - 2,
+        Path(config.codes_dir) / "audio_files.json",
+    )
+    start = resolve_start(config.init_from, config.tracking.uri, _model(config))
+    if start.checkpoint:
+        base = load_trained(base, start.checkpoint)
+        if config.stage.name == "decoder":
+            require_voice(start.checkpoint)
+    tracker = start_tracking(config, run_dir, corpus, start, tags or {})
+    try:
+        if resume_from is None and is_rank_zero():
+            go_back(run_dir, tracker, -1)
+        if config.stage.name != "dvae":
+            _settle_codec(base, corpus, run_dir, start)
+        job = Job(config, base, corpus, start, tracker, run_dir, resume_from, callbacks)
+        with reported_faults(run_dir.name):
+            checkpoints = STAGES[config.stage.name](job)
+        best = _conclude(checkpoints, job)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        print(f"stopped; go on with resume=true run_name={run_dir.name}", file=sys.stderr)
+        tracker.finish("KILLED", _HURRY_S)
+        number = signal.SIGTERM if isinstance(stop, SIGTERMException) else signal.SIGINT
+        raise SystemExit(128 + number) from stop
+    except BaseException:
+        tracker.finish("FAILED")
+        raise
+    tracker.finish()
+    if is_rank_zero():
+        (run_dir / "finished").touch()
+        checkpoints.tidy()
+    return best
+
+
+def run_name(config: DictConfig) -> str:
+    """The configured name, else data set, model and a short id; the processes of one run share it.
+
+    Raises UserError for a name that cannot be one, and where several processes were started that
+    would each make up their own.
+    """
+    shared = find_rank(config.trainer)
+    if config.run_name:
+        check_run_name(config.run_name)
+        return config.run_name
+    if shared:  # another process of the run has named it
+        if RUN_NAME not in os.environ:
+            raise UserError("several processes were started from outside; give run_name=")
+        return os.environ[RUN_NAME]
+    made = f"{config.dataset.name}_{config.model.name}_{uuid.uuid4().hex[:6]}"
+    os.environ[RUN_NAME] = made
+    return made
+
+
+def _model(config: DictConfig) -> dict[str, str]:
+    """The model's name and sizes as a run's parameters name them."""
+    described = flat({"architecture": plain(config.model.architecture)}, "model.")
+    return {"model.name": config.model.name, **{n: str(value) for n, value in described.items()}}
+
+
+def _resume_point(run_dir: Path, resume: bool) -> Path | None:
+    """The checkpoint to go on from; refuses to start where a run already is."""
+    if not resume and is_rank_zero() and (run_dir / "config.yaml").exists():
+        raise UserError(
+            f"{run_dir}: holds a run already; go on with it by resume=true, or give another "
+            "run_name"
+        )
+    point = resume_point(run_dir / "checkpoints") if resume else None
+    if resume and not point and (run_dir / "finished").exists():
+        raise UserError(f"{run_dir}: is finished; continue it with init_from={run_dir}")
+    return point
+
+
+def _settle_codec(base: Base, corpus: Corpus, run_dir: Path, start: Start) -> None:
+    """Untrained codecs get a codebook from the training clips, once for a chain of runs; a codec
+    that is not the base model's stays with the run."""
+    inherited = start.checkpoint is not None and codec_of(start.checkpoint) is not None
+    if base.codec_fitted and not inherited:
+        return
+    kept = run_dir / CODEC
+    if kept.is_file():
+        load_codec(base.codec, kept, kept)
+    elif not inherited:
+        rows = corpus.train[:FITTED_CLIPS]
+        base.codec.fit([read_audio(corpus.clips[row].audio) for row in rows])
+    if is_rank_zero():  # all processes of a run arrive at the same codec at the same time
+        save_codec(base, run_dir)
+
+
+def _conclude(checkpoints: RunCheckpoints, job: Job) -> float | None:
+    epochs = print_summary(job.run_dir, checkpoints)
+    tags: dict[str, object] = {"epochs_total": job.start.epochs + epochs}
+    if checkpoints.best:
+        value, epoch = checkpoints.best
+        tags |= {
+            "best_value": value,
+            "best_epoch": epoch,
+            "checkpoint": checkpoints.best_path,
+        }
+    job.tracker.set_tags(tags)
+    return checkpoints.best[0] if checkpoints.best else None
 
 
 @contextmanager
-def explained(run: str) -> Iterator[None]:
+def reported_faults(run: str) -> Iterator[None]:
     """Turn memory that ran out, a data worker or another process of the run that was killed into
     a UserError; everything else passes as it is. `run` is the name to go on with."""
     try:
@@ -105,134 +234,3 @@ def _no_memory() -> str:
 
 def _distributed() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
-STAGES: dict[str, Callable[[Job], RunCheckpoints]] = {
-    "gpt": fit_gpt,
-    "dvae": fit_dvae,
-    "decoder": fit_decoder,
-}
-_HURRY_S = 10.0  # whoever pressed Ctrl-C does not wait for a store that is stuck
-RUN_NAME = "XTTSLAB_RUN_NAME"  # the processes of one run share its generated name
-
-
-def train(
-    config: DictConfig,
-    tags: Mapping[str, str] | None = None,
-    callbacks: Sequence[pl.Callback] = (),
-) -> float | None:
-    """Train one run; returns the best monitored value, or None when no epoch improved.
-
-    A sweep gives its children `tags` and `callbacks` of its own.
-
-    Raises UserError for everything that the user can mend, before any training where possible.
-    """
-    require_trainable(config.trainer)
-    run_dir = Path(config.output_dir) / run_name(config)
-    resume_from = _resume_point(run_dir, config.resume)
-    pl.seed_everything(config.seed, verbose=False)
-    base = build_base(**plain(config.model), weights=config.weights, seed=config.seed)
-    corpus = load_corpus(
-        config.dataset.name,
-        config.dataset.sources,
-        config.dataset.language,
-        base.tokenizer,
-        base.gpt.max_text_tokens - 2,
-        Path(config.codes_dir) / "audio_files.json",
-    )
-    start = resolve_start(config.init_from, config.tracking.uri, _model(config))
-    if start.checkpoint:
-        base = load_trained(base, start.checkpoint)
-        if config.stage.name == "decoder":
-            require_voice(start.checkpoint)
-    tracker = start_tracking(config, run_dir, corpus, start, tags or {})
-    try:
-        if resume_from is None and is_rank_zero():
-            go_back(run_dir, tracker, -1)
-        if config.stage.name != "dvae":
-            _settle_codec(base, corpus, run_dir, start)
-        job = Job(config, base, corpus, start, tracker, run_dir, resume_from, callbacks)
-        with explained(run_dir.name):
-            keeper = STAGES[config.stage.name](job)
-        best = _conclude(keeper, job)
-    except (KeyboardInterrupt, SystemExit) as stop:
-        print(f"stopped; go on with resume=true run_name={run_dir.name}", file=sys.stderr)
-        tracker.finish("KILLED", _HURRY_S)
-        number = signal.SIGTERM if isinstance(stop, SIGTERMException) else signal.SIGINT
-        raise SystemExit(128 + number) from stop
-    except BaseException:
-        tracker.finish("FAILED")
-        raise
-    tracker.finish()
-    if is_rank_zero():
-        (run_dir / "finished").touch()
-        keeper.tidy()
-    return best
-
-
-def _model(config: DictConfig) -> dict[str, str]:
-    """The model's name and sizes as a run's parameters name them."""
-    described = flat({"architecture": plain(config.model.architecture)}, "model.")
-    return {"model.name": config.model.name, **{n: str(value) for n, value in described.items()}}
-
-
-def run_name(config: DictConfig) -> str:
-    """The configured name, else data set, model and a short id; the processes of one run share it.
-
-    Raises UserError for a name that cannot be one, and where several processes were started that
-    would each make up their own.
-    """
-    shared = find_rank(config.trainer)
-    if config.run_name:
-        check_run_name(config.run_name)
-        return config.run_name
-    if shared:  # another process of the run has named it
-        if RUN_NAME not in os.environ:
-            raise UserError("several processes were started from outside; give run_name=")
-        return os.environ[RUN_NAME]
-    made = f"{config.dataset.name}_{config.model.name}_{uuid.uuid4().hex[:6]}"
-    os.environ[RUN_NAME] = made
-    return made
-
-
-def _resume_point(run_dir: Path, resume: bool) -> Path | None:
-    """The checkpoint to go on from; refuses to start where a run already is."""
-    if not resume and is_rank_zero() and (run_dir / "config.yaml").exists():
-        raise UserError(
-            f"{run_dir}: holds a run already; go on with it by resume=true, or give another "
-            "run_name"
-        )
-    point = resume_point(run_dir / "checkpoints") if resume else None
-    if resume and not point and (run_dir / "finished").exists():
-        raise UserError(f"{run_dir}: is finished; continue it with init_from={run_dir}")
-    return point
-
-
-def _settle_codec(base: Base, corpus: Corpus, run_dir: Path, start: Start) -> None:
-    """Untrained codecs get a codebook from the training clips, once for a chain of runs; a codec
-    that is not the base model's stays with the run."""
-    inherited = start.checkpoint is not None and codec_of(start.checkpoint) is not None
-    if base.codec_fitted and not inherited:
-        return
-    kept = run_dir / CODEC
-    if kept.is_file():
-        load_codec(base.codec, kept, kept)
-    elif not inherited:
-        rows = corpus.train[:FITTED_CLIPS]
-        base.codec.fit([read_audio(corpus.clips[row].audio) for row in rows])
-    if is_rank_zero():  # all processes of a run arrive at the same codec at the same time
-        save_codec(base, run_dir)
-
-
-def _conclude(keeper: RunCheckpoints, job: Job) -> float | None:
-    epochs = print_summary(job.run_dir, keeper)
-    tags: dict[str, object] = {"epochs_total": job.start.epochs + epochs}
-    if keeper.best:
-        value, epoch = keeper.best
-        tags |= {
-            "best_value": value,
-            "best_epoch": epoch,
-            "checkpoint": keeper.best_path,
-        }
-    job.tracker.set_tags(tags)
-    return keeper.best[0] if keeper.best else None

@@ -164,7 +164,7 @@ class SpokenSamples(Checkpoint):
             self._speak(trainer, pl_module, epoch=0)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The page of a run that goes on shows what is left of it (`training.one_history`)."""
+        """The page of a run that goes on shows what is left of it (`ResumeHistory`)."""
         if trainer.is_global_zero and trainer.ckpt_path and self.folder.is_dir():
             self._write_page()
 

@@ -1,4 +1,4 @@
-"""Silences what libraries say at every start and no user of this project can act on."""
+"""The start of a run (weights, rank, tracking), and its summary at the end."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from xttslab.training.checkpointing import RunCheckpoints
 if TYPE_CHECKING:
     from xttslab.tracking.runs import RunRecord
 
-
-def quiet_libraries() -> None:
-    """Lower Lightning's and transformers' chatter to what matters."""
-    for name in ("pytorch_lightning", "lightning.pytorch", "transformers"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    # Ours on purpose: batches know how to move themselves, loaders are quick without workers, and
-    # frozen parts stay in evaluation mode.
-    for message in (
-        ".*overridden `transfer_batch_to_device`.*",
-        ".*does not have many workers.*",
-        ".*module\\(s\\) in eval mode at the start of training.*",
-        ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
-        ".*The number of training batches .* is smaller than the logging interval.*",
-    ):
-        warnings.filterwarnings("ignore", message)
+DATA_FILES = (
+    "metadata.csv", "clips.csv", "rejected.csv", "changed.csv", "review.csv", "dataset.yaml",
+)  # fmt: skip
+_LOSSES = ("text_ce", "mel_ce", "total")
+_SHOWN = (
+    *(
+        f"{part}/{loss}"
+        for part in ("train", "eval", "gap")
+        for loss in ("text_ce", "mel_ce", "total")
+    ),
+    "eval/text_gain",
+    *(f"{part}/{loss}" for part in ("train", "eval") for loss in ("mel_l1", "mel", "convergence")),
+    "eval/codes_used",
+    "eval/perplexity",
+)
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,6 @@ def _epochs(run: RunRecord) -> int:
     return int(run.tags.get("epochs_before", 0)) + own
 
 
-DATA_FILES = (
-    "metadata.csv", "clips.csv", "rejected.csv", "changed.csv", "review.csv", "dataset.yaml",
-)  # fmt: skip
-
-
 def find_rank(trainer: DictConfig) -> bool:
     """Let Lightning find this process's rank, whatever started it (torchrun, Slurm's srun, MPI,
     LSF, Lightning itself), before anything is written; `is_rank_zero` tells it from then on.
@@ -130,6 +125,22 @@ def is_rank_zero() -> bool:
     return rank_zero_only.rank == 0
 
 
+def quiet_libraries() -> None:
+    """Lower Lightning's and transformers' chatter to what matters."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "transformers"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # Ours on purpose: batches know how to move themselves, loaders are quick without workers, and
+    # frozen parts stay in evaluation mode.
+    for message in (
+        ".*overridden `transfer_batch_to_device`.*",
+        ".*does not have many workers.*",
+        ".*module\\(s\\) in eval mode at the start of training.*",
+        ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
+        ".*The number of training batches .* is smaller than the logging interval.*",
+    ):
+        warnings.filterwarnings("ignore", message)
+
+
 def start_tracking(
     config: DictConfig, run_dir: Path, corpus: Corpus, start: Start, tags: Mapping[str, str]
 ) -> Tracker:
@@ -153,18 +164,22 @@ def start_tracking(
     return tracker
 
 
-def plain(node: DictConfig) -> dict[str, Any]:
-    """A configuration node as plain dictionaries and lists, resolved."""
-    return OmegaConf.to_container(node, resolve=True)
-
-
-def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dictionaries as one with dotted names; lists stay values."""
-    found: dict[str, Any] = {}
-    for key, value in node.items():
-        name = f"{prefix}{key}"
-        found |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
-    return found
+def _tags(config: DictConfig, corpus: Corpus, start: Start, run_dir: Path) -> dict[str, object]:
+    tags: dict[str, object] = {
+        "dataset": corpus.name,
+        "model": config.model.name,
+        "stage": config.stage.name,
+        "dataset_fingerprint": corpus.fingerprint,
+        "monitor": config.checkpoint.monitor,
+        "run_dir": run_dir,
+    }
+    if start.run_name:
+        tags["init_from_name"] = start.run_name
+    if start.run_id:
+        tags["init_from_run"] = start.run_id
+    if start.epochs:
+        tags["epochs_before"] = start.epochs
+    return tags
 
 
 def _log_data(config: DictConfig, corpus: Corpus, tracker: Tracker) -> None:
@@ -196,46 +211,28 @@ def _warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def _tags(config: DictConfig, corpus: Corpus, start: Start, run_dir: Path) -> dict[str, object]:
-    tags: dict[str, object] = {
-        "dataset": corpus.name,
-        "model": config.model.name,
-        "stage": config.stage.name,
-        "dataset_fingerprint": corpus.fingerprint,
-        "monitor": config.checkpoint.monitor,
-        "run_dir": run_dir,
-    }
-    if start.run_name:
-        tags["init_from_name"] = start.run_name
-    if start.run_id:
-        tags["init_from_run"] = start.run_id
-    if start.epochs:
-        tags["epochs_before"] = start.epochs
-    return tags
+def plain(node: DictConfig) -> dict[str, Any]:
+    """A configuration node as plain dictionaries and lists, resolved."""
+    return OmegaConf.to_container(node, resolve=True)
 
 
-_LOSSES = ("text_ce", "mel_ce", "total")
-_SHOWN = (
-    *(
-        f"{part}/{loss}"
-        for part in ("train", "eval", "gap")
-        for loss in ("text_ce", "mel_ce", "total")
-    ),
-    "eval/text_gain",
-    *(f"{part}/{loss}" for part in ("train", "eval") for loss in ("mel_l1", "mel", "convergence")),
-    "eval/codes_used",
-    "eval/perplexity",
-)
+def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one with dotted names; lists stay values."""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        name = f"{prefix}{key}"
+        found |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return found
 
 
-def print_summary(run_dir: Path, keeper: RunCheckpoints) -> int:
+def print_summary(run_dir: Path, checkpoints: RunCheckpoints) -> int:
     """Print start, best and last epoch of a run and what to do next; returns its last epoch."""
     lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     rows = {row["epoch"]: row for row in map(json.loads, lines)}
     last = max(rows)
     chosen = {"zero-shot": 0, "last": last}
-    if keeper.best:
-        chosen = {"zero-shot": 0, "best": keeper.best[1], "last": last}
+    if checkpoints.best:
+        chosen = {"zero-shot": 0, "best": checkpoints.best[1], "last": last}
     table = Table(title=run_dir.name, title_justify="left")
     table.add_column("")
     for name, epoch in chosen.items():
@@ -250,20 +247,20 @@ def print_summary(run_dir: Path, keeper: RunCheckpoints) -> int:
     if guess:
         used = round(rows[0]["codes/in_use"])
         console.print(f"{used} audio codes in use; guessing by their frequency costs {guess:.4f}")
-    if not keeper.best:
-        console.print(f"{keeper.monitor} was never a number: no checkpoint was kept")
-    for label, what in _next_steps(run_dir, keeper):
+    if not checkpoints.best:
+        console.print(f"{checkpoints.monitor} was never a number: no checkpoint was kept")
+    for label, what in _next_steps(run_dir, checkpoints):
         console.print(f"{label:<10} {what}", highlight=False, soft_wrap=True)
     return last
 
 
-def _next_steps(run_dir: Path, keeper: RunCheckpoints) -> list[tuple[str, str]]:
+def _next_steps(run_dir: Path, checkpoints: RunCheckpoints) -> list[tuple[str, str]]:
     steps = [
         ("listen", str(run_dir / "samples" / "index.html")),
         ("compare", "python -m xttslab.tracking.ui"),
     ]
-    if keeper.best:
-        steps.insert(0, ("model", str(keeper.best_path)))
+    if checkpoints.best:
+        steps.insert(0, ("model", str(checkpoints.best_path)))
     if not (run_dir / "samples" / "index.html").is_file():
         steps = [step for step in steps if step[0] != "listen"]
     return steps

@@ -1,4 +1,4 @@
-"""Refuses options that the chosen stage does not read, so that none is ignored in silence."""
+"""Refuses options that the chosen stage does not read."""
 
 from __future__ import annotations
 
