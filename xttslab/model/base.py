@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,7 +23,6 @@ from xttslab.model.tokenizer import Tokenizer
 from xttslab.model.voice import Voice, likely_codes
 from xttslab.model.weights import base_files
 
-log = logging.getLogger(__name__)
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 Weights = Literal["pretrained", "random"]
 DECODERS = {"hifigan": XttsDecoder, "source_filter": MiniDecoder}
@@ -62,46 +60,30 @@ def build_base(
     codes_per_token: float,
     files: Mapping[str, str],
     folder: str,
-    dropout: float,
-    attention_dropout: float,
-    recompute: str,
-    text_stop_seen: bool,
     weights: Weights = "pretrained",
     repository: str = "",
     revision: str = "",
     accept_licence: bool = False,
     seed: int = 0,
+    **behaviour: Any,
 ) -> Base:
     """Build the parts that training needs, from `conf/model/<name>.yaml`.
 
     `files` names the files of each part within `folder`; a folder that starts with `assets/` lies
     inside the package. `codes_per_token` is what a text of this vocabulary makes likely.
-    `weights="random"` builds the same sizes without any file.
+    `weights="random"` builds the same sizes without any file. `behaviour` is what `XttsGpt` takes
+    beside its architecture (dropout, recompute …).
     """
     packaged = folder.startswith("assets/")
     place = ASSETS / folder.removeprefix("assets/") if packaged else Path(folder)
     pretrained = weights == "pretrained"
-    if pretrained and packaged and not (place / files["gpt"]).is_file():
-        log.warning("%s ships without trained weights yet: it starts untrained", name)
-        pretrained = False
     if pretrained and not packaged:
-        names = sorted(set(files.values()))
-        base_files(place, names, repository, revision, accept_licence)
-    vocabulary = place / files["vocabulary"]
-    if not pretrained and not vocabulary.is_file():
-        vocabulary = ASSETS / "xtts_mini" / "vocab.json"
-    tokenizer = Tokenizer(vocabulary)
+        base_files(place, sorted(set(files.values())), repository, revision, accept_licence)
+    tokenizer = _tokenizer(place / files["vocabulary"], pretrained)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        gpt = XttsGpt(
-            dropout=dropout,
-            attention_dropout=attention_dropout,
-            recompute=recompute,
-            text_stop_seen=text_stop_seen,
-            start_text_token=tokenizer.start,
-            stop_text_token=tokenizer.stop,
-            **architecture,
-        )
+        stops = {"start_text_token": tokenizer.start, "stop_text_token": tokenizer.stop}
+        gpt = XttsGpt(**stops, **architecture, **behaviour)
         front = Codec(torch.ones(MEL_BINS), **codec)
     trained = place / files["decoder"] if pretrained else None
     make = partial(build_decoder, **decoder, weights=trained, seed=seed)
@@ -112,6 +94,13 @@ def build_base(
     load_gpt(gpt, place / files["gpt"])
     load_codec(front, place / files["dvae"], place / files["mel_stats"])
     return Base(name, tokenizer, gpt, front, place, make, likely)
+
+
+def _tokenizer(vocabulary: Path, pretrained: bool) -> Tokenizer:
+    """Random weights need no file: the packaged vocabulary takes the place of one that is gone."""
+    if not pretrained and not vocabulary.is_file():
+        vocabulary = ASSETS / "xtts_mini" / "vocab.json"
+    return Tokenizer(vocabulary)
 
 
 def build_decoder(

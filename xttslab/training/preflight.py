@@ -97,12 +97,10 @@ def preflight(
 
     Raises UserError when memory or disk cannot suffice, naming what would.
     """
-    gpt, device = stage.gpt, trainer.strategy.root_device
-    half = "16" in str(trainer.precision)
+    gpt, device, half = stage.gpt, trainer.strategy.root_device, "16" in str(trainer.precision)
     memory = estimate_memory(gpt, largest_batch(data), half, adam_8bit, sentences)
     trained = sum(p.numel() for p in gpt.parameters() if p.requires_grad)
-    batches = -(-len(data.trial_sampler()) // trainer.world_size)
-    steps = batches * (trainer.max_epochs or 0)
+    steps = -(-len(data.trial_sampler()) // trainer.world_size) * (trainer.max_epochs or 0)
     needs = Needs(
         trained=trained,
         parameters=sum(p.numel() for p in gpt.parameters()),

@@ -75,20 +75,7 @@ def train(
     run_dir = Path(config.output_dir) / run_name(config)
     resume_from = _resume_point(run_dir, config.resume)
     pl.seed_everything(config.seed, verbose=False)
-    base = build_base(**plain(config.model), weights=config.weights, seed=config.seed)
-    corpus = load_corpus(
-        config.dataset.name,
-        config.dataset.sources,
-        config.dataset.language,
-        base.tokenizer,
-        base.gpt.max_text_tokens - 2,
-        Path(config.codes_dir) / "audio_files.json",
-    )
-    start = resolve_start(config.init_from, config.tracking.uri, _model(config))
-    if start.checkpoint:
-        base = load_trained(base, start.checkpoint)
-        if config.stage.name == "decoder":
-            require_voice(start.checkpoint)
+    base, corpus, start = _load(config)
     tracker = start_tracking(config, run_dir, corpus, start, tags or {})
     try:
         if resume_from is None and is_rank_zero():
@@ -112,6 +99,25 @@ def train(
         (run_dir / "finished").touch()
         checkpoints.tidy()
     return best
+
+
+def _load(config: DictConfig) -> tuple[Base, Corpus, Start]:
+    """The model with the weights that the run starts from, and the data set."""
+    base = build_base(**plain(config.model), weights=config.weights, seed=config.seed)
+    corpus = load_corpus(
+        config.dataset.name,
+        config.dataset.sources,
+        config.dataset.language,
+        base.tokenizer,
+        base.gpt.max_text_tokens - 2,
+        Path(config.codes_dir) / "audio_files.json",
+    )
+    start = resolve_start(config.init_from, config.tracking.uri, _model(config))
+    if start.checkpoint:
+        base = load_trained(base, start.checkpoint)
+        if config.stage.name == "decoder":
+            require_voice(start.checkpoint)
+    return base, corpus, start
 
 
 def run_name(config: DictConfig) -> str:
