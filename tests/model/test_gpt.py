@@ -226,7 +226,7 @@ def test_the_stop_token_is_told_apart() -> None:
 def test_half_precision_logits_are_summed_in_float32() -> None:
     batch = batch_of([None, None])
     logits = uniform(batch)
-    half = Logits(logits.text.half(), logits.audio.half(), logits.heard)
+    half = Logits(logits.text.half(), logits.audio.half(), logits.hidden)
     assert clip_losses(half, batch).mel.dtype == torch.float32
 
 

@@ -13,7 +13,7 @@ from xttslab.errors import UserError
 from xttslab.model.base import ASSETS
 from xttslab.model.tokenizer import Tokenizer
 
-CASES = Path(__file__).parents[1] / "data/hungarian_cases.psv"
+CASES = Path(__file__).parents[1] / "text/hungarian_cases.psv"
 
 
 @pytest.fixture(scope="module")
