@@ -81,6 +81,26 @@ def test_xtts_v2_is_described_as_it_is(compose) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["milliomos", "milliomos_tuned", "combined"])
+def test_both_cycles_have_the_gates_of_the_reference_analysis(compose, name: str) -> None:
+    gates = compose(f"experiment={name}").gates
+    assert [(g.metric, g.get("below", g.get("at_least"))) for g in gates.minimum] == [
+        ("eval/mel_ce", 3.5),
+        ("eval/text_ce_weighted", 0.025),
+        ("score/overall", 8.0),
+    ]
+    assert list(gates) == ["minimum", "target", "stretch", "expected"]
+
+
+def test_the_plain_gates_bound_no_loss_and_agree_with_the_rules(compose) -> None:
+    config = compose()
+    bounded = {gate.metric for gates in config.gates.values() for gate in gates}
+    assert not any(name.endswith("_ce") for name in bounded - {"gap/mel_ce"})
+    minimum = {gate.metric: gate for gate in config.gates.minimum}
+    assert minimum["gap/mel_ce"].below == config.rules.gap.severe
+    assert minimum["eval/text_gain"].at_least == config.rules.text_gain.least
+
+
 @pytest.mark.parametrize("group", ["hardware", "experiment", "sweep"])
 def test_a_misspelt_choice_is_no_silent_default(compose, group: str) -> None:
     from hydra.errors import MissingConfigException

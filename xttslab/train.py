@@ -50,7 +50,7 @@ def main(config: DictConfig) -> float | None:
 
         plain = OmegaConf.to_container(config, resolve=True)
         run_dir = Path(config.output_dir) / config.run_name
-        report_finished(run_dir, config.tracking.uri, plain["rules"], plain["evaluation"]["gates"])
+        report_finished(run_dir, config.tracking.uri, plain["rules"], plain["gates"])
     return best
 
 

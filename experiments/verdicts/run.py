@@ -83,7 +83,7 @@ def _row(found: Comparison, what: str) -> None:
         "–"
         if d is None
         else f"{d.first:.3f} → {d.second:.3f} ({d.interval.low:+.3f} to {d.interval.high:+.3f})"
-        for d in (evidence.loss, evidence.reading, evidence.marks.get("overall"))
+        for d in (evidence.loss, evidence.text_gain, evidence.scores.get("overall"))
     ]
     verdict = pair.decision.winner or "no difference"
     cells = (f"{pair.first}, {pair.second}", what, *shown, verdict, pair.decision.by or "–")
@@ -92,7 +92,8 @@ def _row(found: Comparison, what: str) -> None:
 
 def _compare(*names: str) -> Comparison:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        plain = OmegaConf.to_container(compose("compare", [f"runs=[{','.join(names)}]"]))
+        chosen = [f"runs=[{','.join(names)}]", "gates=reference_analysis"]
+        plain = OmegaConf.to_container(compose("compare", chosen))
     runs = [load_run(str(PLACE / "outputs" / name), "") for name in names]
     verdict = VerdictRules(**plain["verdict"])
     return compare_runs(runs, ReportRules.of(plain["rules"]), verdict, plain["gates"])

@@ -24,8 +24,8 @@ from xttslab.reporting.audit import write_audit
 from xttslab.reporting.audit_facts import AuditRules
 from xttslab.reporting.build import write_comparison, write_report
 from xttslab.reporting.comparison import compare_runs
-from xttslab.reporting.listening import Booth, Stimulus, Task
-from xttslab.reporting.listening_server import BlindServer
+from xttslab.reporting.listening import ListeningTest, Stimulus, Task
+from xttslab.reporting.listening_server import ListeningServer
 from xttslab.reporting.run_data import ManifestClip, RunData
 from xttslab.reporting.verdict import VerdictRules
 from xttslab.tracking.gallery import SampleSentence, write_gallery
@@ -59,7 +59,7 @@ def make_pages(folder: Path, audit_rules: AuditRules) -> dict[str, Path]:
             for name, off in zip(NAMES, (0, 0.3), strict=True)
         ]
         made[f"report_{epochs}"] = write_report(runs[0], rules(), gates(), place).html
-        verdict = VerdictRules(nats=0.05, text_gain=0.1, mark=0.3, votes=20, draws=20)
+        verdict = VerdictRules(nats=0.05, text_gain=0.1, score=0.3, votes=20, draws=20)
         both = compare_runs(runs, rules(), verdict, gates())
         made[f"compare_{epochs}"] = write_comparison(both, place).html
     return made
@@ -134,19 +134,19 @@ def made_run(name: str, epochs: int, folder: Path, wave: Path, off: float) -> Ru
     )  # fmt: skip
 
 
-def made_card(mark: float) -> Scorecard:
-    """Marks of all aspects but one in every category; clips named as files in long folders."""
+def made_card(score: float) -> Scorecard:
+    """Scores of all aspects but one in every category; clips named as files in long folders."""
     clips = tuple(
         ClipScore(
             f"spoken/{n:02d}_{category}.wav", TEXTS[n % 3], category, 7, "sentences", 2.0, {},
-            {"naturalness": mark}, mark, TEXTS[n % 3], False,
+            {"naturalness": score}, score, TEXTS[n % 3], False,
             "the voice is right (0.91); clear words (2% misheard)",
             "46% of the letters misheard, as “megszentségteleníthetetlenségeskedésünkért”",
         )
         for n, category in enumerate(CATEGORIES)
     )  # fmt: skip
-    given = Interval(mark, mark - 0.5, mark + 0.5)
-    by_category = dict.fromkeys(CATEGORIES, mark)
+    given = Interval(score, score - 0.5, score + 0.5)
+    by_category = dict.fromkeys(CATEGORIES, score)
     aspects = {
         name: AspectScore(
             name, None if name == "emotion" else given, by_category, "distillmos", 3.5, None, None,
@@ -190,16 +190,16 @@ def make_audit(folder: Path, audit_rules: AuditRules) -> Path:
 
 
 @contextmanager
-def blind_page(folder: Path) -> Iterator[str]:
-    """The blind page with one task of each kind, served; its address."""
+def listening_test_page(folder: Path) -> Iterator[str]:
+    """A listening test with one task of each kind, served; its address."""
     wave = folder / "clip.wav"
     one, two = (Stimulus(name, "01", TEXTS[2], CATEGORIES[9], wave) for name in NAMES)
     tasks = [
         Task("ab", (one, two), ("k1", "k2")),
         Task("real", (one,), ("k3",)),
-        Task("marks", (two,), ("k4",)),
+        Task("scores", (two,), ("k4",)),
     ]
-    server = BlindServer(Booth(tasks), lambda vote: None)
+    server = ListeningServer(ListeningTest(tasks), lambda vote: None)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:

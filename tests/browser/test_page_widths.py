@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.browser.made_pages import EPOCHS, blind_page, make_pages
+from tests.browser.made_pages import EPOCHS, listening_test_page, make_pages
 from tests.browser.test_report_pages import emulate
 from tests.conftest import CONF
 from xttslab.reporting.audit_facts import AuditRules
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 WIDTHS = (400, 700, 1000, 1280, 1920)
 SMALLEST = 10  # pixels of a letter's height
 LEAST_CONTRAST = 4.5  # WCAG 2.1, level AA
-TASKS = ("ab", "real", "marks", "end")  # what the blind page shows one after the other
+TASKS = ("ab", "real", "scores", "end")  # what the listening test shows one after the other
 FILES = ("audit", *(f"{page}_{n}" for page in ("samples", "report", "compare") for n in EPOCHS))
 
 # Faults of the layout as it stands. A word may be broken only where the page or a hyphen allows it.
@@ -111,18 +111,20 @@ def shown(window, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str
     del limits["_target_"]
     made = make_pages(folder, AuditRules(**limits))
     assert set(made) == set(FILES)
-    with blind_page(folder) as address:
+    with listening_test_page(folder) as address:
         calls = {name: lambda page=page: window.get(page.as_uri()) for name, page in made.items()}
 
-        def blind(task: int) -> None:
+        def task_page(task: int) -> None:
             window.get(address)
             window.execute_script("current = arguments[0]; show();", task)
 
-        calls |= {f"blind_{name}": lambda n=n: blind(n) for n, name in enumerate(TASKS)}
+        calls |= {
+            f"listening_test_{name}": lambda n=n: task_page(n) for n, name in enumerate(TASKS)
+        }
         yield calls
 
 
-@pytest.mark.parametrize("name", [*FILES, *(f"blind_{task}" for task in TASKS)])
+@pytest.mark.parametrize("name", [*FILES, *(f"listening_test_{task}" for task in TASKS)])
 def test_a_page_can_be_read_at_every_width(browser, shown: dict[str, Callable], name: str) -> None:
     shown[name]()
     found = {}
@@ -135,7 +137,9 @@ def test_a_page_can_be_read_at_every_width(browser, shown: dict[str, Callable], 
     assert not found, yaml.safe_dump(found, allow_unicode=True)
 
 
-@pytest.mark.parametrize("name", ["audit", "samples_12", "report_12", "compare_12", "blind_ab"])
+@pytest.mark.parametrize(
+    "name", ["audit", "samples_12", "report_12", "compare_12", "listening_test_ab"]
+)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_text_is_pale(browser, shown: dict[str, Callable], name: str, scheme: str) -> None:
     shown[name]()

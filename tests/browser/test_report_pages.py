@@ -1,4 +1,4 @@
-"""Reports open from a file path at desktop and phone width; the blind page works by keyboard."""
+"""Reports open from a file path at desktop and phone width; a listening test works by keyboard."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.reporting.runs import calm_run, gates, overfitted_run, rules
 from xttslab.reporting.build import write_comparison, write_report
 from xttslab.reporting.comparison import compare_runs
-from xttslab.reporting.listening import Booth, Stimulus, Task, Vote
-from xttslab.reporting.listening_server import BlindServer
+from xttslab.reporting.listening import ListeningTest, Stimulus, Task, Vote
+from xttslab.reporting.listening_server import ListeningServer
 from xttslab.reporting.verdict import VerdictRules
 
 pytestmark = pytest.mark.browser
@@ -33,7 +33,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     first = replace(overfitted_run(), name="milliomos_xtts_v2_03cbaf", files=spoken)
     second = replace(calm_run(), name="combined_xtts_v2_77aa10", files=spoken)
     report = write_report(first, rules(), gates(), folder)
-    verdict = VerdictRules(nats=0.05, text_gain=0.1, mark=0.3, votes=20, draws=100)
+    verdict = VerdictRules(nats=0.05, text_gain=0.1, score=0.3, votes=20, draws=100)
     both = compare_runs([first, second], rules(), verdict, gates())
     return [report.html, write_comparison(both, folder).html]
 
@@ -96,10 +96,10 @@ def test_a_session_by_keyboard_alone(browser, tmp_path: Path) -> None:
     tasks = [
         Task("ab", (one, two), ("k1", "k2")),
         Task("real", (one,), ("k3",)),
-        Task("marks", (two,), ("k4",)),
+        Task("scores", (two,), ("k4",)),
     ]
     votes: list[Vote] = []
-    server = BlindServer(Booth(tasks), votes.append)
+    server = ListeningServer(ListeningTest(tasks), votes.append)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -121,7 +121,7 @@ def test_a_session_by_keyboard_alone(browser, tmp_path: Path) -> None:
         headed("Real or synthetic")
         press("s")
         headed("from 1 to 10")
-        for _ in range(12):  # to the first row of marks; its keys are the browser's own
+        for _ in range(12):  # to the first row of scores; its keys are the browser's own
             press(Keys.TAB)
             if browser.execute_script("return document.activeElement.type") == "radio":
                 break
@@ -136,6 +136,6 @@ def test_a_session_by_keyboard_alone(browser, tmp_path: Path) -> None:
     assert [(vote.kind, vote.answer) for vote in votes] == [
         ("ab", "two"),
         ("real", "synthetic"),
-        ("marks", ""),
+        ("scores", ""),
     ]
-    assert votes[2].marks == {"voice_similarity": 2}
+    assert votes[2].scores == {"voice_similarity": 2}

@@ -11,16 +11,16 @@ from xttslab.evaluation.scorecard import AspectScore, ClipScore, Scorecard
 from xttslab.evaluation.settings import ASPECTS
 
 
-def card(texts: Sequence[str], marks: np.ndarray, measured: str = "naturalness") -> Scorecard:
-    """One clip a text with this mark in one aspect; all other aspects were not measured."""
+def card(texts: Sequence[str], scores: np.ndarray, measured: str = "naturalness") -> Scorecard:
+    """One clip a text with this score in one aspect; all other aspects were not measured."""
     clips = tuple(
         ClipScore(
-            f"{n:02d}_neutral.wav", text, "neutral", 7, "sentences", 2.0, {}, {measured: mark},
-            mark, text, False, "it is clean", "it clicks",
+            f"{n:02d}_neutral.wav", text, "neutral", 7, "sentences", 2.0, {}, {measured: score},
+            score, text, False, "it is clean", "it clicks",
         )
-        for n, (text, mark) in enumerate(zip(texts, marks.tolist(), strict=True))
+        for n, (text, score) in enumerate(zip(texts, scores.tolist(), strict=True))
     )  # fmt: skip
-    overall = Interval(float(marks.mean()), float(marks.mean()) - 0.5, float(marks.mean()) + 0.5)
+    overall = Interval(float(scores.mean()), float(scores.mean()) - 0.5, float(scores.mean()) + 0.5)
     aspects = {name: _aspect(name, overall if name == measured else None) for name in ASPECTS}
     ranked = sorted(clips, key=lambda clip: -clip.score)
     return Scorecard(
@@ -36,17 +36,17 @@ def card(texts: Sequence[str], marks: np.ndarray, measured: str = "naturalness")
     )
 
 
-def _aspect(name: str, mark: Interval | None) -> AspectScore:
+def _aspect(name: str, score: Interval | None) -> AspectScore:
     return AspectScore(
         aspect=name,
-        score=mark,
-        by_category={"neutral": mark.value} if mark else {},
+        score=score,
+        by_category={"neutral": score.value} if score else {},
         measure="distillmos",
-        value=3.5 if mark else None,
+        value=3.5 if score else None,
         floor=None,
         ceiling=None,
         basis="a predictor",
         validated="never checked here",
         details={},
-        missing="" if mark else "nothing to measure it with",
+        missing="" if score else "nothing to measure it with",
     )

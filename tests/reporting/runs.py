@@ -41,7 +41,7 @@ def rules() -> ReportRules:
 
 
 def gates() -> Gates:
-    return yaml.safe_load((CONF / "evaluation/gates.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load((CONF / "gates/reference_analysis.yaml").read_text(encoding="utf-8"))
 
 
 def analysed(run: RunData) -> Analysis:

@@ -37,7 +37,7 @@ from xttslab.reporting.findings import find
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.scores import Scores, ShownScore
 
-SHIPPED = yaml.safe_load((CONF / "evaluation" / "gates.yaml").read_text(encoding="utf-8"))
+SHIPPED = yaml.safe_load((CONF / "gates/reference_analysis.yaml").read_text(encoding="utf-8"))
 
 
 def test_the_seeds_numbers_are_shipped() -> None:
@@ -287,17 +287,21 @@ def test_reading_that_falls_in_training_is_told_with_its_epochs() -> None:
     assert found.urgency < fired(LOW_GAIN)["low_text_gain"].urgency
 
 
-def weakest(mark: float) -> list[str]:
+def weakest(score: float) -> list[str]:
     run = calm_run()
     scores = Scores(
-        {"smoothness": ShownScore(mark), "naturalness": ShownScore(8.0), "overall": ShownScore(1.0)}
+        {
+            "smoothness": ShownScore(score),
+            "naturalness": ShownScore(8.0),
+            "overall": ShownScore(1.0),
+        }
     )
     found = advise(Case(run, find(run, rules().findings), scores, rules().advice))
     return [advice.because for advice in found if advice.rule == "weakest_aspect"]
 
 
 def test_the_lowest_mark_is_worked_on_unless_it_is_good_enough() -> None:
-    assert weakest(6.0) == ["Smoothness has the lowest mark, 6.0 of 10"]
+    assert weakest(6.0) == ["Smoothness has the lowest score, 6.0 of 10"]
     assert weakest(7.5) == []
 
 

@@ -25,7 +25,7 @@ from xttslab.reporting.run_data import RunData, load_run
 from xttslab.reporting.verdict import VerdictRules
 from xttslab.tracking.runs import find_run
 
-VERDICT = VerdictRules(nats=0.05, text_gain=0.1, mark=0.3, votes=20, draws=200)
+VERDICT = VerdictRules(nats=0.05, text_gain=0.1, score=0.3, votes=20, draws=200)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_script_votes_and_finds_its_votes_in_mlflow(session: Session) -> None:
     status, page = ask(session.server.address)
     assert status == 200
     tasks = json.loads(re.search(rb'id="tasks">(.*?)</script>', page)[1])
-    assert {task["kind"] for task in tasks} == {"ab", "marks", "real"}
+    assert {task["kind"] for task in tasks} == {"ab", "scores", "real"}
     status, sound = ask(f"{base}/clip/{tasks[0]['clips'][0]}?token={token}")
     assert (status, len(sound) > 500) == (200, True)
     assert ask(f"{base}/clip/unknown?token={token}")[0] == 404
@@ -76,14 +76,14 @@ def test_a_script_votes_and_finds_its_votes_in_mlflow(session: Session) -> None:
     assert (refused[0], b"is no answer here" in refused[1]) == (400, True)
 
     for number, task in enumerate(tasks):
-        truth = session.server.booth.tasks[number].stimuli
+        truth = session.server.test.tasks[number].stimuli
         answer: dict = {"task": number, "listener": "a script"}
         if task["kind"] == "ab":
             answer["choice"] = "a" if truth[0].run == "second" else "b"
         elif task["kind"] == "real":
             answer["choice"] = "synthetic" if truth[0].run else "real"
         else:
-            answer["marks"] = {"naturalness": 8 if truth[0].run == "second" else 5}
+            answer["scores"] = {"naturalness": 8 if truth[0].run == "second" else 5}
         assert ask(f"{base}/vote?token={token}", answer)[0] == 200
     session.server.shutdown()
     session.close()
@@ -144,10 +144,10 @@ def test_a_run_on_the_texts_of_other_clips_loses_by_text_gain(tmp_path: Path) ->
 HISTORY = {"eval/mel_ce": {0: 5.0, 3: 4.5, 5: 4.3, 6: 4.5, 7: 4.6, 8: 4.7}}
 
 
-def scored(name: str, folder: Path, epoch: int, mark: float, **more: object) -> RunData:
+def scored(name: str, folder: Path, epoch: int, score: float, **more: object) -> RunData:
     """A run whose best epoch is 5 and whose samples were scored at one epoch alone."""
     path = folder / f"{name}.json"
-    found = card([f"Mondat {n}." for n in range(8)], mark + 0.1 * np.arange(8))
+    found = card([f"Mondat {n}." for n in range(8)], score + 0.1 * np.arange(8))
     path.write_text(json.dumps(found.to_dict()), encoding="utf-8")
     files = {f"samples/epoch_{epoch:03d}/scorecard.json": path}
     return RunData(name, histories=HISTORY, files=files, **more)
@@ -164,13 +164,13 @@ def test_marks_decide_where_they_are_of_the_weights_that_would_be_deployed(tmp_p
     found = compare_runs(unfair, rules(), VERDICT, gates())
     assert found.verdict.winner is None
     assert any(
-        "the marks of untrained are of epoch 0, its best weights of epoch 5; run python -m "
+        "the scores of untrained are of epoch 0, its best weights of epoch 5; run python -m "
         "xttslab.evaluate run=untrained" in reason
         for reason in found.verdict.reasons
     )
 
 
-def test_a_run_that_never_beat_its_start_does_not_win_over_it_by_marks(tmp_path: Path) -> None:
+def test_a_run_that_never_beat_its_start_does_not_win_over_it_by_scores(tmp_path: Path) -> None:
     start = scored("start", tmp_path, 5, 6.0, run_id="a" * 32)
     further = replace(
         scored("further", tmp_path, 0, 8.0, tags={"init_from_run": "a" * 32}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from xttslab.reporting.listening import (
     Stimulus,
     Vote,
     append_vote,
-    build_booth,
+    build_listening_test,
     listener_metrics,
     preference,
     read_votes,
@@ -37,9 +38,9 @@ def test_an_undecided_vote_counts_half() -> None:
     assert preference([], "a", "b") is None
 
 
-def test_marks_have_count_and_interval() -> None:
-    votes = [Vote("marks", "01", ["a"], "", {"naturalness": mark}) for mark in (6, 7, 8)]
-    votes.append(Vote("marks", "01", ["b"], "", {"naturalness": 1}))
+def test_scores_have_count_and_interval() -> None:
+    votes = [Vote("scores", "01", ["a"], "", {"naturalness": score}) for score in (6, 7, 8)]
+    votes.append(Vote("scores", "01", ["b"], "", {"naturalness": 1}))
     found = listener_metrics(votes, "a")
     assert found["listener/naturalness"] == 7.0
     assert found["listener/naturalness/count"] == 3
@@ -49,7 +50,7 @@ def test_marks_have_count_and_interval() -> None:
 
 
 def test_a_single_vote_has_no_interval() -> None:
-    found = listener_metrics([Vote("marks", "01", ["a"], "", {"emotion": 9})], "a")
+    found = listener_metrics([Vote("scores", "01", ["a"], "", {"emotion": 9})], "a")
     assert found["listener/emotion"] == 9.0
     assert "listener/emotion/low" not in found
 
@@ -71,29 +72,38 @@ def test_votes_survive_a_torn_last_line(tmp_path: Path) -> None:
 
 
 def test_what_the_browser_gets_never_names_a_run() -> None:
-    booth = build_booth({"run_one": clips("run_one"), "run_two": clips("run_two")}, clips("", 2), 4)
-    kinds = [task.kind for task in booth.tasks]
-    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"ab": 4, "marks": 4, "real": 4}
-    assert "run_" not in str(booth.public())
-    assert all(not t["text"] for t in booth.public() if t["kind"] == "real")
+    test = build_listening_test(
+        {"run_one": clips("run_one"), "run_two": clips("run_two")}, clips("", 2), 4
+    )
+    kinds = [task.kind for task in test.tasks]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"ab": 4, "scores": 4, "real": 4}
+    assert "run_" not in str(test.public())
+    assert all(not t["text"] for t in test.public() if t["kind"] == "real")
 
 
 def test_the_order_within_pairs_is_drawn_and_undone() -> None:
-    booth = build_booth({"one": clips("one", 40), "two": clips("two", 40)}, [], 40, seed=1)
-    first = [task.stimuli[0].run for task in booth.tasks if task.kind == "ab"]
+    test = build_listening_test({"one": clips("one", 40), "two": clips("two", 40)}, [], 40, seed=1)
+    first = [task.stimuli[0].run for task in test.tasks if task.kind == "ab"]
     assert 8 < first.count("one") < 32
-    for number, task in enumerate(booth.tasks[:40]):
-        assert booth.vote(number, {"choice": "b"}, "").answer == task.stimuli[1].run
-    assert booth.vote(0, {"choice": "same"}, "").answer == ""
+    for number, task in enumerate(test.tasks[:40]):
+        assert test.vote(number, {"choice": "b"}, "").answer == task.stimuli[1].run
+    assert test.vote(0, {"choice": "same"}, "").answer == ""
 
 
 def test_impossible_answers_are_refused() -> None:
-    booth = build_booth({"one": clips("one"), "two": clips("two")}, [], 1, seed=1)
+    test = build_listening_test({"one": clips("one"), "two": clips("two")}, [], 1, seed=1)
     with pytest.raises(UserError, match="'c' is no answer here; use one of a, b, same"):
-        booth.vote(0, {"choice": "c"}, "")
-    with pytest.raises(UserError, match="naturalness: the mark 11 is not a number from 1 to 10"):
-        booth.vote(1, {"marks": {"naturalness": 11}}, "")
+        test.vote(0, {"choice": "c"}, "")
+    with pytest.raises(UserError, match="naturalness: the score 11 is not a number from 1 to 10"):
+        test.vote(1, {"scores": {"naturalness": 11}}, "")
     with pytest.raises(UserError, match="there is no task 9"):
-        booth.vote(9, {}, "")
+        test.vote(9, {}, "")
     with pytest.raises(UserError, match="nothing to listen to"):
-        build_booth({"one": []}, [], 4)
+        build_listening_test({"one": []}, [], 4)
+
+
+def test_votes_kept_with_marks_are_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "votes.jsonl"
+    kept = {"kind": "marks", "clip": "01", "runs": ["a"], "answer": "", "marks": {"emotion": 7}}
+    path.write_text(json.dumps(kept) + "\n", encoding="utf-8")
+    assert read_votes(path) == [Vote("scores", "01", ["a"], "", {"emotion": 7})]

@@ -17,8 +17,8 @@ from xttslab.reporting.pairing import (
     common_eval,
     incomparable,
     loss_difference,
-    mark_differences,
     on_other_scales,
+    score_differences,
     text_gain_difference,
 )
 from xttslab.reporting.run_data import ManifestClip, RunData
@@ -118,19 +118,19 @@ def test_marks_are_paired_by_what_was_spoken() -> None:
     texts = [f"Mondat {n}." for n in range(12)]
     first = card(texts, np.full(12, 6.0))
     second = card([*texts[2:], "Csak itt."], np.full(11, 7.5))
-    found = mark_differences(first, second, draws=200)
+    found = score_differences(first, second, draws=200)
     assert found["overall"].count == 10
     assert found["overall"].value == pytest.approx(1.5)
     assert found["overall"].interval.low == pytest.approx(1.5)
     assert "emotion" not in found
-    assert mark_differences(first, None, draws=10) == {}
+    assert score_differences(first, None, draws=10) == {}
 
 
 def scaled(card: Scorecard, ceiling: float, **changes: object) -> Scorecard:
     """The card with the ends of its naturalness."""
     ends = {"floor": Anchor(2.0, "noise"), "ceiling": Anchor(ceiling, "4 real clips")}
-    marked = replace(card.aspects["naturalness"], **ends)
-    return replace(card, aspects={**card.aspects, "naturalness": marked}, **changes)
+    scored = replace(card.aspects["naturalness"], **ends)
+    return replace(card, aspects={**card.aspects, "naturalness": scored}, **changes)
 
 
 def test_marks_beside_other_recordings_or_by_other_ears_are_not_compared() -> None:
@@ -138,10 +138,10 @@ def test_marks_beside_other_recordings_or_by_other_ears_are_not_compared() -> No
     first, second = card(texts, np.full(12, 6.0)), card(texts, np.full(12, 7.5))
     alike = scaled(first, 4.0), scaled(second, 4.01)
     assert on_other_scales(*alike) == []
-    assert mark_differences(*alike, draws=10)["overall"].value == pytest.approx(1.5)
+    assert score_differences(*alike, draws=10)["overall"].value == pytest.approx(1.5)
     apart = scaled(first, 4.0), scaled(second, 4.3)
     assert on_other_scales(*apart) == ["naturalness"]
-    assert mark_differences(*apart, draws=10) == {}
+    assert score_differences(*apart, draws=10) == {}
     heard = card(texts, np.full(12, 6.0), measured="pronunciation")
     assert on_other_scales(heard, replace(heard, measured_with={"recogniser": "large"})) == [
         "pronunciation"

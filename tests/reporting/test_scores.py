@@ -1,4 +1,4 @@
-"""Marks come from the stored scorecard, else from metrics; what cannot be read is said."""
+"""Scores come from the stored scorecard, else from metrics; what cannot be read is said."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def stored(folder: Path, content: str) -> RunData:
 
 def test_scores_of_training_are_the_metrics_nearest_to_the_checkpoint() -> None:
     run = RunData("run", histories=METRICS)
-    assert read_scores(run, 6).marks["naturalness"].value == 6.0
+    assert read_scores(run, 6).by_aspect["naturalness"].value == 6.0
     scores = read_scores(run, None)
-    assert {name: mark.value for name, mark in scores.marks.items()} == {
+    assert {name: score.value for name, score in scores.by_aspect.items()} == {
         "naturalness": 7.0,
         "overall": 7.0,
     }
@@ -49,8 +49,8 @@ def test_a_scorecard_brings_intervals_words_and_what_is_missing(tmp_path: Path) 
     content = json.dumps(card(texts, np.array([9.0, 3.0, 6.0])).to_dict())
     scores = read_scores(stored(tmp_path, content), 3)
     assert scores.origin == "the sentences of python -m xttslab.evaluate"
-    mark = scores.marks["naturalness"]
-    assert (mark.value, mark.interval.high, mark.rests_on) == (6.0, 6.5, "a predictor")
+    score = scores.by_aspect["naturalness"]
+    assert (score.value, score.interval.high, score.basis) == (6.0, 6.5, "a predictor")
     assert [clip.text for clip in scores.best + scores.worst] == ["Jó.", "Rossz."]
     assert scores.missing["smoothness"] == "nothing to measure it with"
 
@@ -64,7 +64,7 @@ def test_cards_of_training_count_by_their_epoch(tmp_path: Path) -> None:
         path.write_text(json.dumps(content), encoding="utf-8")
         files[name] = path
     run = RunData("run", histories=METRICS, files=files)
-    found = [read_scores(run, epoch).marks["overall"].value for epoch in (2, 7, 11, None)]
+    found = [read_scores(run, epoch).by_aspect["overall"].value for epoch in (2, 7, 11, None)]
     assert found == [1.0, 4.0, 8.0, 8.0]
     assert read_scores(run, 7).origin == "the samples of epoch 5"
 
@@ -81,6 +81,6 @@ def test_scores_that_cannot_be_read_are_missing_and_never_mixed(
     tmp_path: Path, content: str, why: str
 ) -> None:
     scores = read_scores(stored(tmp_path, content), 3)
-    assert scores.marks == {}
+    assert scores.by_aspect == {}
     assert all(reason.startswith(why) for reason in scores.missing.values())
     assert len(scores.missing) == 6

@@ -12,7 +12,7 @@ from xttslab.reporting.pairing import Difference
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.verdict import Decision, PairEvidence, VerdictRules, conclude, decide
 
-RULES = VerdictRules(nats=0.05, text_gain=0.1, mark=0.3, votes=20, draws=200)
+RULES = VerdictRules(nats=0.05, text_gain=0.1, score=0.3, votes=20, draws=200)
 
 
 def differing(change: float, half: float, first: float = 4.0) -> Difference:
@@ -22,12 +22,12 @@ def differing(change: float, half: float, first: float = 4.0) -> Difference:
 
 def judged(
     loss: Difference | None = None,
-    mark: Difference | None = None,
+    score: Difference | None = None,
     votes: Preference | None = None,
     text_gain: Difference | None = None,
 ) -> Decision:
-    marks = {"overall": mark} if mark else {}
-    return decide(PairEvidence("a", "b", loss, marks, votes, text_gain=text_gain), RULES)
+    scores = {"overall": score} if score else {}
+    return decide(PairEvidence("a", "b", loss, scores, votes, text_gain=text_gain), RULES)
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_a_loss_counts_when_it_is_certain_and_large_enough(loss, winner) -> None
 
 
 def test_marks_outweigh_the_loss_and_listeners_outweigh_both() -> None:
-    loss, mark = differing(-0.3, 0.1), differing(-0.8, 0.3, first=7.0)
-    assert (judged(loss, mark).winner, judged(loss, mark).by) == ("a", "measured marks")
+    loss, score = differing(-0.3, 0.1), differing(-0.8, 0.3, first=7.0)
+    assert (judged(loss, score).winner, judged(loss, score).by) == ("a", "measured scores")
     votes = Preference(18, 24, Interval(0.75, 0.55, 0.88))
-    assert (judged(loss, mark, votes).winner, judged(loss, mark, votes).by) == ("b", "listeners")
+    assert (judged(loss, score, votes).winner, judged(loss, score, votes).by) == ("b", "listeners")
     few = Preference(6, 6, Interval(1.0, 0.61, 1.0))
-    assert judged(loss, mark, few).by == "measured marks"
-    assert any("fewer than 20 votes" in reason for reason in judged(loss, mark, few).reasons)
+    assert judged(loss, score, few).by == "measured scores"
+    assert any("fewer than 20 votes" in reason for reason in judged(loss, score, few).reasons)
 
 
 ALIKE = differing(+0.07, 0.09)  # as the run on texts of other clips: not told apart by its loss
@@ -81,14 +81,15 @@ def test_a_decision_by_reading_says_so() -> None:
     assert found.reasons[-1] == "losses do not tell them apart, text gain does: that of b is lower"
 
 
-def test_a_run_with_less_text_gain_wins_neither_by_loss_nor_by_marks() -> None:
+def test_a_run_with_less_text_gain_wins_neither_by_loss_nor_by_scores() -> None:
     worse = differing(-0.9, 0.2, first=1.1)
     by_loss = judged(differing(-0.3, 0.1), text_gain=worse)
     assert (by_loss.winner, by_loss.barred) == (None, "b")
     assert by_loss.reasons[-1] == "b does not win by loss: its text gain is below that of a"
-    by_marks = judged(ALIKE, differing(+0.8, 0.3, first=6.0), text_gain=worse)
+    by_scores = judged(ALIKE, differing(+0.8, 0.3, first=6.0), text_gain=worse)
     assert (
-        by_marks.reasons[-1] == "b does not win by measured marks: its text gain is below that of a"
+        by_scores.reasons[-1]
+        == "b does not win by measured scores: its text gain is below that of a"
     )
     agreeing = judged(differing(+0.3, 0.1), text_gain=worse)
     assert (agreeing.winner, agreeing.by, agreeing.barred) == ("a", "loss", None)

@@ -107,8 +107,8 @@ def _unmeasured(epoch: int | None, blend: float) -> str:
 
 
 _LOSSES = (
-    "eval/total", "eval/mel_ce", "eval/text_ce", "eval/stop_ce", "eval/text_gain", "eval_ref/mel_ce",
-    "eval/mel_l1",
+    "eval/total", "eval/mel_ce", "eval/text_ce", "eval/stop_ce", "eval/text_gain",
+    "eval_ref/mel_ce", "eval/mel_l1",
 )  # fmt: skip
 
 

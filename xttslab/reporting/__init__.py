@@ -1,1 +1,1 @@
-"""Finished runs in, pages with tables, curves and verdicts out."""
+"""Reports and comparisons of finished runs: tables, curves, findings, advice and verdicts."""

@@ -1,4 +1,4 @@
-"""What advice is made from, and what it is: shared by all rules."""
+"""The rules that turn a run's findings, scores and data into advice."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class AdviceRules:
     noisy_share: float
     reference_loss: float
     stop_ce: float
-    low_mark: float
+    low_score: float
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,14 @@ def broken_values(case: Case) -> Advice | None:
 
 def unstable(case: Case) -> Advice | None:
     """A gentler learning rate when the training loss rose for good."""
-    rise = case.findings.instability
-    if rise is None:
+    if case.findings.instability is None:
         return None
     rate = case.run.number("optim.lr")
     lower = f"optim.lr={rate / 2:.2g}" if rate else "half the optim.lr"
     return Advice(
         "unstable",
         f"Calm the training: scheduler=cosine, trainer.gradient_clip_val=1.0, then {lower}.",
-        f"{case.findings.train.name} rose from {rise.low:.3f} at epoch {rise.low_epoch} to "
-        f"{rise.high:.3f} at epoch {rise.high_epoch}, {rise.loss}",
+        case.findings.instability_said,
         0.95,
     )
 
@@ -119,8 +117,7 @@ def overfitted(case: Case) -> Advice | None:
     return Advice(
         "overfitted",
         what,
-        f"{case.findings.held_out.name} rose from {rise.low:.3f} to {rise.high:.3f} at epoch "
-        f"{rise.high_epoch} while the training loss fell",
+        case.findings.overfitting_said,
         0.85,
     )
 
@@ -128,7 +125,7 @@ def overfitted(case: Case) -> Advice | None:
 def memorised(case: Case) -> Advice | None:
     """Regularise when training and held-out loss lie apart."""
     gap = case.findings.gap
-    if gap is None or not case.findings.gap_verdict.startswith(("moderate", "severe")):
+    if gap is None or not case.findings.memorised:
         return None
     return Advice(
         "memorised",
@@ -160,7 +157,7 @@ def more_epochs(case: Case) -> Advice | None:
     return Advice(
         "more_epochs",
         f"Train on to about epoch {trend.worth_until} (trainer.max_epochs={trend.worth_until}).",
-        f"{case.findings.held_out.name} still falls by {-trend.slope:.4f} nats an epoch",
+        case.findings.fall_said,
         0.7,
     )
 
@@ -279,17 +276,17 @@ def endings(case: Case) -> Advice | None:
 
 
 def weakest_aspect(case: Case) -> Advice | None:
-    """What to do about the lowest mark."""
-    marks = {name: mark.value for name, mark in case.scores.marks.items() if name in ASPECTS}
-    if not marks:
+    """What to do about the lowest score."""
+    scores = {name: score.value for name, score in case.scores.by_aspect.items() if name in ASPECTS}
+    if not scores:
         return None
-    lowest = min(marks, key=lambda name: marks[name])
-    if marks[lowest] >= case.rules.low_mark:
+    lowest = min(scores, key=lambda name: scores[name])
+    if scores[lowest] >= case.rules.low_score:
         return None
     return Advice(
         "weakest_aspect",
         _REMEDIES[lowest],
-        f"{TITLES[lowest]} has the lowest mark, {beside(marks[lowest], case.rules.low_mark, 1)} "
+        f"{TITLES[lowest]} has the lowest score, {beside(scores[lowest], case.rules.low_score, 1)} "
         "of 10",
-        0.4 + 0.4 * (1 - marks[lowest] / 10),
+        0.4 + 0.4 * (1 - scores[lowest] / 10),
     )

@@ -1,4 +1,4 @@
-"""Gates (`conf/evaluation/gates.yaml`) and metrics in; met, not met or not measured out."""
+"""Analyses one run: findings, scores, gates and advice, in the order of its report."""
 
 from __future__ import annotations
 
@@ -8,21 +8,105 @@ from math import isnan
 from typing import Any
 
 from xttslab.errors import UserError
-from xttslab.reporting import advice as training
-from xttslab.reporting import advice as voice
+from xttslab.reporting import advice
 from xttslab.reporting.advice import Advice, AdviceRules, Case
 from xttslab.reporting.curves import CurveRules
-from xttslab.reporting.findings import FindingRules, Findings, TextGainRules, find
+from xttslab.reporting.findings import NOT_MEASURED, FindingRules, Findings, TextGainRules, find
 from xttslab.reporting.loss_tables import LossRow, Meaning, meanings, metric_rows
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.scores import TITLES, Scores, read_scores
 
-MET, NOT_MET, NOT_MEASURED = "met", "not met", "not measured"
+MET, NOT_MET = "met", "not met"
 _BOUNDS = {
     "below": lambda value, bound: value < bound,
     "at_most": lambda value, bound: value <= bound,
     "at_least": lambda value, bound: value >= bound,
 }
+Gates = Mapping[str, Sequence[Mapping[str, Any]]]  # level → gates
+
+
+@dataclass(frozen=True)
+class ReportRules:
+    """All thresholds of a report, from `conf/rules/`."""
+
+    findings: FindingRules
+    advice: AdviceRules
+
+    @classmethod
+    def of(cls, conf: Mapping[str, Mapping[str, Any]]) -> ReportRules:
+        """From the group's plain dictionaries."""
+        findings = FindingRules(
+            CurveRules(**conf["curves"]),
+            conf["choice"]["least_evaluations"],
+            conf["gap"]["moderate"],
+            conf["gap"]["severe"],
+            TextGainRules(**conf["text_gain"]),
+        )
+        return cls(findings, AdviceRules(**conf["advice"]))
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One run's analysis in the order of its report."""
+
+    run: RunData
+    rows: Sequence[LossRow]
+    meanings: Sequence[Meaning]
+    findings: Findings
+    scores: Scores
+    gates: Sequence[GateResult]
+    advice: Sequence[Advice]
+    missing: Sequence[str]
+
+
+def analyse(run: RunData, rules: ReportRules, gates: Gates) -> Analysis:
+    """Measure, find and advise; parts that a run does not have are listed as missing."""
+    findings = find(run, rules.findings)
+    epoch = findings.choice.epoch
+    scores = read_scores(run, epoch)
+    return Analysis(
+        run,
+        metric_rows(run, epoch),
+        meanings(run, epoch),
+        findings,
+        scores,
+        check_gates(read_gates(gates), _metrics_at(run, epoch) | _shown_scores(scores)),
+        advise(Case(run, findings, scores, rules.advice)),
+        _missing(run, findings, scores),
+    )
+
+
+def _metrics_at(run: RunData, epoch: int | None) -> dict[str, float]:
+    """Every metric but scores at the chosen epoch; where it has no value there (or none is chosen),
+    its last."""
+    found = {}
+    for name in run.histories:
+        if name.removeprefix("score/") in TITLES:
+            continue  # of another epoch they would pass for those that the report shows
+        value = run.value(name, epoch) if epoch is not None else None
+        value = run.value(name) if value is None else value
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _shown_scores(scores: Scores) -> dict[str, float]:
+    """The scores that the report shows, under their metric names."""
+    return {f"score/{name}": score.value for name, score in scores.by_aspect.items()}
+
+
+def _missing(run: RunData, findings: Findings, scores: Scores) -> list[str]:
+    samples = any(name.startswith("samples/") and name.endswith(".wav") for name in run.files)
+    checks = {
+        "no metrics: the run logged none": run.epochs is not None,
+        f"no training loss ({findings.train.name})": bool(findings.train.points),
+        f"no held-out loss ({findings.held_out.name})": bool(findings.held_out.points),
+        "no spoken samples (samples.every_n_epochs was 0, or their files are gone)": samples,
+        "no scores: python -m xttslab.evaluate makes them": bool(scores.by_aspect),
+        "no manifest: the data artifacts are gone": bool(run.clips),
+        f"the run did not finish: its status is {run.status}": run.status == "FINISHED",
+    }
+    return [what for what, there in checks.items() if not there]
 
 
 @dataclass(frozen=True)
@@ -79,112 +163,25 @@ def _check(gate: Gate, value: float | None) -> GateResult:
 
 
 RULES: tuple[Callable[[Case], Advice | None], ...] = (
-    training.broken_values,
-    training.unstable,
-    training.evaluate_often,
-    training.overfitted,
-    training.memorised,
-    training.low_text_gain,
-    training.more_epochs,
-    training.clipping,
-    voice.data_amount,
-    voice.category_counts,
-    voice.noisy,
-    voice.rejected,
-    voice.reference_cost,
-    voice.endings,
-    voice.weakest_aspect,
+    advice.broken_values,
+    advice.unstable,
+    advice.evaluate_often,
+    advice.overfitted,
+    advice.memorised,
+    advice.low_text_gain,
+    advice.more_epochs,
+    advice.clipping,
+    advice.data_amount,
+    advice.category_counts,
+    advice.noisy,
+    advice.rejected,
+    advice.reference_cost,
+    advice.endings,
+    advice.weakest_aspect,
 )
 
 
 def advise(case: Case) -> list[Advice]:
     """The advice of every rule that fires, most pressing first."""
-    found = [advice for rule in RULES if (advice := rule(case))]
-    return sorted(found, key=lambda advice: -advice.urgency)
-
-
-Gates = Mapping[str, Sequence[Mapping[str, Any]]]
-
-
-@dataclass(frozen=True)
-class ReportRules:
-    """All thresholds of a report, from `conf/rules/`."""
-
-    findings: FindingRules
-    advice: AdviceRules
-
-    @classmethod
-    def of(cls, conf: Mapping[str, Mapping[str, Any]]) -> ReportRules:
-        """From the group's plain dictionaries."""
-        findings = FindingRules(
-            CurveRules(**conf["curves"]),
-            conf["choice"]["least_evaluations"],
-            conf["gap"]["moderate"],
-            conf["gap"]["severe"],
-            TextGainRules(**conf["text_gain"]),
-        )
-        return cls(findings, AdviceRules(**conf["advice"]))
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """One run's analysis in the order of its report."""
-
-    run: RunData
-    rows: Sequence[LossRow]
-    meanings: Sequence[Meaning]
-    findings: Findings
-    scores: Scores
-    gates: Sequence[GateResult]
-    advice: Sequence[Advice]
-    missing: Sequence[str]
-
-
-def analyse(run: RunData, rules: ReportRules, gates: Gates) -> Analysis:
-    """Measure, judge and advise; parts that a run does not have are listed as missing."""
-    findings = find(run, rules.findings)
-    epoch = findings.choice.epoch
-    scores = read_scores(run, epoch)
-    return Analysis(
-        run,
-        metric_rows(run, epoch),
-        meanings(run, epoch),
-        findings,
-        scores,
-        check_gates(read_gates(gates), _metrics_at(run, epoch) | _marks(scores)),
-        advise(Case(run, findings, scores, rules.advice)),
-        _missing(run, findings, scores),
-    )
-
-
-def _metrics_at(run: RunData, epoch: int | None) -> dict[str, float]:
-    """Every metric but marks at the chosen epoch; where it has no value there (or none is chosen),
-    its last."""
-    found = {}
-    for name in run.histories:
-        if name.removeprefix("score/") in TITLES:
-            continue  # of another epoch they would pass for those that the report shows
-        value = run.value(name, epoch) if epoch is not None else None
-        value = run.value(name) if value is None else value
-        if value is not None:
-            found[name] = value
-    return found
-
-
-def _marks(scores: Scores) -> dict[str, float]:
-    """The marks that the report shows, under their metric names."""
-    return {f"score/{name}": mark.value for name, mark in scores.marks.items()}
-
-
-def _missing(run: RunData, findings: Findings, scores: Scores) -> list[str]:
-    samples = any(name.startswith("samples/") and name.endswith(".wav") for name in run.files)
-    checks = {
-        "no metrics: the run logged none": run.epochs is not None,
-        f"no training loss ({findings.train.name})": bool(findings.train.points),
-        f"no held-out loss ({findings.held_out.name})": bool(findings.held_out.points),
-        "no spoken samples (samples.every_n_epochs was 0, or their files are gone)": samples,
-        "no scores: python -m xttslab.evaluate makes them": bool(scores.marks),
-        "no manifest: the data artifacts are gone": bool(run.clips),
-        f"the run did not finish: its status is {run.status}": run.status == "FINISHED",
-    }
-    return [what for what, there in checks.items() if not there]
+    found = [given for rule in RULES if (given := rule(case))]
+    return sorted(found, key=lambda given: -given.urgency)

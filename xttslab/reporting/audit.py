@@ -1,4 +1,4 @@
-"""Numbers in, bars with labels out, ready to be drawn by the template and read as a table."""
+"""Builds the audit page of a prepared data set: histograms, counts, outliers and advice."""
 
 from __future__ import annotations
 

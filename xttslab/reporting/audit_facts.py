@@ -1,4 +1,4 @@
-"""The tables of a prepared data set in, everything that its audit shows out, as numbers."""
+"""Reads the tables of a prepared data set and derives the facts and advice of its audit."""
 
 from __future__ import annotations
 

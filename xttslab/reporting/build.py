@@ -1,4 +1,4 @@
-"""Names of runs and the configured rules in, reports and comparisons as HTML and Markdown out."""
+"""Writes reports and comparisons of runs as HTML and Markdown, and logs them with the runs."""
 
 from __future__ import annotations
 
@@ -95,11 +95,11 @@ def write_comparison(comparison: Comparison, folder: Path) -> Compared:
 
 
 def listen(references: Sequence[str], uri: str, rules: ReportRules, tasks: int, port: int) -> int:
-    """Serve the blind page until Ctrl-C; returns how many votes were given."""
+    """Serve the listening test until Ctrl-C; returns how many votes were given."""
     runs = [load_run(reference, uri) for reference in references]
     session = Session(runs, rules.findings, tasks, port)
     print(f"listen     {session.server.address}")
-    print(f"tasks      {len(session.server.booth.tasks)}; Ctrl-C ends the session", flush=True)
+    print(f"tasks      {len(session.server.test.tasks)}; Ctrl-C ends the session", flush=True)
     try:
         session.server.serve_forever()
     except KeyboardInterrupt:

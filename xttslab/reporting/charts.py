@@ -1,4 +1,4 @@
-"""Curves in, the geometry of a line chart out, for a template to draw as inline SVG.
+"""Lays out line charts over epochs, which a template draws as inline SVG.
 
 Lines differ in colour and in dashes, so that they can be told apart in print; the colours are the
 page's, so that they fit light and dark.

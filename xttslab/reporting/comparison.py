@@ -1,4 +1,4 @@
-"""Two or more runs in, all that sets them apart out, with a verdict."""
+"""Compares two or more runs: settings, data, losses, scores and samples, with a verdict."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from xttslab.reporting.pairing import (
     common_eval,
     incomparable,
     loss_difference,
-    mark_differences,
     on_other_scales,
+    score_differences,
     text_gain_difference,
 )
 from xttslab.reporting.run_data import RunData
@@ -124,12 +124,12 @@ def settings_that_differ(runs: Sequence[RunData]) -> list[tuple[str, list[str]]]
 def _pair(one: Analysis, other: Analysis, votes: Sequence[Vote], rules: VerdictRules) -> RunPair:
     epochs = one.findings.choice.epoch, other.findings.choice.epoch
     first, second = one.run.name, other.run.name
-    unfair = _unfair_marks(one, other)
+    unfair = _unfair_scores(one, other)
     evidence = PairEvidence(
         first,
         second,
         loss_difference(one.run, other.run, epochs, rules.draws),
-        {} if unfair else mark_differences(one.scores.card, other.scores.card, rules.draws),
+        {} if unfair else score_differences(one.scores.card, other.scores.card, rules.draws),
         preference(votes, first, second),
         incomparable(one.run, other.run),
         unfair or _marks_obstacle(one, other),
@@ -138,8 +138,8 @@ def _pair(one: Analysis, other: Analysis, votes: Sequence[Vote], rules: VerdictR
     return RunPair(first, second, evidence, decide(evidence, rules))
 
 
-def _unfair_marks(one: Analysis, other: Analysis) -> str:
-    """Why marks say nothing of the weights that would be deployed; empty where they do."""
+def _unfair_scores(one: Analysis, other: Analysis) -> str:
+    """Why scores say nothing of the weights that would be deployed; empty where they do."""
     for analysis, start in ((one, other), (other, one)):
         name, scored = analysis.run.name, analysis.scores.epoch
         chosen = analysis.findings.choice.epoch
@@ -147,23 +147,23 @@ def _unfair_marks(one: Analysis, other: Analysis) -> str:
             return f"{name} never got better than its start, the weights of {start.run.name}"
         if None not in (scored, chosen) and scored != chosen:
             return (
-                f"the marks of {name} are of epoch {scored}, its best weights of epoch {chosen}; "
+                f"the scores of {name} are of epoch {scored}, its best weights of epoch {chosen}; "
                 f"run python -m xttslab.evaluate run={name}"
             )
     return ""
 
 
 def _marks_obstacle(one: Analysis, other: Analysis) -> str:
-    """Why the marks of two runs are not compared; empty where they are."""
+    """Why the scores of two runs are not compared; empty where they are."""
     for analysis in (one, other):
         if faults := set(analysis.scores.missing.values()) if not analysis.scores.card else set():
-            return f"the marks of {analysis.run.name} cannot be used: {faults.pop()}"
+            return f"the scores of {analysis.run.name} cannot be used: {faults.pop()}"
     apart = on_other_scales(one.scores.card, other.scores.card)
     if not apart:
         return ""
     named = ", ".join(TITLES[name].lower() for name in apart)
     return (
-        f"the marks of {named} were taken beside other real recordings or by another recogniser; "
+        f"the scores of {named} were taken beside other real recordings or by another recogniser; "
         "evaluate both runs alike (in training: samples.score_sources)"
     )
 
@@ -206,8 +206,8 @@ def comparison_content(comparison: Comparison) -> dict[str, Any]:
         "charts": comparison_charts(comparison),
         "aspects": list(TITLES.items()),
         "origins": [(a.run.name, a.scores.origin) for a in comparison.analyses if a.scores.origin],
-        "marks": {
-            name: [(a.scores.marks.get(name), a.scores.listener.get(name))
+        "scores": {
+            name: [(a.scores.by_aspect.get(name), a.scores.listener.get(name))
                    for a in comparison.analyses]
             for name in TITLES
         },
@@ -259,7 +259,7 @@ def side_by_side(comparison: Comparison) -> list[tuple[str, str, Sequence[Sample
 def _by_category(
     comparison: Comparison,
 ) -> list[tuple[str, list[float | None], list[float | None]]]:
-    """Category → mean mark and held-out loss at the chosen epoch, per run."""
+    """Category → mean score and held-out loss at the chosen epoch, per run."""
     names = {c for a in comparison.analyses for c in a.scores.by_category}
     names |= {
         metric.rpartition("/")[2]
@@ -269,12 +269,12 @@ def _by_category(
     }
     rows = []
     for name in sorted(names):
-        marks, losses = [], []
+        scores, losses = [], []
         for analysis in comparison.analyses:
             given = analysis.scores.by_category.get(name, {})
             known = [given[aspect] for aspect in ASPECTS if aspect in given]
-            marks.append(sum(known) / len(known) if known else None)
+            scores.append(sum(known) / len(known) if known else None)
             epoch = analysis.findings.choice.epoch
             losses.append(analysis.run.value(f"eval/mel_ce/{name}", epoch))
-        rows.append((name, marks, losses))
+        rows.append((name, scores, losses))
     return rows

@@ -1,6 +1,6 @@
-"""A metric's history in, what its shape says out: best epoch, sustained rises, spikes, trend.
+"""Analyses the curve of a metric: best epoch, sustained rises, spikes and trend.
 
-Everything is judged against the curve's own noise, so that a jumpy curve needs a larger rise
+Everything is measured against the curve's own noise, so that a jumpy curve needs a larger rise
 before it is called one.
 """
 

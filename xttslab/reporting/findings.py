@@ -1,4 +1,4 @@
-"""A run's curves in, what they mean for its checkpoints out: which to use, since when not."""
+"""Finds overfitting, instability, lost text gain and the checkpoint to use in a run's curves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from xttslab.reporting.loss_tables import OTHER_TEXT, TEXT_GAIN, beside
 from xttslab.reporting.run_data import RunData
 
 NOT_MEASURED = "not measured"
-_SELECTION = "selection/"  # losses and marks in one number, of which lower is better
+_MODERATE, _SEVERE = "moderate overfitting", "severe overfitting"
+_SELECTION = "selection/"  # losses and scores in one number, of which lower is better
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class TextGain:
 
 @dataclass(frozen=True)
 class Findings:
-    """What the curves show. `train` and `held_out` are the loss curves that were judged, `gap`
+    """What the curves show. `train` and `held_out` are the loss curves that were analysed, `gap`
     the honest gap at the chosen epoch, `gap_verdict` its place among the thresholds,
     `text_gain` how much the text matters to the model (None: not measured)."""
 
@@ -107,6 +108,44 @@ class Findings:
     gap_verdict: str
     text_gain: TextGain | None
 
+    @property
+    def memorised(self) -> bool:
+        """Whether the gap alone shows overfitting."""
+        return self.gap_verdict.startswith((_MODERATE, _SEVERE))
+
+    @property
+    def overfitting_said(self) -> str:
+        """The rise of the held-out loss, in words; empty where there is none."""
+        rise = self.overfitting
+        return (
+            ""
+            if rise is None
+            else (
+                f"{self.held_out.name} rose from {rise.low:.3f} to {rise.high:.3f} at epoch "
+                f"{rise.high_epoch} while the training loss fell"
+            )
+        )
+
+    @property
+    def instability_said(self) -> str:
+        """The rise of the training loss, in words; empty where there is none."""
+        rise = self.instability
+        return (
+            ""
+            if rise is None
+            else (
+                f"{self.train.name} rose from {rise.low:.3f} at epoch {rise.low_epoch} to "
+                f"{rise.high:.3f} at epoch {rise.high_epoch}, {rise.loss}"
+            )
+        )
+
+    @property
+    def fall_said(self) -> str:
+        """The fall of the held-out loss at the end, in words; empty where it does not fall."""
+        if self.trend is None or not self.trend.falling:
+            return ""
+        return f"{self.held_out.name} still falls by {-self.trend.slope:.4f} nats an epoch"
+
 
 @dataclass(frozen=True)
 class FindingRules:
@@ -120,14 +159,14 @@ class FindingRules:
 
 
 def find(run: RunData, rules: FindingRules) -> Findings:
-    """Judge one run's curves; every part is None or says so where a curve is missing."""
-    watched = [run.monitor] if run.monitor.startswith("eval") else []  # marks are no losses
+    """Analyse one run's curves; every part is None or says so where a curve is missing."""
+    watched = [run.monitor] if run.monitor.startswith("eval") else []  # scores are no losses
     held_out = _first_with_points(run, *watched, "eval/mel_ce", "eval/total")
     alike = [name.replace("eval/", "train/", 1) for name in watched]
     train = _first_with_points(run, *alike, "train/mel_ce", "train/total")
     same_mode = run.curve("train_eval/mel_ce")
-    judged = same_mode if same_mode.points else train
-    overfitting = _overfitting(held_out, judged, rules.curves)
+    compared = same_mode if same_mode.points else train
+    overfitting = _overfitting(held_out, compared, rules.curves)
     chosen_by = [run.monitor] if run.monitor.startswith(_SELECTION) else []
     choice = _choice(train, _first_with_points(run, *chosen_by, held_out.name), rules)
     gap = run.value("gap/mel_ce", choice.epoch) if choice.epoch is not None else None
@@ -193,8 +232,8 @@ def _gap_verdict(gap: float | None, rules: FindingRules) -> str:
     if gap < rules.moderate_gap:
         return f"a small gap (below {rules.moderate_gap})"
     if gap <= rules.severe_gap:
-        return f"moderate overfitting ({rules.moderate_gap} to {rules.severe_gap})"
-    return f"severe overfitting, memorised (above {rules.severe_gap})"
+        return f"{_MODERATE} ({rules.moderate_gap} to {rules.severe_gap})"
+    return f"{_SEVERE}, memorised (above {rules.severe_gap})"
 
 
 def text_gain(

@@ -1,4 +1,4 @@
-"""A template's name and what it shows in, one self-contained page or Markdown file out."""
+"""Renders the Jinja templates of pages: self-contained HTML, or Markdown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def render(template: str, content: Mapping[str, Any]) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters |= {"nats": _nats, "mark": _mark}
+    environment.filters |= {"nats": _nats, "score": _score}
     return environment.get_template(template).render(content)
 
 
@@ -34,9 +34,9 @@ def _nats(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _mark(mark: ShownScore | None) -> str:
-    if mark is None:
+def _score(score: ShownScore | None) -> str:
+    if score is None:
         return "not measured"
-    between = f" ({mark.interval.low:.1f} to {mark.interval.high:.1f})" if mark.interval else ""
-    votes = f", {mark.count} votes" if mark.count is not None else ""
-    return f"{mark.value:.1f}{between}{votes}"
+    between = f" ({score.interval.low:.1f} to {score.interval.high:.1f})" if score.interval else ""
+    votes = f", {score.count} votes" if score.count is not None else ""
+    return f"{score.value:.1f}{between}{votes}"

@@ -1,4 +1,4 @@
-"""Blind votes in, preferences and listeners' marks with counts and intervals out."""
+"""Blind listening tests: their tasks, and preferences and scores from votes with intervals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from xttslab.evaluation.scales import Interval
 from xttslab.evaluation.settings import ASPECTS
 
 VOTES = "listener/votes.jsonl"
-AB, REAL_OR_SYNTHETIC, MARKS = "ab", "real", "marks"
+AB, REAL_OR_SYNTHETIC, SCORES = "ab", "real", "scores"
 _CONFIDENCE = 0.95
 
 
@@ -28,13 +28,13 @@ _CONFIDENCE = 0.95
 class Vote:
     """One blind answer. `runs` are the runs that were heard (two for `ab`; one, or none for a
     real clip); `answer` is the preferred run or "" for no difference, `real` or `synthetic`, or
-    empty; `marks` are 1 to 10 by aspect."""
+    empty; `scores` are 1 to 10 by aspect."""
 
     kind: str
     clip: str
     runs: Sequence[str]
     answer: str = ""
-    marks: Mapping[str, int] = field(default_factory=dict)
+    scores: Mapping[str, int] = field(default_factory=dict)
     listener: str = ""
 
 
@@ -62,10 +62,10 @@ def listener_metrics(votes: Sequence[Vote], run: str) -> dict[str, float]:
     a run, each with `/count`, `/low` and `/high`; only what was voted on."""
     about = [vote for vote in votes if run in vote.runs]
     found: dict[str, float] = {}
-    given = {name: [v.marks[name] for v in about if name in v.marks] for name in ASPECTS}
-    for name, marks in given.items():
-        found |= _named(name, marks, _mean(marks))
-    together = [fmean(vote.marks.values()) for vote in about if vote.marks]
+    given = {name: [v.scores[name] for v in about if name in v.scores] for name in ASPECTS}
+    for name, scores in given.items():
+        found |= _named(name, scores, _mean(scores))
+    together = [fmean(vote.scores.values()) for vote in about if vote.scores]
     found |= _named("overall", together, _mean(together))
     pairs = [v for v in about if v.kind == AB]
     won = sum(v.answer == run for v in pairs) + 0.5 * sum(not v.answer for v in pairs)
@@ -78,14 +78,14 @@ def listener_metrics(votes: Sequence[Vote], run: str) -> dict[str, float]:
     return found
 
 
-def check_marks(marks: Mapping[str, object]) -> dict[str, int]:
-    """Marks as they came from a page. Raises UserError for an aspect or a mark that is none."""
-    for name, mark in marks.items():
+def check_scores(scores: Mapping[str, object]) -> dict[str, int]:
+    """Scores as they came from a page. Raises UserError for an aspect or a score that is none."""
+    for name, score in scores.items():
         if name not in ASPECTS:
             raise UserError(f"{name!r} is no aspect; the six are {', '.join(ASPECTS)}")
-        if not isinstance(mark, int) or not 1 <= mark <= 10:
-            raise UserError(f"{name}: the mark {mark!r} is not a number from 1 to 10")
-    return {name: int(str(mark)) for name, mark in marks.items()}
+        if not isinstance(score, int) or not 1 <= score <= 10:
+            raise UserError(f"{name}: the score {score!r} is not a number from 1 to 10")
+    return {name: int(str(score)) for name, score in scores.items()}
 
 
 def read_votes(path: Path | None) -> list[Vote]:
@@ -95,10 +95,17 @@ def read_votes(path: Path | None) -> list[Vote]:
     votes = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            votes.append(Vote(**json.loads(line)))
+            votes.append(Vote(**_today(json.loads(line))))
         except (ValueError, TypeError):
             continue
     return votes
+
+
+def _today(vote: dict[str, Any]) -> dict[str, Any]:
+    """A stored vote under the names of today; votes were once kept with `marks`."""
+    if "marks" in vote:
+        vote["scores"] = vote.pop("marks")
+    return vote | {"kind": SCORES} if vote.get("kind") == "marks" else vote
 
 
 def append_vote(path: Path, vote: Vote) -> None:
@@ -117,12 +124,12 @@ def _named(name: str, votes: Sequence[object], estimate: Interval) -> dict[str, 
     return {f"listener/{name}{end}": value for end, value in found.items()}
 
 
-def _mean(marks: Sequence[float]) -> Interval:
-    """Mean mark with Student's interval, cut to 1 … 10; no interval for a single vote."""
-    if len(marks) < 2:
-        return Interval(marks[0] if marks else math.nan, math.nan, math.nan)
-    mean = fmean(marks)
-    half = float(t.ppf(0.5 + _CONFIDENCE / 2, len(marks) - 1)) * stdev(marks) / len(marks) ** 0.5
+def _mean(scores: Sequence[float]) -> Interval:
+    """Mean score with Student's interval, cut to 1 … 10; no interval for a single vote."""
+    if len(scores) < 2:
+        return Interval(scores[0] if scores else math.nan, math.nan, math.nan)
+    mean = fmean(scores)
+    half = float(t.ppf(0.5 + _CONFIDENCE / 2, len(scores) - 1)) * stdev(scores) / len(scores) ** 0.5
     return Interval(mean, max(1.0, mean - half), min(10.0, mean + half))
 
 
@@ -137,7 +144,7 @@ def _share(won: float, count: int) -> Interval:
 
 @dataclass(frozen=True)
 class Stimulus:
-    """A recording to judge; `run` is empty for a real one."""
+    """A recording to listen to; `run` is empty for a real one."""
 
     run: str
     name: str
@@ -163,7 +170,7 @@ class Task:
         return {"kind": self.kind, "clips": list(self.keys), **told}
 
 
-class Booth:
+class ListeningTest:
     """The tasks of one listening session."""
 
     def __init__(self, tasks: Sequence[Task]) -> None:
@@ -189,11 +196,11 @@ class Booth:
         task = self.tasks[number]
         runs = [stimulus.run for stimulus in task.stimuli if stimulus.run]
         name = task.stimuli[0].name
-        if task.kind == MARKS:
-            marks = check_marks(answer.get("marks") or {})
-            if not marks:
-                raise UserError("no mark was given; give at least one aspect a number")
-            return Vote(task.kind, name, runs, "", marks, listener)
+        if task.kind == SCORES:
+            scores = check_scores(answer.get("scores") or {})
+            if not scores:
+                raise UserError("no score was given; give at least one aspect a number")
+            return Vote(task.kind, name, runs, "", scores, listener)
         choice = answer.get("choice")
         meaning = self._meanings(task)
         if choice not in meaning:
@@ -208,12 +215,12 @@ class Booth:
         return {"real": "real", "synthetic": "synthetic"}
 
 
-def build_booth(
+def build_listening_test(
     spoken: Mapping[str, Sequence[Stimulus]],
     real: Sequence[Stimulus],
     per_kind: int,
     seed: int | None = None,
-) -> Booth:
+) -> ListeningTest:
     """Draw up to `per_kind` tasks of each kind from the runs' clips and real ones.
 
     `spoken`: run → its clips; pairs are of clips with the same name. Raises UserError when there
@@ -225,7 +232,7 @@ def build_booth(
         raise UserError("none of the runs has samples on this disk: nothing to listen to")
     kinds = {
         AB: [list(pair) for pair in _pairs(spoken)],
-        MARKS: [[stimulus] for stimulus in clips],
+        SCORES: [[stimulus] for stimulus in clips],
         REAL_OR_SYNTHETIC: _mixed(clips, real, per_kind, dice),
     }
     tasks = []
@@ -235,7 +242,7 @@ def build_booth(
             dice.shuffle(group)
             keys = tuple(f"{dice.getrandbits(64):016x}" for _ in group)
             tasks.append(Task(kind, tuple(group), keys))
-    return Booth(tasks)
+    return ListeningTest(tasks)
 
 
 def _pairs(spoken: Mapping[str, Sequence[Stimulus]]) -> list[tuple[Stimulus, Stimulus]]:

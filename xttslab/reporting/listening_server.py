@@ -1,4 +1,4 @@
-"""A listening session in, a page on this machine's own address out; every answer goes to `record`.
+"""Serves a listening test as a page on this machine and records every vote.
 
 Only 127.0.0.1 is served, only to who knows the session's token, and only under that name (a page
 of another site that resolves to this address is refused).
@@ -25,11 +25,11 @@ from xttslab.reporting.findings import FindingRules, find
 from xttslab.reporting.html import render
 from xttslab.reporting.listening import (
     VOTES,
-    Booth,
+    ListeningTest,
     Stimulus,
     Vote,
     append_vote,
-    build_booth,
+    build_listening_test,
     listener_metrics,
     read_votes,
 )
@@ -43,20 +43,20 @@ _HOST = "127.0.0.1"
 _LONGEST_ANSWER = 10_000  # bytes
 
 
-class BlindServer(ThreadingHTTPServer):
-    """Serves one booth; `address` is what to open. Port 0 takes a free one."""
+class ListeningServer(ThreadingHTTPServer):
+    """Serves one listening test; `address` is what to open. Port 0 takes a free one."""
 
     daemon_threads = True
     allow_reuse_address = sys.platform != "win32"  # there it would share a port that is taken
 
-    def __init__(self, booth: Booth, record: Callable[[Vote], None], port: int = 0) -> None:
+    def __init__(self, test: ListeningTest, record: Callable[[Vote], None], port: int = 0) -> None:
         try:
             super().__init__((_HOST, port), _Handler)
         except OSError as fault:
             raise UserError(
                 f"port={port}: cannot be used ({fault.strerror}); give another, or 0 for any"
             ) from fault
-        self.booth, self.record = booth, record
+        self.test, self.record = test, record
         self.token = secrets.token_urlsafe(24)
 
     @property
@@ -65,7 +65,7 @@ class BlindServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: BlindServer
+    server: ListeningServer
 
     def do_GET(self) -> None:
         """The page, or a recording of it."""
@@ -73,12 +73,14 @@ class _Handler(BaseHTTPRequestHandler):
             return
         place = urlsplit(self.path).path
         if place == "/":
-            tasks = self.server.booth.public()
+            tasks = self.server.test.public()
             aspects = [entry for entry in TITLES.items() if entry[0] != OVERALL]
             content = {"tasks": tasks, "aspects": aspects, "title": "Blind listening"}
-            self._send("text/html; charset=utf-8", render("blind.html.j2", content).encode())
+            self._send(
+                "text/html; charset=utf-8", render("listening_test.html.j2", content).encode()
+            )
             return
-        path = self.server.booth.path(place.removeprefix("/clip/"))
+        path = self.server.test.path(place.removeprefix("/clip/"))
         sound = playable(path) if path else b""
         if sound:
             self._send("audio/mpeg", sound)
@@ -86,12 +88,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, "there is no such recording")
 
     def do_POST(self) -> None:
-        """One answer: `{"task": 3, "choice": "a", "marks": {}, "listener": ""}`."""
+        """One answer: `{"task": 3, "choice": "a", "scores": {}, "listener": ""}`."""
         if not self._allowed():
             return
         try:
             answer = self._answer()
-            vote = self.server.booth.vote(
+            vote = self.server.test.vote(
                 answer.get("task"), answer, str(answer.get("listener") or "")[:80]
             )
         except (UserError, ValueError) as fault:
@@ -137,7 +139,7 @@ log = logging.getLogger(__name__)
 
 
 class Session:
-    """One sitting: the blind page, and the votes as they come.
+    """One listening test: its page, and the votes as they come.
 
     A vote goes to `<run folder>/listener/votes.jsonl` of every run that it is about, and all the
     run's votes so far become its metrics `listener/…` at step = number of votes.
@@ -155,7 +157,7 @@ class Session:
                 log.warning("run %s: its folder is not on this disk; its votes are lost", run.name)
         self._lock = threading.Lock()
         self.votes = 0
-        self.server = BlindServer(booth_of(runs, rules, tasks), self.record, port)
+        self.server = ListeningServer(listening_test_of(runs, rules, tasks), self.record, port)
 
     def record(self, vote: Vote) -> None:
         """Keep a vote; called from the server's threads."""
@@ -180,11 +182,11 @@ class Session:
         tracker.log_artifact(path, VOTES.rpartition("/")[0])
 
 
-def booth_of(runs: Sequence[RunData], rules: FindingRules, tasks: int) -> Booth:
+def listening_test_of(runs: Sequence[RunData], rules: FindingRules, tasks: int) -> ListeningTest:
     """Each run's samples nearest to its best epoch, and the held-out recordings on this disk."""
     spoken = {run.name: _spoken(run, rules) for run in runs}
     real = {stimulus.path: stimulus for run in runs for stimulus in _real(run)}
-    return build_booth(spoken, list(real.values()), tasks)
+    return build_listening_test(spoken, list(real.values()), tasks)
 
 
 def _spoken(run: RunData, rules: FindingRules) -> list[Stimulus]:

@@ -1,4 +1,4 @@
-"""Losses in, what they mean in plain numbers out: perplexity, and nats gained over baselines.
+"""Tables of a run's losses, with perplexity and the nats gained over baselines.
 
 A cross-entropy of H nats is the surprise at the next token; exp(H) tokens, equally likely, would
 surprise as much.

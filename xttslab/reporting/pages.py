@@ -1,12 +1,13 @@
-"""An analysis in, everything the report's templates show out, as plain texts and numbers."""
+"""Prepares an analysis for the report's templates, as plain texts and numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from xttslab.reporting.analysis import MET, NOT_MEASURED, Analysis, GateResult, ReportRules
+from xttslab.reporting.analysis import MET, Analysis, GateResult, ReportRules
 from xttslab.reporting.charts import run_charts
+from xttslab.reporting.findings import NOT_MEASURED
 from xttslab.reporting.loss_tables import batch_of, beside, measures
 from xttslab.reporting.run_data import TEXT_WEIGHT, RunData
 from xttslab.reporting.sample_clips import sample_groups
@@ -127,11 +128,7 @@ def _overfitting(analysis: Analysis) -> str:
     found = analysis.findings
     rise = found.overfitting
     if rise:
-        return (
-            f"Overfitting after epoch {rise.low_epoch}: {found.held_out.name} rose from "
-            f"{rise.low:.3f} to {rise.high:.3f} at epoch {rise.high_epoch} while the training "
-            "loss fell."
-        )
+        return f"Overfitting after epoch {rise.low_epoch}: {found.overfitting_said}."
     if len(found.held_out.points) < 2:
         return f"Overfitting: {NOT_MEASURED} (it takes a held-out curve)."
     (epoch, low), (_, end) = found.held_out.best, found.held_out.last
@@ -140,19 +137,15 @@ def _overfitting(analysis: Analysis) -> str:
         "the held-out loss does not rise for good while the training loss falls "
         f"({above} at the end)"
     )
-    if found.gap_verdict.startswith(("moderate", "severe")):
+    if found.memorised:
         return f"The gap shows overfitting ({found.gap_verdict}), though {said}."
     return f"No overfitting: {said}."
 
 
 def _instability(analysis: Analysis) -> str:
     found = analysis.findings
-    rise = found.instability
-    if rise:
-        return (
-            f"Training became unstable: {found.train.name} rose from {rise.low:.3f} at epoch "
-            f"{rise.low_epoch} to {rise.high:.3f} at epoch {rise.high_epoch}, {rise.loss}."
-        )
+    if found.instability:
+        return f"Training became unstable: {found.instability_said}."
     if len(found.train.points) < 2:
         return f"Instability: {NOT_MEASURED} (it takes a training curve)."
     spikes = f" Single spikes at epoch {', '.join(map(str, found.spikes))}." if found.spikes else ""
@@ -179,8 +172,8 @@ def _trend(analysis: Analysis) -> str:
         )
     if trend.falling:
         return (
-            f"{name} still falls by {-trend.slope:.4f} nats an epoch; going on is worth it until "
-            f"about epoch {trend.worth_until}."
+            f"{analysis.findings.fall_said}; going on is worth it until about epoch "
+            f"{trend.worth_until}."
         )
     if trend.unclear:
         return (

@@ -1,4 +1,4 @@
-"""A run's table of held-out clips in, their losses at one epoch out."""
+"""Paired differences of two runs over the same held-out clips and the same sentences."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def text_gain_difference(
 
 
 def on_other_scales(first: Scorecard | None, second: Scorecard | None) -> list[str]:
-    """Aspects whose marks mean something else in the two cards: they were taken beside other real
+    """Aspects whose scores mean something else in the two cards: they were taken beside other real
     recordings, so that 0 and 10 lie elsewhere, or by another recogniser."""
     if first is None or second is None:
         return []
@@ -183,8 +183,8 @@ def on_other_scales(first: Scorecard | None, second: Scorecard | None) -> list[s
         one, other = first.aspects.get(name), second.aspects.get(name)
         if one is None or other is None or one.score is None or other.score is None:
             continue
-        heard_alike = first.measured_with == second.measured_with or name not in _BY_RECOGNISER
-        if not heard_alike or not _same_scale(one, other):
+        same_recogniser = first.measured_with == second.measured_with or name not in _BY_RECOGNISER
+        if not same_recogniser or not _same_scale(one, other):
             found.append(name)
     return found
 
@@ -198,29 +198,29 @@ def _same_scale(one: AspectScore, other: AspectScore) -> bool:
     return one.measure == other.measure and apart <= _SAME_ENDS * abs(ceiling - floor)
 
 
-def mark_differences(
+def score_differences(
     first: Scorecard | None, second: Scorecard | None, draws: int
 ) -> dict[str, Difference]:
-    """Aspect (and `overall`) → difference of the marks over takes that both runs spoke.
+    """Aspect (and `overall`) → difference of the scores over utterances that both runs spoke.
 
     Aspects on other scales are left out, and `overall` with them.
     """
     if first is None or second is None:
         return {}
-    one, other = _takes(first), _takes(second)
-    takes = sorted(one.keys() & other.keys())
+    one, other = _utterances(first), _utterances(second)
+    keys = sorted(one.keys() & other.keys())
     found = {}
     apart = on_other_scales(first, second)
     for aspect in (*ASPECTS, OVERALL):
         if aspect in apart or (aspect == OVERALL and apart):
             continue
-        marks = [np.array([_mark(t[take], aspect) for take in takes]) for t in (one, other)]
-        known = ~np.isnan(marks[0] + marks[1]) if takes else np.zeros(0, dtype=bool)
+        scores = [np.array([_score(t[key], aspect) for key in keys]) for t in (one, other)]
+        known = ~np.isnan(scores[0] + scores[1]) if keys else np.zeros(0, dtype=bool)
         if not known.any():
             continue
-        texts = [take[0] for take in takes]
-        means = [float(values[known].mean()) for values in marks]
-        interval = paired_difference(*marks, texts, draws)
+        texts = [key[0] for key in keys]
+        means = [float(values[known].mean()) for values in scores]
+        interval = paired_difference(*scores, texts, draws)
         found[aspect] = Difference(aspect, *means, int(known.sum()), interval)
     return found
 
@@ -247,11 +247,11 @@ def _at(run: RunData, metric: str, epoch: int | None) -> float | None:
     return run.value(metric, epoch) if epoch is not None else run.value(metric)
 
 
-def _takes(card: Scorecard) -> dict[tuple[str, str, str, int], ClipScore]:
-    """Takes by what was to be spoken: text, category, set and seed."""
+def _utterances(card: Scorecard) -> dict[tuple[str, str, str, int], ClipScore]:
+    """Utterances by what was to be spoken: text, category, set and seed."""
     return {(clip.text, clip.category, clip.sentence_set, clip.seed): clip for clip in card.clips}
 
 
-def _mark(clip: ClipScore, aspect: str) -> float:
+def _score(clip: ClipScore, aspect: str) -> float:
     value = clip.score if aspect == OVERALL else clip.scores.get(aspect)
     return math.nan if value is None else value

@@ -1,4 +1,4 @@
-"""A run's record in, its artifacts as files on this disk out."""
+"""Reads everything that a run left: metrics, parameters, manifests and artifact files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording in, what a page or a server plays of it out; nothing where it cannot be read."""
+"""Finds a run's spoken samples and embeds them in pages as compressed audio."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ def clip_file(run: RunData, name: str) -> Path | None:
 
 
 def _scored(run: RunData, clip: ClipScore, reason: str) -> Sample:
-    mark = f"{clip.score:.1f} of 10" if clip.score is not None else ""
+    score = f"{clip.score:.1f} of 10" if clip.score is not None else ""
     audio = data_uri(clip_file(run, clip.name))
     return Sample(
-        clip.name, clip.category, clip.text, ": ".join(filter(None, (mark, reason))), audio
+        clip.name, clip.category, clip.text, ": ".join(filter(None, (score, reason))), audio
     )

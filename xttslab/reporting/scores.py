@@ -1,7 +1,7 @@
-"""A run's stored scores in, what the pages show of them out: marks, people's marks, clips to hear.
+"""Reads a run's measured and listeners' scores, and the clips that stand out.
 
 The evaluation stores a scorecard, a training one beside the samples of every epoch that it scored;
-where the files are gone the metrics `score/…` remain. A listener's marks (`listener/…`) stand
+where the files are gone the metrics `score/…` remain. A listener's scores (`listener/…`) stand
 beside the measured ones. What is not there is not measured.
 """
 
@@ -34,25 +34,25 @@ TITLES = {
 
 @dataclass(frozen=True)
 class ShownScore:
-    """A mark out of 10, its interval and how many votes it has (None where that is not known);
-    `rests_on` and `people` say what is behind it."""
+    """A score out of 10, its interval and how many votes it has (None where that is not known);
+    `basis` and `validated` say what is behind it."""
 
     value: float
     interval: Interval | None = None
     count: int | None = None
-    rests_on: str = ""
-    people: str = ""
+    basis: str = ""
+    validated: str = ""
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Marks by aspect (and `overall`), by category, from listeners, and why some are missing.
+    """Scores by aspect (and `overall`), by category, from listeners, and why some are missing.
 
-    `origin` says which samples were marked; `epoch` is theirs, None where the evaluation spoke them
+    `origin` says which samples were scored; `epoch` is theirs, None where the evaluation spoke them
     with the run's best weights."""
 
-    marks: Mapping[str, ShownScore] = field(default_factory=dict)
+    by_aspect: Mapping[str, ShownScore] = field(default_factory=dict)
     by_category: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     listener: Mapping[str, ShownScore] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -72,19 +72,19 @@ class Scores:
 
 
 def read_scores(run: RunData, epoch: int | None) -> Scores:
-    """All marks of a run; a scorecard that cannot be read makes all of them missing.
+    """All scores of a run; a scorecard that cannot be read makes all of them missing.
 
     Of the scores taken in training those nearest to `epoch` count, the last where it is None.
     """
     name, origin, scored = _card_of(run, epoch)
     card, fault = read_card(run, name)
-    marks = _card_marks(card) if card else {} if fault else _metric_marks(run, epoch)
-    listener = {name: mark for name in TITLES if (mark := _listened(run, name))}
+    by_aspect = _card_scores(card) if card else {} if fault else _metric_scores(run, epoch)
+    listener = {name: given for name in TITLES if (given := _listened(run, name))}
     missing = {name: score.missing for name, score in card.aspects.items()} if card else {}
     if fault:
         missing = dict.fromkeys(ASPECTS, fault)
     return Scores(
-        marks,
+        by_aspect,
         {} if fault else _by_category(run, card, epoch),
         listener,
         {name: why for name, why in missing.items() if why},
@@ -103,7 +103,7 @@ def nearest(epochs: Iterable[int], wanted: int | None) -> int | None:
 
 
 def _card_of(run: RunData, epoch: int | None) -> tuple[str, str, int | None]:
-    """The artifact that holds the marks to show, which samples they are of, and their epoch."""
+    """The artifact that holds the scores to show, which samples they are of, and their epoch."""
     if CARD in run.files:
         return CARD, "the sentences of python -m xttslab.evaluate", None
     found = {int(match[1]): name for name in run.files if (match := _TRAINING_CARD.fullmatch(name))}
@@ -120,14 +120,14 @@ def read_card(run: RunData, name: str = CARD) -> tuple[Scorecard | None, str]:
         return None, ""
     try:
         return Scorecard.from_dict(json.loads(path.read_text(encoding="utf-8"))), ""
-    except UserError as fault:  # of another version: its marks mean something else
+    except UserError as fault:  # of another version: its scores mean something else
         return None, str(fault)
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         return None, f"{path.name} is damaged ({fault}); evaluate the run again"
 
 
-def _card_marks(card: Scorecard) -> dict[str, ShownScore]:
-    marks = {
+def _card_scores(card: Scorecard) -> dict[str, ShownScore]:
+    scores = {
         name: ShownScore(
             aspect.score.value, aspect.score, None, aspect.basis, aspect.validated, aspect.notes
         )
@@ -135,11 +135,11 @@ def _card_marks(card: Scorecard) -> dict[str, ShownScore]:
         if aspect.score is not None
     }
     if card.overall is not None:
-        marks[OVERALL] = ShownScore(card.overall.value, card.overall)
-    return marks
+        scores[OVERALL] = ShownScore(card.overall.value, card.overall)
+    return scores
 
 
-def _metric_marks(run: RunData, epoch: int | None) -> dict[str, ShownScore]:
+def _metric_scores(run: RunData, epoch: int | None) -> dict[str, ShownScore]:
     values = {name: _scored(run, f"score/{name}", epoch) for name in TITLES}
     return {name: ShownScore(value) for name, value in values.items() if value is not None}
 
@@ -161,12 +161,12 @@ def _listened(run: RunData, aspect: str) -> ShownScore | None:
 def _by_category(
     run: RunData, card: Scorecard | None, epoch: int | None
 ) -> dict[str, dict[str, float]]:
-    """Category → aspect → mark, from the scorecard, else from `score/<aspect>/<category>`."""
+    """Category → aspect → score, from the scorecard, else from `score/<aspect>/<category>`."""
     found: dict[str, dict[str, float]] = {}
     if card:
         for name, score in card.aspects.items():
-            for category, mark in score.by_category.items():
-                found.setdefault(category, {})[name] = mark
+            for category, value in score.by_category.items():
+                found.setdefault(category, {})[name] = value
         return dict(sorted(found.items()))
     for metric in run.histories:
         kind, _, rest = metric.partition("/")

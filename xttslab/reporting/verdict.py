@@ -1,10 +1,10 @@
-"""Differences between runs in, a verdict out: deploy this one, train on, or no difference.
+"""Concludes from the differences between runs: deploy one, train on, or no difference.
 
-A difference counts when its interval lies on one side of zero and it is larger than what may come
-of the seed alone. Listeners outweigh marks, marks outweigh losses: the lowest loss is not always
-the best voice. Text gain (what the right text helps) decides where none of them does, and a run
-with less of it does not win by marks or losses: a voice that ignores its text is no use, however
-well it continues the audio.
+A difference counts when its interval lies on one side of zero and it is larger than what the random
+seed alone may change. Listeners outweigh scores, scores outweigh losses: the lowest loss is not
+always the best voice. Text gain (what the right text helps) decides where none of them does, and a
+run with less of it does not win by scores or losses: a voice that ignores its text is no use,
+however well it continues the audio.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from xttslab.reporting.run_data import RunData
 @dataclass(frozen=True)
 class VerdictRules:
     """Least differences that count: `nats` of loss, `text_gain` in nats that the right text helps,
-    `mark` out of 10, and the least number of A/B votes; `draws` of the bootstrap."""
+    `score` out of 10, and the least number of A/B votes; `draws` of the bootstrap."""
 
     nats: float
     text_gain: float
-    mark: float
+    score: float
     votes: int
     draws: int
 
@@ -34,16 +34,16 @@ class VerdictRules:
 class PairEvidence:
     """What speaks about a second run against the first; parts are None where not measured.
 
-    `obstacle` says why losses and text gain are not compared at all, `marks_obstacle` why marks are
-    not; empty where they are."""
+    `obstacle` says why losses and text gain are not compared at all, `scores_obstacle` why scores
+    are not; empty where they are."""
 
     first: str
     second: str
     loss: Difference | None
-    marks: Mapping[str, Difference]
+    scores: Mapping[str, Difference]
     preference: Preference | None
     obstacle: str = ""
-    marks_obstacle: str = ""
+    scores_obstacle: str = ""
     text_gain: Difference | None = None
 
 
@@ -52,7 +52,7 @@ class Decision:
     """Which of two runs is better (None: no measurable difference), why, and by what evidence.
 
     `compared` is False where the two have nothing in common that was measured. `barred` is the
-    run that marks or losses speak for and that does not win, since its text gain is lower."""
+    run that scores or losses speak for and that does not win, since its text gain is lower."""
 
     winner: str | None
     by: str
@@ -72,20 +72,20 @@ class Verdict:
 
 
 def decide(evidence: PairEvidence, rules: VerdictRules) -> Decision:
-    """Judge one pair: by listeners, else by the overall mark, else by the loss, else by text gain.
+    """Decide one pair by listeners, else by the overall score, else by loss, else by text gain.
 
-    Where marks or losses speak for the run with less text gain, neither wins.
+    Where scores or losses speak for the run with less text gain, neither wins.
     """
     higher, gain = _by_text_gain(evidence, rules)
     lower = {evidence.first: evidence.second, evidence.second: evidence.first}.get(higher)
-    judged = (
+    sources = (
         ("listeners", _by_listeners(evidence, rules)),
-        ("measured marks", _by_marks(evidence, rules)),
+        ("measured scores", _by_scores(evidence, rules)),
         ("loss", _by_loss(evidence, rules)),
         ("text gain", (higher, gain)),
     )
-    reasons = [reason for _, (_, reason) in judged]
-    for source, (winner, _) in judged:
+    reasons = [reason for _, (_, reason) in sources]
+    for source, (winner, _) in sources:
         if winner is None:
             continue
         if winner == lower and source != "listeners":  # they heard whether it says its text
@@ -98,7 +98,7 @@ def decide(evidence: PairEvidence, rules: VerdictRules) -> Decision:
                 f"losses do not tell them apart, text gain does: that of {lower} is lower"
             )
         return Decision(winner, source, reasons)
-    known = (evidence.loss, evidence.marks.get("overall"), evidence.preference)
+    known = (evidence.loss, evidence.scores.get("overall"), evidence.preference)
     return Decision(None, "", reasons, any(part is not None for part in known))
 
 
@@ -157,8 +157,7 @@ def _about_winner(
     trend, epoch = findings.trend, findings.choice.epoch
     if trend and trend.falling and not findings.overfitting:
         headline = f"Train {run.name} on, to about epoch {trend.worth_until}"
-        more = f"{findings.held_out.name} still falls by {-trend.slope:.4f} nats an epoch"
-        return Verdict(headline, run.name, [more, *reasons], changes)
+        return Verdict(headline, run.name, [findings.fall_said, *reasons], changes)
     at = "" if epoch is None else f" (checkpoint of epoch {epoch})"
     if epoch == 0:
         at = " as it was before training (no epoch of it is better)"
@@ -185,12 +184,12 @@ def _by_listeners(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | No
     return (evidence.first if votes.interval.high < 0.5 else None), said
 
 
-def _by_marks(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None, str]:
-    overall = evidence.marks.get("overall")
+def _by_scores(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None, str]:
+    overall = evidence.scores.get("overall")
     if overall is None:
-        return None, evidence.marks_obstacle or "no marks on common sentences: evaluate both runs"
-    said = f"overall mark {_change(overall, 2)}"
-    return _winner(evidence, overall, rules.mark, overall.value, said)
+        return None, evidence.scores_obstacle or "no scores on common sentences: evaluate both runs"
+    said = f"overall score {_change(overall, 2)}"
+    return _winner(evidence, overall, rules.score, overall.value, said)
 
 
 def _by_loss(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None, str]:
@@ -247,8 +246,10 @@ def _would_change(decisions: Mapping[tuple[str, str], Decision], rules: VerdictR
             f"{rules.votes} blind votes or more that prefer one run (compare … listen=true); they "
             "outweigh every measurement"
         )
-    if not sources & {"listeners", "measured marks"}:
-        changes.append(f"an overall mark that differs by {rules.mark:g} or more on the same texts")
+    if not sources & {"listeners", "measured scores"}:
+        changes.append(
+            f"an overall score that differs by {rules.score:g} or more on the same texts"
+        )
     if sources == {""} and not any(decision.barred for decision in decisions.values()):
         changes.append(
             f"a loss on common clips that differs by {rules.nats:g} nats or more, or a text "
