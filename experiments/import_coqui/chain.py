@@ -26,7 +26,8 @@ ROOT = HERE.parents[2]
 XTTS_V2 = ROOT.parent / "shared/data/xtts_v2/vocab.json"
 MINI = ROOT / "xttslab/assets/xtts_mini/vocab.json"
 DATA, RUN, NEXT = "demo_milliomos", "coqui", "continued"
-SENTENCES = "{neutral: ['Jó estét kívánok!'], question: ['Biztos a válaszában?']}"
+SILENT = ("confirmation", "excitement", "greeting", "tension", "transition")
+SPOKEN = {"neutral": "Jó estét kívánok!", "question": "Biztos a válaszában?"}
 TRAIN = "import sys; from pathlib import Path; from experiments.import_coqui.train import main; "
 LOAD = """
 import sys
@@ -50,8 +51,9 @@ def steps(place: Path, vocabulary: Path, tokens: int) -> dict[str, list[str]]:
     further += ["weights=random", "model.decoder.sizes.decoder_input_dim=64"]
     further += ["trainer=cpu", "trainer.max_epochs=1"]
     further += ["samples.every_n_epochs=0", "samples.score_every_n_epochs=0", "timed_steps=0"]
-    short = ["seeds=[7]", "rows=[zero_shot,codec]", f"sentences.categories={SENTENCES}"]
-    short += ["sentences.sets={}", "sentences.long=null", "device=cpu"]
+    short = ["seeds=[7]", "rows=[zero_shot]", "device=cpu", "sentences.sets=null"]
+    short += ["sentences.long=null", *(f"sentences.categories.{name}=[]" for name in SILENT)]
+    short += [f"sentences.categories.{name}=['{text}']" for name, text in SPOKEN.items()]
     call = f"main(Path({str(data)!r}), Path('training'), Path({str(vocabulary)!r}), 16)"
     spoken = ["category=greeting", "text=Jó estét kívánok!", "out=hello.wav", "device=cpu"]
     return {
@@ -68,11 +70,11 @@ def steps(place: Path, vocabulary: Path, tokens: int) -> dict[str, list[str]]:
 
 
 def few_clips(folder: Path) -> None:
-    """Keep one held-out and two other clips of every category, so that all takes minutes."""
+    """Keep one held-out and three other clips of every category, so that all takes minutes."""
     kept: dict[tuple[str, str], list[Clip]] = {}
     for clip in read_folder(folder, DATA)[0]:
         kept.setdefault((clip.category, clip.split), []).append(clip)
-    few = [clips[: 1 if split == EVAL else 2] for (_, split), clips in sorted(kept.items())]
+    few = [clips[: 1 if split == EVAL else 3] for (_, split), clips in sorted(kept.items())]
     write_metadata(folder / "metadata.csv", [clip for clips in few for clip in clips])
 
 
