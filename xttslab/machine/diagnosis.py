@@ -57,11 +57,11 @@ def check_card(machine: Machine) -> Check:
     """The card, the build of torch, and the memory preset that fits."""
     if problem := unusable_card(machine):
         return Check("card", "fault", *problem)
-    if not machine.graphics_cards:
+    if not machine.cards:
         found = f"none; torch {machine.torch} computes on the processor"
         remedy = "XTTS-v2 needs a card of 6 GB; here use model=xtts_mini, or hardware=cpu with days"
         return Check("card", "warning", found, remedy)
-    card = machine.graphics_cards[0]
+    card = machine.cards[0]
     found = f"{card.name}, {card.free_gb:.1f} of {card.total_gb:.1f} GB free, torch {machine.torch}"
     preset = smaller_preset(card.free_gb)
     if preset:
@@ -75,7 +75,7 @@ def check_product(machine: Machine) -> Check:
     """One matrix product in bfloat16, where training would use it."""
     import torch
 
-    if not machine.graphics_cards:
+    if not machine.cards:
         slow = slow_bfloat16()
         found = f"{slow}; float32 is used" if slow else "bfloat16 is as fast as float32 here"
         return Check("bfloat16", "ok", found)
