@@ -248,7 +248,7 @@ def test_a_run_is_evaluated_every_n_epochs_and_goes_on(workplace, tiny, capsys) 
     table = Path("outputs/seldom/evaluation/clip_losses.csv").read_text(encoding="utf-8")
     assert [line.split(",")[0] for line in table.splitlines()[1::2]] == ["0", "2", "4"]
     config = OmegaConf.to_container(tiny(), resolve=True)
-    asked = (config["tracking"]["uri"], config["rules"], config["evaluation"]["gates"])
+    asked = (config["tracking"]["uri"], config["rules"], config["gates"])
     assert report_finished(Path("outputs/seldom"), *asked), capsys.readouterr().err
 
 
