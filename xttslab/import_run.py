@@ -19,7 +19,7 @@ def main(config: DictConfig) -> None:
     from omegaconf import OmegaConf
 
     from xttslab.files import require_folder
-    from xttslab.tracking.store import check_run_name
+    from xttslab.tracking.run_tracker import check_run_name
 
     source = Path(config.source)
     require_folder(source, "source")

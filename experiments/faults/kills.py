@@ -96,7 +96,7 @@ def _train(run: str) -> None:
 def _watch(moment: str, count: int, tell: Callable[[], object]) -> None:
     """Have `tell` called the `count`-th time that the process comes to `moment`."""
     from xttslab.tracking.journal import Journal
-    from xttslab.tracking.store import RunTracker
+    from xttslab.tracking.run_tracker import RunTracker
     from xttslab.tracking.writer import RunWriter
     from xttslab.training import checkpointing as keeping
     from xttslab.training import run

@@ -31,7 +31,7 @@ def measured(run: str, uri: str) -> dict[str, float]:
     from hydra import compose, initialize_config_dir
 
     from tests.conftest import CONF, QUICK, TINY_MODEL
-    from xttslab.tracking.store import RunTracker
+    from xttslab.tracking.run_tracker import RunTracker
     from xttslab.training.run import train
 
     spent = {"calls": 0.0, "finish": 0.0}

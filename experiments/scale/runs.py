@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 from xttslab.tracking.client import open_client
+from xttslab.tracking.run_tracker import RunTracker
 from xttslab.tracking.runs import find_run
 from xttslab.tracking.sender import send_held_back
-from xttslab.tracking.store import RunTracker
 from xttslab.tuning.sweep_run import children
 
 EPOCHS, VALUES = 20, 60

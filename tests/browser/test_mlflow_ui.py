@@ -10,7 +10,7 @@ import soundfile
 
 from tests.browser.mlflow_ui import look
 from xttslab.tracking.gallery import SampleSentence, write_gallery
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 
 GREETING = SampleSentence("03_greeting", "greeting", "Nagyszerű teljesítmény!")
 EPOCHS = 4

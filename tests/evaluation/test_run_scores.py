@@ -36,7 +36,7 @@ from xttslab.evaluation.subject import Subject
 from xttslab.evaluation.utterances import Sentences
 from xttslab.model.sampling import Sentence, generate
 from xttslab.model.voice import Speaking
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 
 TEXT = "Jó estét kívánok!"
 

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import sampling
 from xttslab.exporting.model_card import gather, model_card
 from xttslab.model.voice import Speaking
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 from xttslab.training.run import train
 
 

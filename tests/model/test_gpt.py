@@ -157,7 +157,7 @@ def test_dropout_is_configurable() -> None:
 
 
 def test_the_frames_of_a_prompt_are_heard_in_no_order(models: tuple[GPT, XttsGpt]) -> None:
-    """Why a voice cannot follow the pace of its prompt (`speaking.pace`)."""
+    """Why a voice cannot follow the pace of its prompt (`syllable_rate`)."""
     theirs, ours = models
     mel = torch.randn(1, 80, FRAMES, generator=torch.Generator().manual_seed(0))
     shuffled = mel[..., torch.randperm(FRAMES, generator=torch.Generator().manual_seed(1))]

@@ -12,7 +12,7 @@ import yaml
 
 from xttslab.reporting.analysis import Analysis, Gates, ReportRules, analyse
 from xttslab.reporting.run_data import ManifestClip, RunData, completed
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 
 CONF = Path(__file__).parents[2] / "conf"
 URI = "sqlite:///mlruns/mlflow.db"

@@ -19,9 +19,9 @@ from xttslab.tracking.client import (
     without_credentials,
 )
 from xttslab.tracking.journal import Destination, Journal
+from xttslab.tracking.run_tracker import RunTracker
 from xttslab.tracking.runs import find_run
 from xttslab.tracking.sender import send_held_back
-from xttslab.tracking.store import RunTracker
 
 
 def test_configured_file_becomes_absolute(tmp_path, monkeypatch):

@@ -10,8 +10,8 @@ import pytest
 
 from tests.tracking.conftest import Line
 from xttslab.tracking.client import open_client
+from xttslab.tracking.run_tracker import RunTracker
 from xttslab.tracking.sender import send_held_back
-from xttslab.tracking.store import RunTracker
 
 EPOCHS = 6
 
@@ -119,7 +119,7 @@ def test_lost_answers_make_no_duplicates(tmp_path, line: Line, server, direct):
 CHILD = """
 import os, signal, sys, time
 from pathlib import Path
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 tracker = RunTracker.start(Path(sys.argv[1]), "run", sys.argv[3], sys.argv[2], resume=True)
 first = (tracker.last_step + 1) if tracker.last_step is not None else 0
 if sys.argv[4] == "arrived":

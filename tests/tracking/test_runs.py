@@ -5,8 +5,8 @@ import pytest
 from xttslab.errors import UserError
 from xttslab.tracking import runs
 from xttslab.tracking.client import URI_VARIABLE
+from xttslab.tracking.run_tracker import RunTracker
 from xttslab.tracking.runs import find_run
-from xttslab.tracking.store import RunTracker
 
 
 def track(root, uri, name, status="FINISHED", **tags):

@@ -8,7 +8,7 @@ import pytest
 from xttslab.errors import UserError
 from xttslab.tracking import ui
 from xttslab.tracking.client import open_client
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 
 
 def test_landing_is_the_experiment_with_the_newest_run(tmp_path, uri):

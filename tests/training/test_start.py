@@ -9,7 +9,7 @@ import pytest
 
 from xttslab.errors import UserError
 from xttslab.tracking.client import DEFAULT_URI
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 from xttslab.training.start import Start, resolve_start
 
 

@@ -13,7 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from xttslab.errors import UserError
 from xttslab.tracking.client import open_client
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 from xttslab.tuning.search import Search, distributions, overrides
 
 TUNING = {"study": "lr", "storage": "sqlite:///tune.db", "trials": 5, "startup_trials": 2}

@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 
 from xttslab.tracking.client import open_client
 from xttslab.tracking.journal import Journal
+from xttslab.tracking.run_tracker import RunTracker
 from xttslab.tracking.sender import send_held_back
-from xttslab.tracking.store import RunTracker
 from xttslab.tuning import sweep_run as children
 from xttslab.tuning import sweep_run as grid
 from xttslab.tuning.sweep_run import NOTE, SweepParent, child_tags, command

@@ -44,7 +44,7 @@ class ClipData(pl.LightningDataModule):
         corpus: the checked clips.
         spec: token numbers of the model.
         store: where codes and mels are kept.
-        keys: each clip's key in it (`encoding.fill_store` makes both).
+        keys: each clip's key in it (`data.codes.fill_store` makes both).
         settings: how clips become batches.
         mask: which prompted codes are left out of the training loss.
         seed: decides order and prompts.

@@ -18,7 +18,7 @@ from xttslab.files import replacing, write_atomically
 from xttslab.speaking.loading import Chosen, write_chosen
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.records import EVALUATED
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 
 CARD, CLIPS, ROWS, AUDIO = "scorecard.json", "scores.csv", "rows.json", "audio"
 FOLDER = "evaluation"  # of the run's artifacts

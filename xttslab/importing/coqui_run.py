@@ -31,7 +31,7 @@ from xttslab.model.checkpoints import part, read_tensors, write_tensors
 from xttslab.model.codec import MEL_BINS, Codec
 from xttslab.model.tokenizer import Tokenizer
 from xttslab.tracking.journal import Journal
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 
 log = logging.getLogger(__name__)
 

@@ -42,8 +42,8 @@ _SLOWER = 2.0  # instructions for bfloat16 make it about as fast as float32, or 
 class Speaking:
     """How to speak; `conf/speaking/` holds what the product uses. `speed` stretches time (1 is as
     generated); `pace` does so until there are so many syllables a second, or as many as in the
-    reference (`speaking.pace`); `seed` starts the random numbers of a call's first sentence, the
-    next has seed + 1; `trim_babble` cuts what follows the end of the sentence (`model.ending`)."""
+    reference (`speaking.speaker.syllable_rate`); `seed` starts the random numbers of a call's first sentence, the
+    next has seed + 1; `trim_babble` cuts what follows the end of the sentence (`finished_at`)."""
 
     sampling: Sampling
     speed: float = 1.0

@@ -18,7 +18,7 @@ from xttslab.reporting.pages import report_content
 from xttslab.reporting.run_data import RunData, load_run
 from xttslab.reporting.verdict import VerdictRules
 from xttslab.tracking.journal import Journal
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from xttslab.reporting.run_data import RunData
 from xttslab.reporting.sample_clips import playable, sentence_texts, spoken_samples
 from xttslab.reporting.scores import OVERALL, TITLES, nearest
 from xttslab.tracking.journal import Journal
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 
 _HOST = "127.0.0.1"
 _LONGEST_ANSWER = 10_000  # bytes

@@ -231,7 +231,7 @@ def speaker_of(
     run_dir: Path | None = None,
 ) -> Speaker:
     """A base that speaks; `sources` are prepared folders whose categories serve as references,
-    and `run_dir` may name the best of them (see `speaking.chosen`)."""
+    and `run_dir` may name the best of them (see `read_chosen`)."""
     base.gpt.eval()
     references, temperatures = best_references(sources or {}, language, run_dir)
     return Speaker(base.voice(), base.tokenizer, language, references, temperatures=temperatures)

@@ -183,7 +183,7 @@ class Speaker:
         return self._paces[paths]
 
     def to(self, device: str, precision: Precision = "float32") -> Speaker:
-        """This speaker where and how it is to compute (`model.placing.place`)."""
+        """This speaker where and how it is to compute (`model.voice.place`)."""
         place(self.voice, device, precision)
         self._heard.clear()
         where = self.voice.codec.device

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 PAGE = 1000  # runs that a store is asked for at once
 _SIZES = "model.architecture."
-_WEIGHTS = "best.safetensors"  # of the best epoch so far, as `model.lineage` calls it
+_WEIGHTS = "best.safetensors"  # of the best epoch so far, as `model.base` calls it
 _RESUMED = re.compile(r"resume\.(\d+)\.(.+)")  # a parameter that the n-th resumption changed
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from xttslab.errors import UserError
 from xttslab.files import remove, replace, write_atomically
 from xttslab.tracking.records import Tracker
-from xttslab.tracking.store import METRICS_FILE
+from xttslab.tracking.run_tracker import METRICS_FILE
 from xttslab.training.gpt_stage import FILE, FOLDER
 from xttslab.training.stage import Stage
 

@@ -31,7 +31,7 @@ from xttslab.model.base import (
     require_voice,
     save_codec,
 )
-from xttslab.tracking.store import check_run_name
+from xttslab.tracking.run_tracker import check_run_name
 from xttslab.training.callbacks import go_back
 from xttslab.training.checkpointing import RunCheckpoints, resume_point
 from xttslab.training.fitting import FITTED_CLIPS, fit_decoder, fit_dvae, fit_gpt

@@ -24,7 +24,7 @@ from xttslab.errors import UserError
 from xttslab.files import write_atomically
 from xttslab.model.base import BEST
 from xttslab.tracking.records import NullTracker, Tracker
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 from xttslab.training.checkpointing import RunCheckpoints
 
 if TYPE_CHECKING:

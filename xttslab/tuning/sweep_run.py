@@ -22,8 +22,8 @@ from omegaconf import DictConfig
 from xttslab.files import remove, write_atomically
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.records import FINISHED, RunState, replay
+from xttslab.tracking.run_tracker import RunTracker
 from xttslab.tracking.sender import journals
-from xttslab.tracking.store import RunTracker
 from xttslab.tracking.writer import PARENT_TAG
 
 if TYPE_CHECKING:

@@ -13,8 +13,14 @@ from xttslab.tracking.client import URI_VARIABLE, open_client
 from xttslab.tracking.delivery import Delivery
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.records import FAILED, NullTracker, Tracker
+from xttslab.tracking.run_tracker import (
+    RunTracker,
+    check_run_name,
+    identity,
+    mlflow_name,
+    texts_for,
+)
 from xttslab.tracking.runs import find_run
-from xttslab.tracking.store import RunTracker, check_run_name, identity, mlflow_name, texts_for
 
 
 @pytest.mark.parametrize(
@@ -331,7 +337,7 @@ EIGHT = """
 import multiprocessing, sys
 from pathlib import Path
 import mlflow.tracking
-from xttslab.tracking.store import RunTracker
+from xttslab.tracking.run_tracker import RunTracker
 
 def run(number):
     tracker = RunTracker.start(Path(sys.argv[1]) / f"run{number}", f"run{number}", uri=sys.argv[2])
