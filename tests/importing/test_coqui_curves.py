@@ -86,7 +86,7 @@ def test_the_text_weight_is_undone_and_the_total_is_whole() -> None:
     assert not any(name.startswith("train/") for name in rows[0])
 
 
-def test_the_seeds_weighted_text_loss_is_234_nats() -> None:
+def test_the_reference_analysis_weighted_text_loss_is_234_nats() -> None:
     curves = CoquiCurves({}, {30: {"loss_text_ce": 0.0234, "loss_mel_ce": 5.046}}, {})
     row = metric_rows(curves, Weights())[30]
     assert row["eval/text_ce"] == pytest.approx(2.34)

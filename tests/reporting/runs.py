@@ -1,4 +1,4 @@
-"""Runs made of numbers: the seed's own first cycle, and made-up ones."""
+"""Runs made of numbers: the reference analysis' first cycle, and made-up ones."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def clips_of(counts: Mapping[str, int], assumed: bool = False) -> list[ManifestC
     ]
 
 
-def seed_run() -> RunData:
+def reference_run() -> RunData:
     """The first cycle as its analysis prints it: weighted text loss, one evaluation at the end."""
     logged = {
         "train/text_ce_weighted": SEED_TEXT,

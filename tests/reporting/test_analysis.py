@@ -18,8 +18,8 @@ from tests.reporting.runs import (
     falling,
     gates,
     overfitted_run,
+    reference_run,
     rules,
-    seed_run,
 )
 from xttslab.errors import UserError
 from xttslab.reporting.advice import Advice, Case
@@ -40,7 +40,7 @@ from xttslab.reporting.scores import Scores, ShownScore
 SHIPPED = yaml.safe_load((CONF / "gates/reference_analysis.yaml").read_text(encoding="utf-8"))
 
 
-def test_the_seeds_numbers_are_shipped() -> None:
+def test_the_reference_analysis_numbers_are_shipped() -> None:
     bounds = [(g.level, g.metric, g.kind, g.bound) for g in read_gates(SHIPPED)]
     assert bounds[:6] == [
         ("minimum", "eval/mel_ce", "below", 3.5),
@@ -54,7 +54,7 @@ def test_the_seeds_numbers_are_shipped() -> None:
     assert {level for level, *_ in bounds} == {"minimum", "target", "stretch", "expected"}
 
 
-def test_the_seeds_own_run_meets_the_text_gate_alone() -> None:
+def test_the_reference_run_meets_the_text_gate_alone() -> None:
     metrics = {"eval/mel_ce": 5.046, "eval/text_ce_weighted": 0.0234, "score/overall": 7.5}
     found = check_gates(read_gates({"minimum": SHIPPED["minimum"]}), metrics)
     assert [result.state for result in found] == [NOT_MET, MET, NOT_MET]
@@ -91,21 +91,21 @@ def test_gates_that_cannot_be_checked_are_refused(entry: dict, message: str) -> 
         read_gates({"target": [entry]})
 
 
-def test_the_seed_turned_unstable_between_epoch_15_and_29() -> None:
-    rise = analysed(seed_run()).findings.instability
+def test_the_reference_run_turned_unstable_between_epoch_15_and_29() -> None:
+    rise = analysed(reference_run()).findings.instability
     assert (rise.low_epoch, rise.low, rise.high_epoch, rise.high) == (15, 4.280, 29, 5.069)
     assert rise.share_lost == pytest.approx(0.789 / 1.1)
 
 
-def test_one_value_cannot_name_the_seeds_best_checkpoint() -> None:
-    choice = analysed(seed_run()).findings.choice
+def test_one_value_cannot_name_the_reference_runs_best_checkpoint() -> None:
+    choice = analysed(reference_run()).findings.choice
     assert choice.epoch is None
     assert "eval/mel_ce was measured 1 time (epoch 29)" in choice.reason
     assert "the training loss alone points to epoch 15 (4.280, at the end 5.069)" in choice.reason
 
 
-def test_the_seeds_text_loss_is_234_nats_and_both_units_are_shown() -> None:
-    rows = {row.metric: row for row in analysed(seed_run()).rows}
+def test_the_reference_analysis_text_loss_is_234_nats_and_both_units_are_shown() -> None:
+    rows = {row.metric: row for row in analysed(reference_run()).rows}
     assert rows["eval/text_ce"].end == pytest.approx(2.34)
     assert rows["eval/text_ce_weighted"].end == 0.0234
     assert rows["train/text_ce"].start == pytest.approx(4.03)
@@ -115,8 +115,8 @@ def test_the_seeds_text_loss_is_234_nats_and_both_units_are_shown() -> None:
     assert rows["eval/mel_ce"].change is None
 
 
-def test_the_seeds_losses_are_read_as_surprise_and_not_as_quality() -> None:
-    text, mel = analysed(seed_run()).meanings
+def test_the_reference_analysis_losses_are_read_as_surprise_and_not_as_quality() -> None:
+    text, mel = analysed(reference_run()).meanings
     assert text.loss == pytest.approx(2.34)
     assert text.perplexity == pytest.approx(math.exp(2.34))
     assert mel.uniform == pytest.approx(math.log(1026))
@@ -124,8 +124,8 @@ def test_the_seeds_losses_are_read_as_surprise_and_not_as_quality() -> None:
     assert (mel.zero_shot, mel.unigram) == (None, None)
 
 
-def test_the_seeds_gates() -> None:
-    found = analysed(seed_run()).gates
+def test_the_reference_analysis_gates() -> None:
+    found = analysed(reference_run()).gates
     states = {(result.gate.level, result.gate.name): result.state for result in found}
     assert states["minimum", "Mel CE"] == "not met"
     assert states["minimum", "Text CE, Coqui-weighted"] == "met"
@@ -136,8 +136,8 @@ def test_the_seeds_gates() -> None:
     assert set(long_form) == {"not measured"}
 
 
-def test_the_seeds_advice_and_what_set_it_off() -> None:
-    advice = {entry.rule: entry for entry in analysed(seed_run()).advice}
+def test_the_reference_analysis_advice_and_what_set_it_off() -> None:
+    advice = {entry.rule: entry for entry in analysed(reference_run()).advice}
     assert list(advice)[:2] == ["unstable", "evaluate_often"]
     assert "from 4.280 at epoch 15 to 5.069 at epoch 29" in advice["unstable"].because
     assert "optim.lr=1.5e-06" in advice["unstable"].what
@@ -247,8 +247,8 @@ FORGETTING = with_history("eval/text_gain", {e: 1.1 - 0.02 * e for e in range(31
 
 FIRING = {
     "broken_values": (BROKEN, "train/mel_ce at 1 epochs, first at 2"),
-    "unstable": (seed_run(), "from 4.280 at epoch 15 to 5.069 at epoch 29"),
-    "evaluate_often": (seed_run(), "eval/mel_ce has 1 value"),
+    "unstable": (reference_run(), "from 4.280 at epoch 15 to 5.069 at epoch 29"),
+    "evaluate_often": (reference_run(), "eval/mel_ce has 1 value"),
     "overfitted": (overfitted_run(best=12), "while the training loss fell"),
     "memorised": (WIDE_GAP, "gap/mel_ce is 0.80 nats: moderate overfitting"),
     "low_text_gain": (LOW_GAIN, "eval/text_gain is 0.020 nats at epoch 30, near zero"),
@@ -319,7 +319,7 @@ def test_more_epochs_are_never_advised_to_a_run_that_overfits() -> None:
 
 
 def test_the_most_pressing_advice_comes_first() -> None:
-    urgencies = [advice.urgency for advice in analysed(seed_run()).advice]
+    urgencies = [advice.urgency for advice in analysed(reference_run()).advice]
     assert urgencies == sorted(urgencies, reverse=True)
 
 

@@ -36,7 +36,7 @@ def test_a_full_set_is_left_in_peace(tmp_path: Path, rules: AuditRules) -> None:
     }
 
 
-def test_the_seeds_amounts_are_asked_for(tmp_path: Path, rules: AuditRules) -> None:
+def test_the_reference_analysis_amounts_are_asked_for(tmp_path: Path, rules: AuditRules) -> None:
     found = advice(make_set(tmp_path / "show", [("Szia.", "greeting", "train", 6.0)] * 80), rules)
     assert (
         found["record more: 200-500 clips, 30-60 min are recommended"]
@@ -47,7 +47,9 @@ def test_the_seeds_amounts_are_asked_for(tmp_path: Path, rules: AuditRules) -> N
     assert "w 0" not in rare
 
 
-def test_the_seeds_categories_and_what_balancing_does(tmp_path: Path, rules: AuditRules) -> None:
+def test_the_reference_analysis_categories_and_what_balancing_does(
+    tmp_path: Path, rules: AuditRules
+) -> None:
     seed = {"confirmation": 2, "excitement": 7, "greeting": 6, "neutral": 23, "question": 21}
     seed |= {"tension": 10, "transition": 11}
     rows = [(PANGRAM, name, "train", 6.0) for name, count in seed.items() for _ in range(count)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.reporting.runs import CONF, URI, gates, rules, seed_run, tracked_run
+from tests.reporting.runs import CONF, URI, gates, reference_run, rules, tracked_run
 from xttslab.errors import UserError
 from xttslab.reporting import build
 from xttslab.reporting.build import report_finished, report_run, write_report
@@ -52,8 +52,8 @@ def _facts(page: str) -> list[list[str]]:
     return [entry.strip().split(": ", 1) for entry in line.split(" · ")]
 
 
-def test_the_seeds_report_as_markdown(tmp_path: Path) -> None:
-    text = write_report(seed_run(), rules(), gates(), tmp_path).markdown.read_text("utf-8")
+def test_the_reference_report_as_markdown(tmp_path: Path) -> None:
+    text = write_report(reference_run(), rules(), gates(), tmp_path).markdown.read_text("utf-8")
     assert "| train/text_ce (training mode, with dropout) | 4.0300 | – | 2.3400 |" in text
     assert "2.340 nats (0.0234 as Coqui weights it)" in text
     assert "rose from 4.280 at epoch 15 to 5.069 at epoch 29" in text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reporting.runs import analysed, calm_run, gates, rules, seed_run
+from tests.reporting.runs import analysed, calm_run, gates, reference_run, rules
 from xttslab.reporting.build import write_report
 from xttslab.reporting.charts import run_charts
 from xttslab.reporting.findings import Fall, TextGain, find
@@ -57,7 +57,7 @@ def test_reading_is_judged_at_the_chosen_epoch() -> None:
     found = text_gain(with_text_gain(dict.fromkeys(range(30), 1.0) | {30: 1.05}))
     assert (found.epoch, found.value, found.low, found.fall) == (30, 1.05, False, None)
     assert found.faults == []
-    assert text_gain(seed_run()) is None
+    assert text_gain(reference_run()) is None
 
 
 def test_near_zero_is_deaf_and_a_little_more_is_not() -> None:
@@ -102,7 +102,9 @@ def test_the_report_of_a_run_that_forgot_to_read_says_so(tmp_path: Path) -> None
 
 
 def test_a_report_from_before_it_was_measured_says_not_measured(tmp_path: Path) -> None:
-    text = write_report(seed_run(), rules(), gates(), tmp_path).markdown.read_text(encoding="utf-8")
+    text = write_report(reference_run(), rules(), gates(), tmp_path).markdown.read_text(
+        encoding="utf-8"
+    )
     assert "Text gain: not measured (it takes held-out clips with two texts" in text
 
 

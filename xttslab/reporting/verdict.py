@@ -222,7 +222,7 @@ def _winner(
 def _doubt(difference: Difference, least: float) -> str:
     """Why a difference does not count; empty where it does."""
     if abs(difference.value) < least:
-        return f"below {least:g}, which seeds alone may change"
+        return f"below {least:g}, which the random seed alone may change"
     between = difference.interval
     if between is not None and between.low <= 0 <= between.high:
         return "uncertain, the interval holds no difference too"
