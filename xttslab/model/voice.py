@@ -40,10 +40,15 @@ _SLOWER = 2.0  # instructions for bfloat16 make it about as fast as float32, or 
 
 @dataclass(frozen=True)
 class Speaking:
-    """How to speak; `conf/speaking/` holds what the product uses. `speed` stretches time (1 is as
-    generated); `pace` does so until there are so many syllables a second, or as many as in the
-    reference (`speaking.speaker.syllable_rate`); `seed` starts the random numbers of a call's first sentence, the
-    next has seed + 1; `trim_babble` cuts what follows the end of the sentence (`finished_at`)."""
+    """How to speak; `conf/speaking/` holds what the product uses.
+
+    Attributes:
+        speed: stretches time; 1 is as generated.
+        pace: stretches it to so many syllables a second, or to as many as the reference has
+            (`speaking.speaker.syllable_rate`).
+        seed: starts the random numbers of a call's first sentence; the next has seed + 1.
+        trim_babble: cuts what follows the end of the sentence (`finished_at`).
+    """
 
     sampling: Sampling
     speed: float = 1.0
