@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from xttslab.data.batches import CODE, Batch
-from xttslab.data.crops import ClipBatch, DecoderCut
 from xttslab.data.examples import FRAMES_PER_CODE
+from xttslab.data.segments import ClipBatch, SegmentBatch
 from xttslab.model.codec import MEL_BINS, Codec
 from xttslab.model.gpt import ClipLosses, Logits
 from xttslab.training.decoder_stage import DecoderStage
@@ -185,7 +185,7 @@ class BaseDecoderStage(DecoderStage):
         """Waves (B, M) at 22,050 Hz to speaker embeddings (B, S, 1)."""
         return self.decoder.embed_speaker(wave)
 
-    def losses(self, batch: DecoderCut, speaker: Tensor) -> dict[str, Tensor]:
+    def losses(self, batch: SegmentBatch, speaker: Tensor) -> dict[str, Tensor]:
         parts = super().losses(batch, speaker)
         own = self.embed(batch.own).squeeze(-1)
         return {**parts, "speaker": contrastive_loss(speaker.squeeze(-1), own, batch.voice)}

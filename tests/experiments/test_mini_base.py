@@ -24,7 +24,7 @@ from experiments.mini_base.stages import (
 )
 from tests.conftest import QUICK, TINY_MODEL, make_clips
 from xttslab.data.batches import Example, TokenSpec, collate
-from xttslab.data.crops import ClipBatch, WholeClip, pack
+from xttslab.data.segments import ClipBatch, WholeClip, pack
 from xttslab.errors import UserError
 from xttslab.model.base import ASSETS
 from xttslab.model.checkpoints import read_tensors

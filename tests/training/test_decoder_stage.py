@@ -11,8 +11,8 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from xttslab.data.crops import CropOrder, DecoderCrops, LatentClip
 from xttslab.data.pitch import NO_PITCH, Pitch
+from xttslab.data.segments import DecoderSegments, LatentClip, SegmentOrder
 from xttslab.model.decoder import MiniDecoder
 from xttslab.training.decoder_stage import DecoderStage, Discriminator, SpectralLoss
 from xttslab.training.optim import constant
@@ -48,7 +48,7 @@ def track(pitches: np.ndarray) -> Pitch:
 
 
 def test_a_cut_of_latents_and_its_sound_are_of_one_time(clips: list[LatentClip]) -> None:
-    crops = DecoderCrops(clips, range(6), CODES, 4096, 256)
+    crops = DecoderSegments(clips, range(6), CODES, 4096, 256)
     for chance in (0.0, 0.37, 0.9):
         cut = crops[2, chance]
         assert cut.latents.shape == (CODES, 8)
@@ -66,7 +66,7 @@ def test_a_cut_of_latents_and_its_sound_are_of_one_time(clips: list[LatentClip])
 
 
 def test_the_reference_is_another_clip_of_the_voice(clips: list[LatentClip]) -> None:
-    cut = DecoderCrops(clips, range(6), CODES, 4096, 256)[3, 0.5]
+    cut = DecoderSegments(clips, range(6), CODES, 4096, 256)[3, 0.5]
     other = clips[2].wave / np.float32(32768)
     windows = np.lib.stride_tricks.sliding_window_view(other, 4096)
     assert (np.abs(windows - cut.reference.numpy()).max(axis=1) < 1e-6).any()
@@ -75,7 +75,7 @@ def test_the_reference_is_another_clip_of_the_voice(clips: list[LatentClip]) -> 
 
 def test_clips_shorter_than_a_cut_end_in_silence(clips: list[LatentClip]) -> None:
     short = LatentClip(clips[0].latents[:3], clips[0].speech, clips[0].wave[:1000], NO_PITCH, 7)
-    cut = DecoderCrops([short], [0], CODES, 4096, 256)[0, 0.2]
+    cut = DecoderSegments([short], [0], CODES, 4096, 256)[0, 0.2]
     assert not cut.latents[3:].any()
     assert not cut.wave[round(3 * 1024 * 24000 / 22050) :].any()
     assert cut.wave[:3000].abs().max() > 0.1
@@ -135,9 +135,9 @@ def fit(stage: DecoderStage, clips: list[LatentClip], epochs: int) -> dict[str, 
     )
     loaders = [
         DataLoader(
-            DecoderCrops(clips, rows, CODES, 4096, 256),
+            DecoderSegments(clips, rows, CODES, 4096, 256),
             batch_size=5,
-            sampler=CropOrder(len(rows), repeats=times, seed=3, fixed=fixed),
+            sampler=SegmentOrder(len(rows), repeats=times, seed=3, fixed=fixed),
         )
         for rows, times, fixed in ((range(5), 4, False), (range(5, 6), 2, True))
     ]
@@ -163,7 +163,7 @@ def test_noise_is_drawn_anew_for_every_cut_that_it_learns_from(clips: list[Laten
     stage.decoder.source.register_forward_hook(note)
     fit(stage, clips, epochs=2)
     assert set(heard) == {(True, True, False), (False, False, False)}
-    cut = DecoderCrops(clips, range(6), CODES, 4096, 256)[0, 0.5]
+    cut = DecoderSegments(clips, range(6), CODES, 4096, 256)[0, 0.5]
     inputs = cut.latents[None], torch.zeros(1, 8, 1)
     decoder.train()
     assert not torch.equal(decoder(*inputs), decoder(*inputs))

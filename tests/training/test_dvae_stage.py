@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 
-from xttslab.data.crops import WholeClip, clip_loaders
+from xttslab.data.segments import WholeClip, clip_loaders
 from xttslab.model.codec import Codec
 from xttslab.training.dvae_stage import DvaeStage
 from xttslab.training.optim import constant

@@ -98,12 +98,7 @@ def write_gallery(
     keep = samples_dir / _KEPT
     groups = _groups(sentences, references, keep)
     ordered = [sentence for group in groups for sentence in group.sentences]
-    epochs = sorted(
-        (int(match[1]), folder)
-        for folder in samples_dir.iterdir()
-        if (match := _EPOCH.fullmatch(folder.name))
-    )
-    rows = [_row(epoch, folder, ordered, keep) for epoch, folder in epochs]
+    rows = [_row(epoch, folder, ordered, keep) for epoch, folder in _epochs(samples_dir)]
     shown = _thinned(rows)
     sounds = [group.real for group in groups if group.real]
     sounds += [cell.clip for row in shown for cell in row.cells if cell.clip]
@@ -122,6 +117,12 @@ def write_gallery(
     content = page.encode()
     write_atomically(out, content)
     return len(content)
+
+
+def _epochs(samples_dir: Path) -> list[tuple[int, Path]]:
+    """The folders of the epochs with samples, in order."""
+    named = ((_EPOCH.fullmatch(folder.name), folder) for folder in samples_dir.iterdir())
+    return sorted((int(match[1]), folder) for match, folder in named if match)
 
 
 def _groups(

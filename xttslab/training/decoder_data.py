@@ -13,10 +13,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from xttslab.data.audio import SAMPLE_RATE
 from xttslab.data.batches import Example, collate
-from xttslab.data.crops import CropOrder, DecoderCrops, LatentClip, hear_all
 from xttslab.data.datamodule import ClipData, by_length
 from xttslab.data.examples import FixedExamples
 from xttslab.data.parallel import ignore_interrupts
+from xttslab.data.segments import DecoderSegments, LatentClip, SegmentOrder, read_recordings
 from xttslab.model.decoder import HOP, SPEECH_RATE
 from xttslab.model.gpt import XttsGpt
 
@@ -37,7 +37,7 @@ def spoken_clips(
 
     clips = data.corpus.clips
     voices = sorted({clip.speaker for clip in clips})
-    heard = list(hear_all([clips[row].audio for row in rows], SPEECH_RATE, pitch, cores))
+    heard = list(read_recordings([clips[row].audio for row in rows], SPEECH_RATE, pitch, cores))
     order = by_length(rows, data.code_counts(rows))
     fixed = FixedExamples(data.clips, data.store, order, prompt_seconds, by_reference=True)
     latents: dict[int, np.ndarray] = {}
@@ -88,8 +88,8 @@ def segment_loaders(
     clips = len(trained)
     repeats = max(1, -(-batches * segments // clips))
     rank, world = place
-    order = CropOrder(clips, repeats, seed, rank=rank, world=world)
-    fixed = CropOrder(len(held_out), 2, seed, fixed=True)
+    order = SegmentOrder(clips, repeats, seed, rank=rank, world=world)
+    fixed = SegmentOrder(len(held_out), 2, seed, fixed=True)
     return (
         DataLoader(
             trained,
@@ -160,7 +160,7 @@ class DecoderData(pl.LightningDataModule):
         spoken = joined(share, world)
         reference = round(settings["reference_seconds"] * SAMPLE_RATE)
         parts = (
-            DecoderCrops(spoken, places, settings["segment_codes"], reference, HOP)
+            DecoderSegments(spoken, places, settings["segment_codes"], reference, HOP)
             for places in (range(len(self.trained)), range(len(self.trained), len(rows)))
         )
         self._loaders = segment_loaders(

@@ -12,7 +12,7 @@ from torch.func import functional_call
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from xttslab.data.crops import DecoderCut
+from xttslab.data.segments import SegmentBatch
 from xttslab.model.codec import MelSpectrogram
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.training.stage import AveragingStage
@@ -77,20 +77,20 @@ class DecoderStage(AveragingStage):
         self.decoder.speaker_encoder.eval()
         return self
 
-    def training_step(self, batch: DecoderCut, batch_idx: int) -> Tensor:
+    def training_step(self, batch: SegmentBatch, batch_idx: int) -> Tensor:
         parts = self.losses(batch, self.embed(batch.reference))
         self.note("train", parts)
         loss = sum(self.weights[name] * value for name, value in parts.items())
         return self.group_share(loss, batch_idx)
 
-    def losses(self, batch: DecoderCut, speaker: Tensor) -> dict[str, Tensor]:
+    def losses(self, batch: SegmentBatch, speaker: Tensor) -> dict[str, Tensor]:
         """Of a step of training, as scalars by name; each counts by its weight in `weights`."""
         made, parts = self.synthesise(batch, speaker)
         if self.discriminator is not None:
             parts |= self.discriminator.losses(made, _scored(batch.wave, made))
         return parts
 
-    def validation_step(self, batch: DecoderCut, batch_idx: int) -> None:
+    def validation_step(self, batch: SegmentBatch, batch_idx: int) -> None:
         _, parts = self.synthesise(batch, self.embed(batch.reference))
         self.note("eval", parts)
 
@@ -99,7 +99,7 @@ class DecoderStage(AveragingStage):
         with torch.no_grad():
             return self.decoder.embed_speaker(wave)
 
-    def synthesise(self, batch: DecoderCut, speaker: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def synthesise(self, batch: SegmentBatch, speaker: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The decoder's waves (B, N) without their edges, and how far they are from the batch's."""
         made, own = self.decoder.training_forward(batch.latents, speaker, batch.pitch)
         made = made.squeeze(1).float()[..., : batch.wave.shape[-1]]

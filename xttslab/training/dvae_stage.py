@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from xttslab.data.crops import ClipBatch
 from xttslab.data.examples import FRAMES_PER_CODE
+from xttslab.data.segments import ClipBatch
 from xttslab.model.codec import Codec
 from xttslab.training.stage import AveragingStage
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from omegaconf import DictConfig
 
 from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE, read_audio
-from xttslab.data.crops import WholeClip, clip_loaders
+from xttslab.data.segments import WholeClip, clip_loaders
 from xttslab.errors import UserError
 from xttslab.model.adapters import add_lora
 from xttslab.model.base import Base, decoder_of

@@ -1,4 +1,4 @@
-"""The order of cuts: every clip as often, by seed and epoch, dealt out to devices."""
+"""The order of segments: every clip as often, by seed and epoch, dealt out to devices."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from xttslab.data import crops as heard
+from xttslab.data import segments
 from xttslab.data.audio import AudioFault
-from xttslab.data.crops import SILENCE, CropOrder, WholeClip, clip_loaders, hear_all, pack
+from xttslab.data.segments import (
+    SILENCE,
+    SegmentOrder,
+    WholeClip,
+    clip_loaders,
+    pack,
+    read_recordings,
+)
 
 
 def test_order_is_every_clip_and_repeats_by_seed_and_epoch() -> None:
-    order = CropOrder(5, 3, seed=2)
+    order = SegmentOrder(5, 3, seed=2)
     first = list(order)
     assert sorted(row for row, _ in first) == sorted([0, 1, 2, 3, 4] * 3)
     assert list(order) == first
     order.set_epoch(1)
     assert list(order) != first
-    fixed = CropOrder(5, 1, seed=2, fixed=True)
+    fixed = SegmentOrder(5, 1, seed=2, fixed=True)
     before = list(fixed)
     fixed.set_epoch(3)
     assert list(fixed) == before
@@ -28,9 +35,9 @@ def test_order_is_every_clip_and_repeats_by_seed_and_epoch() -> None:
 
 
 def test_devices_share_an_epoch_out_evenly() -> None:
-    whole = list(CropOrder(5, 3, seed=2))
-    parts = [list(CropOrder(5, 3, seed=2, rank=rank, world=2)) for rank in (0, 1)]
-    assert [len(part) for part in parts] == [7, 7] == [len(CropOrder(5, 3, 2, world=2))] * 2
+    whole = list(SegmentOrder(5, 3, seed=2))
+    parts = [list(SegmentOrder(5, 3, seed=2, rank=rank, world=2)) for rank in (0, 1)]
+    assert [len(part) for part in parts] == [7, 7] == [len(SegmentOrder(5, 3, 2, world=2))] * 2
     assert sorted(parts[0] + parts[1]) == sorted(whole[:14])
 
 
@@ -52,8 +59,8 @@ def voices(tmp_path: Path) -> list[Path]:
 
 @pytest.mark.parametrize("together", [64, 1])  # in this process; in two others
 def test_every_recording_in_order_at_both_rates(voices, together, monkeypatch) -> None:
-    monkeypatch.setattr(heard, "TOGETHER", together)
-    found = list(hear_all(voices, 24_000, pitch=True, cores=2))
+    monkeypatch.setattr(segments, "RECORDINGS_PER_TASK", together)
+    found = list(read_recordings(voices, 24_000, pitch=True, cores=2))
     assert [len(one.speech) for one in found] == [round(SECONDS * 24_000)] * 3
     assert [len(one.wave) for one in found] == [round(SECONDS * 22_050)] * 3
     assert {one.speech.dtype for one in found} == {np.dtype(np.int16)}
@@ -66,12 +73,14 @@ def test_every_recording_in_order_at_both_rates(voices, together, monkeypatch) -
 
 
 def test_pitch_is_left_out_where_no_decoder_asks(voices) -> None:
-    assert all(len(one.pitch.hertz) == 0 for one in hear_all(voices, 24_000, pitch=False, cores=2))
+    assert all(
+        len(one.pitch.hertz) == 0 for one in read_recordings(voices, 24_000, pitch=False, cores=2)
+    )
 
 
 def test_a_missing_recording_is_named(tmp_path) -> None:
     with pytest.raises(AudioFault, match=r"gone\.wav: no such audio file"):
-        list(hear_all([tmp_path / "gone.wav"], 24_000, pitch=True, cores=2))
+        list(read_recordings([tmp_path / "gone.wav"], 24_000, pitch=True, cores=2))
 
 
 def clip(codes: int, *tokens: int) -> WholeClip:

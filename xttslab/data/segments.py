@@ -18,7 +18,8 @@ from xttslab.data.parallel import run_all
 from xttslab.data.pitch import NO_PITCH, Pitch, track_pitch
 from xttslab.data.sampler import Draw, LengthBuckets
 
-TOGETHER = 64  # recordings that a worker hears at once: a small set needs no workers
+SILENCE = 8  # codes of it behind a clip that are learned, too
+RECORDINGS_PER_TASK = 64  # of a worker: a small set needs no workers
 
 
 class PitchedRecording(NamedTuple):
@@ -29,7 +30,7 @@ class PitchedRecording(NamedTuple):
     pitch: Pitch
 
 
-def hear_all(
+def read_recordings(
     paths: Sequence[Path], rate: int, pitch: bool, cores: int
 ) -> Iterator[PitchedRecording]:
     """Every recording at `rate` and at 22,050 Hz, in order, with its pitch if asked.
@@ -37,25 +38,27 @@ def hear_all(
     Pitch takes a hundredth of the recordings' own time on one core, hours of them minutes: so many
     cores work. Raises AudioFault as `read_audio` does.
     """
-    groups = [paths[first : first + TOGETHER] for first in range(0, len(paths), TOGETHER)]
-    for some in run_all(partial(_hear, rate=rate, pitch=pitch), groups, cores, "recordings"):
-        yield from some
+    some = RECORDINGS_PER_TASK
+    groups = [paths[first : first + some] for first in range(0, len(paths), some)]
+    for read in run_all(partial(_read, rate=rate, pitch=pitch), groups, cores, "recordings"):
+        yield from read
 
 
-def _hear(paths: Sequence[Path], rate: int, pitch: bool) -> list[PitchedRecording]:
-    heard = []
+def _read(paths: Sequence[Path], rate: int, pitch: bool) -> list[PitchedRecording]:
+    recordings = []
     for path in paths:
         speech = read_audio(path, rate)
+        wave = read_audio(path, SAMPLE_RATE)
         found = track_pitch(speech, rate) if pitch else NO_PITCH
-        heard.append(PitchedRecording(_whole(speech), _whole(read_audio(path, SAMPLE_RATE)), found))
-    return heard
+        recordings.append(PitchedRecording(_int16(speech), _int16(wave), found))
+    return recordings
 
 
-def _whole(wave: np.ndarray) -> np.ndarray:
+def _int16(wave: np.ndarray) -> np.ndarray:
     return (np.clip(wave, -1, 1) * 32767).astype(np.int16)
 
 
-class CropOrder(Sampler[tuple[int, float]]):
+class SegmentOrder(Sampler[tuple[int, float]]):
     """Every clip `repeats` times an epoch, in an order and at places that seed and epoch decide,
     dealt out to `world` devices.
 
@@ -103,8 +106,8 @@ class LatentClip:
     voice: int
 
 
-class DecoderCut(NamedTuple):
-    """A batch of cuts. N is at 24 kHz; the other two at 22,050 Hz."""
+class SegmentBatch(NamedTuple):
+    """A batch of segments. N is at 24 kHz; the other two at 22,050 Hz."""
 
     latents: Tensor  # (B, T, D)
     wave: Tensor  # (B, N) what they sound like
@@ -114,12 +117,12 @@ class DecoderCut(NamedTuple):
     voice: Tensor  # (B,)
 
 
-class DecoderCrops(Dataset[DecoderCut]):
-    """Cuts of `codes` rows of latents; an item's key is (row, random number).
+class DecoderSegments(Dataset[SegmentBatch]):
+    """Segments of `codes` rows of latents; an item's key is (row, random number).
 
     Args:
         clips: all clips; those of a voice serve as each other's reference.
-        rows: the clips that are cut; keys count within them.
+        rows: the clips that segments are taken from; keys count within them.
         reference_samples: length of the references at 22,050 Hz; shorter clips are repeated.
         hop: samples at 24 kHz from one pitch to the next.
     """
@@ -143,7 +146,7 @@ class DecoderCrops(Dataset[DecoderCut]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, key: tuple[int, float]) -> DecoderCut:
+    def __getitem__(self, key: tuple[int, float]) -> SegmentBatch:
         row, chance = self.rows[key[0]], key[1]
         clip = self.clips[row]
         random = np.random.default_rng(int(chance * 2**53))
@@ -154,10 +157,10 @@ class DecoderCrops(Dataset[DecoderCut]):
         start = round(first * SAMPLES_PER_CODE * self.ratio)
         # What lies past the end of the latents is silence in both.
         speech = clip.speech[: round(len(clip.latents) * SAMPLES_PER_CODE * self.ratio)]
-        wave = _cut(speech, start, round(self.codes * SAMPLES_PER_CODE * self.ratio))
+        wave = _segment(speech, start, round(self.codes * SAMPLES_PER_CODE * self.ratio))
         others = [other for other in self.voices[clip.voice] if other != row] or [row]
         other = self.clips[others[random.integers(len(others))]].wave
-        return DecoderCut(
+        return SegmentBatch(
             torch.from_numpy(latents),
             wave,
             self._pitch(clip, start, len(wave)),
@@ -174,18 +177,15 @@ class DecoderCrops(Dataset[DecoderCut]):
         times = -(-self.reference_samples // len(wave))
         longer = np.tile(wave, times) if times > 1 else wave
         start = int(random.integers(len(longer) - self.reference_samples + 1))
-        return _cut(longer, start, self.reference_samples)
+        return _segment(longer, start, self.reference_samples)
 
 
-def _cut(wave: np.ndarray, start: int, samples: int) -> Tensor:
+def _segment(wave: np.ndarray, start: int, samples: int) -> Tensor:
     """Samples of an int16 recording as floats, silence behind its end."""
-    cut = np.zeros(samples, dtype=np.float32)
+    segment = np.zeros(samples, dtype=np.float32)
     found = wave[start : start + samples]
-    cut[: len(found)] = found / np.float32(32768)
-    return torch.from_numpy(cut)
-
-
-SILENCE = 8  # codes of it behind a clip that are learned, too
+    segment[: len(found)] = found / np.float32(32768)
+    return torch.from_numpy(segment)
 
 
 class WholeClip(NamedTuple):
