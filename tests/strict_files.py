@@ -94,7 +94,7 @@ def _refuse(name: str, path: str, why: str, kind: type[OSError]) -> None:
 
 def _by_package() -> bool:
     """Whether the package asks, itself or by a library."""
-    frame = sys._getframe(2)
+    frame = sys._getframe()
     while frame is not None:
         if frame.f_code.co_filename.startswith(PACKAGE):
             return True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mmap
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -96,3 +98,13 @@ def test_a_handle_opened_for_reading_is_not_flushed(tmp_path: Path) -> None:
     with (tmp_path / "x").open("r+b") as file:
         os.fsync(file)
     assert refused() == []
+
+
+def test_what_runs_at_the_end_of_the_process_is_let_through(tmp_path: Path) -> None:
+    """`atexit` calls from no frame at all."""
+    (tmp_path / "x").mkdir()
+    code = "import atexit, shutil, sys; from tests import strict_files; strict_files.install(); "
+    code += "atexit.register(shutil.rmtree, sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "x"], capture_output=True)
+    assert done.stderr == b""
+    assert not (tmp_path / "x").exists()
