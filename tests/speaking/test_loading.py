@@ -4,13 +4,82 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import yaml
 
-from tests.conftest import make_clips
+from tests.conftest import make_clips, sampling
+from xttslab.data.audio import SAMPLE_RATE, write_audio
+from xttslab.data.corpus import load_corpus
+from xttslab.data.manifest import read_folder
 from xttslab.errors import UserError
-from xttslab.speaking.loading import FILE, Chosen, best_references, read_chosen, write_chosen
+from xttslab.evaluation.reference_search import candidates
+from xttslab.evaluation.subject import Subject
+from xttslab.speaking.loading import (
+    FILE,
+    Chosen,
+    best_references,
+    read_chosen,
+    speaker_of,
+    write_chosen,
+)
+from xttslab.training.samples import sample_plan
+
+
+class Letters:
+    """A tokenizer with one token a letter."""
+
+    def encode(self, text: str, language: str) -> np.ndarray:
+        return np.array([ord(letter) for letter in text])
+
+
+BASE = SimpleNamespace(
+    gpt=SimpleNamespace(max_text_tokens=60, eval=lambda: None),
+    tokenizer=Letters(),
+    voice=lambda: SimpleNamespace(gpt=BASE.gpt),
+)
+
+
+def make_set(folder: Path, rows: list[tuple[str, float, str]]) -> None:
+    """A prepared folder with training clips of noise: name, seconds, text."""
+    noise = np.random.default_rng(0).normal(0, 0.1, 8 * SAMPLE_RATE).astype(np.float32)
+    lines = ["audio_file|text|speaker_name|category|language|split|source"]
+    for name, seconds, text in rows:
+        write_audio(folder / "wavs" / name, noise[: int(seconds * SAMPLE_RATE)])
+        lines.append(f"wavs/{name}|{text}|anna|greeting|hu|train|{folder.name}")
+    write_audio(folder / "wavs/held.wav", noise[: 6 * SAMPLE_RATE])
+    lines.append(f"wavs/held.wav|Held out.|anna|greeting|hu|eval|{folder.name}")
+    (folder / "metadata.csv").write_text("\n".join(lines), encoding="utf-8")
+
+
+def test_samples_say_export_and_evaluate_speak_after_the_same_clip(tmp_path: Path) -> None:
+    """The first usable training clip of those nearest to six seconds, whatever its name."""
+    make_set(tmp_path / "first", [("far.wav", 3.0, "Jó."), ("z.wav", 5.0, "Jó napot.")])
+    long = "Hosszú szöveg. " * 5  # more tokens than the model takes: not trained on
+    second = [("long.wav", 6.0, long), ("broken.wav", 6.0, "Igen."), ("a.wav", 7.0, "Jó estét.")]
+    make_set(tmp_path / "second", second)
+    (tmp_path / "second/wavs/broken.wav").write_bytes(b"RIFF")
+    sources = {name: str(tmp_path / name) for name in ("first", "second")}
+    expected = tmp_path / "first/wavs/z.wav"  # as far from six seconds as a.wav, and before it
+
+    corpus = load_corpus("both", sources, "hu", Letters(), 58, tmp_path / "audio_files.json")
+    samples = {
+        "sentences": [{"category": "greeting", "text": "Szia!"}],
+        "seed": 7,
+        "every_n_epochs": 1,
+        **vars(sampling()),
+    }
+    assert sample_plan(samples, corpus).references == {"greeting": expected}
+    speaker = speaker_of(BASE, "hu", sources)  # of `say`, and of `evaluate` and its base
+    assert speaker.references == {"greeting": [expected]}
+    assert best_references(BASE, sources, "hu", None)[0] == {"greeting": [expected]}  # `export`
+    clips = [clip for name in sources for clip in read_folder(tmp_path / name, name)[0]]
+    usual = Subject("run", speaker, tuple(clips), sources).usual_references()
+    assert usual == {"greeting": expected}
+    tried = candidates(corpus.clips, "greeting", expected, 0.75, 3)
+    assert [one.recording.name for one in tried] == ["z.wav", "a.wav", "far.wav"]
 
 
 def test_a_choice_is_read_back(tmp_path: Path) -> None:
@@ -36,8 +105,8 @@ def test_a_choice_goes_before_the_typical_clip(tmp_path: Path) -> None:
     own = clips[2].audio
     write_chosen(tmp_path, {"greeting": Chosen((own,), 0.65, 7.0)})
     sources = {"set": str(tmp_path / "set")}
-    typical, _ = best_references(sources, "hu", None)
-    found, temperatures = best_references(sources, "hu", tmp_path)
+    typical, _ = best_references(BASE, sources, "hu", None)
+    found, temperatures = best_references(BASE, sources, "hu", tmp_path)
     assert found == {**typical, "greeting": [own]}
     assert temperatures == {"greeting": 0.65}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -40,12 +41,13 @@ class AudioFile(NamedTuple):
 class AudioFiles:
     """Looks files up by path, and reads those that are new or changed.
 
-    `memory` is the JSON file that remembers; one that is missing or damaged is made anew.
+    `memory` is the JSON file that remembers; one that is missing or damaged is made anew. None:
+    nothing is remembered.
     """
 
-    def __init__(self, memory: Path) -> None:
+    def __init__(self, memory: Path | None = None) -> None:
         self.memory = memory
-        self._known, self._fresh = _remembered(memory), False
+        self._known, self._fresh = _remembered(memory) if memory else {}, False
 
     def __getitem__(self, path: Path) -> AudioFile:
         """Raises AudioFault for a file that is missing or cannot be decoded."""
@@ -61,7 +63,7 @@ class AudioFiles:
 
     def remember(self) -> None:
         """Write what is new, atomically."""
-        if not self._fresh:
+        if not self._fresh or self.memory is None:
             return
         with replacing(self.memory, shared=True) as partial:
             partial.write_text(json.dumps(self._known), encoding="utf-8")
@@ -131,12 +133,11 @@ class Corpus:
             train = [row for row in own if self.clips[row].split == TRAIN] or own
         named = [row for row in train if self.clips[row].category == category]
         near = [row for row in named if not source or self.clips[row].source == source]
-        distance = {row: abs(self.seconds[row] - REFERENCE_SECONDS) for row in train}
-        ranked = sorted(near, key=distance.__getitem__)
+        ranked = reference_order(near, self.seconds)
         for wider in (named, train):
             if len(ranked) < 2:
                 others = [row for row in wider if row not in ranked]
-                ranked += sorted(others, key=distance.__getitem__)
+                ranked += reference_order(others, self.seconds)
         return ranked[:2]
 
     @cached_property
@@ -176,6 +177,34 @@ class Corpus:
             if other is not None:
                 found[row] = other
         return found
+
+
+def reference_order(rows: Iterable[int], seconds: Sequence[float]) -> list[int]:
+    """Rows of clips, the best reference first: nearest to six seconds; of equals, the first."""
+    return sorted(rows, key=lambda row: (abs(seconds[row] - REFERENCE_SECONDS), row))
+
+
+def reference_clips(
+    clips: Sequence[Clip], reader: TextReader, max_text_tokens: int
+) -> dict[str, Clip]:
+    """Category → the clip that it is spoken after: the first by `Corpus.references` of what
+    `load_corpus` keeps of `clips`. Reads headers, and whole only the recordings that come first.
+    """
+    seconds = [_header_seconds(clip) for clip in clips]
+    files, found = AudioFiles(), {}
+    train = (row for row, clip in enumerate(clips) if clip.split == TRAIN)
+    for row in reference_order(train, seconds):
+        category = clips[row].category
+        if category not in found and _check([clips[row]], files, reader, max_text_tokens, []):
+            found[category] = clips[row]
+    return dict(sorted(found.items()))
+
+
+def _header_seconds(clip: Clip) -> float:
+    try:
+        return read_seconds(clip.audio)
+    except UserError:
+        return math.inf  # comes last, where the whole file is looked at and refused
 
 
 def require_folders(name: str, sources: Mapping[str, str]) -> None:

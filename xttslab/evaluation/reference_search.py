@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from xttslab.data.audio import read_seconds
-from xttslab.data.corpus import REFERENCE_SECONDS
+from xttslab.data.corpus import reference_order
 from xttslab.data.manifest import TRAIN, Clip
 from xttslab.errors import UserError
 from xttslab.evaluation.scales import Interval, paired_difference
@@ -73,15 +73,15 @@ def candidates(
 ) -> list[ReferenceCandidate]:
     """The category's training clips nearest to six seconds, at most `most`; `usual` comes first."""
     own = [clip.audio for clip in clips if clip.split == TRAIN and clip.category == category]
-    near = sorted(own, key=lambda path: abs(read_seconds(path) - REFERENCE_SECONDS))
-    paths = [usual, *(path for path in near if path != usual)]
+    near = reference_order(range(len(own)), [read_seconds(path) for path in own])
+    paths = [usual, *(own[row] for row in near if own[row] != usual)]
     return [ReferenceCandidate(category, path, temperature) for path in paths[:most]]
 
 
 def candidate_groups(
     clips: Sequence[Clip],
     sentences: Sentences,
-    usual: Mapping[str, Sequence[Path]],
+    usual: Mapping[str, Path],
     settings: Speaking,
     plan: SearchPlan,
 ) -> list[list[ReferenceCandidate]]:
@@ -91,7 +91,7 @@ def candidate_groups(
     """
     temperature = settings.sampling.temperature
     groups = [
-        candidates(clips, name, usual[name][0], temperature, plan.recordings)
+        candidates(clips, name, usual[name], temperature, plan.recordings)
         for name, texts in sentences.categories.items()
         if texts and usual.get(name)
     ]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xttslab.data.corpus import require_folders
+from xttslab.data.corpus import reference_clips, require_folders
 from xttslab.data.manifest import EVAL, Clip, read_folder
 from xttslab.errors import UserError
 from xttslab.model.base import build_base, codec_of, load_codec
-from xttslab.speaking.loading import category_clips, load_export, load_run, run_config, speaker_of
+from xttslab.speaking.loading import load_export, load_run, run_config, speaker_of
 from xttslab.speaking.speaker import Speaker
 from xttslab.speaking.texts import is_exported
 
@@ -32,9 +32,11 @@ class Subject:
     checkpoint: Path | None = None
     config: Mapping[str, Any] | None = None
 
-    def usual_references(self) -> dict[str, list[Path]]:
-        """Category → the recordings that it is spoken after when nobody searched."""
-        return category_clips(self.sources, self.speaker.language)
+    def usual_references(self) -> dict[str, Path]:
+        """Category → the recording that it is spoken after when nobody searched."""
+        longest = self.speaker.voice.gpt.max_text_tokens - 2
+        usual = reference_clips(self.clips, self.speaker.tokenizer, longest)
+        return {category: clip.audio for category, clip in usual.items()}
 
     def zero_shot(self) -> Speaker | None:
         """The base that the run started from, untouched, with the run's codec and references;
@@ -94,7 +96,9 @@ def _data(dataset: Mapping[str, Any], language: str) -> tuple[tuple[Clip, ...], 
     sources = dict(dataset["sources"])
     require_folders(dataset["name"], sources)
     clips: Sequence[Clip] = [
-        clip for name, folder in sources.items() for clip in read_folder(Path(folder), name)[0]
+        clip
+        for name, folder in sources.items()
+        for clip in read_folder(Path(folder), name, language)[0]
     ]
     if not any(clip.split == EVAL for clip in clips):
         raise UserError(

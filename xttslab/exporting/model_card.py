@@ -124,7 +124,7 @@ def gather(run: str, uri: str, share: float, out: Path, settings: Speaking) -> E
         _blend(base, config, share)
     voice = base.voice()
     dataset = config["dataset"]
-    clips, temperatures = best_references(dataset["sources"], dataset["language"], folder)
+    clips, temperatures = best_references(base, dataset["sources"], dataset["language"], folder)
     voices = {
         category: voice.reference([read_audio(path) for path in paths])
         for category, paths in clips.items()

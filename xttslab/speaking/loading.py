@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 import yaml
 
+from xttslab.data.corpus import reference_clips
+from xttslab.data.manifest import read_folder
 from xttslab.errors import UserError
 from xttslab.files import found_path, stored_path, write_atomically
 from xttslab.model.base import (
@@ -139,9 +141,6 @@ def speaking_of(stored: Mapping[str, Any]) -> Speaking:
     return Speaking(**{**stored, "sampling": Sampling(**stored["sampling"])})
 
 
-CATEGORY_CLIPS = 1  # recordings that stand for a category; samples in training use one too
-
-
 def load(run: str, uri: str = DEFAULT_URI, settings: Speaking | None = None) -> Speaker:
     """The voice of a run: an MLflow id, a name, `best:DATASET`, a run folder or a checkpoint.
 
@@ -233,36 +232,24 @@ def speaker_of(
     """A base that speaks; `sources` are prepared folders whose categories serve as references,
     and `run_dir` may name the best of them (see `read_chosen`)."""
     base.gpt.eval()
-    references, temperatures = best_references(sources or {}, language, run_dir)
+    references, temperatures = best_references(base, sources or {}, language, run_dir)
     return Speaker(base.voice(), base.tokenizer, language, references, temperatures=temperatures)
 
 
 def best_references(
-    sources: Mapping[str, Any], language: str, run_dir: Path | None
+    base: Base, sources: Mapping[str, Any], language: str, run_dir: Path | None
 ) -> tuple[dict[str, list[Path]], dict[str, float]]:
     """Category → its reference recordings, and category → its temperature: those chosen for the
-    run, where somebody searched, else a typical clip and no temperature."""
+    run, where somebody searched, else the clip that samples in training are spoken after and no
+    temperature. `sources` whose folder is gone are passed over."""
+    clips = [
+        clip
+        for source, folder in sources.items()
+        if Path(folder).is_dir()
+        for clip in read_folder(Path(folder), source, language)[0]
+    ]
+    usual = reference_clips(clips, base.tokenizer, base.gpt.max_text_tokens - 2)
     chosen = read_chosen(run_dir) if run_dir else {}
-    references = category_clips(sources, language)
+    references = {category: [clip.audio] for category, clip in usual.items()}
     references |= {category: list(one.recordings) for category, one in chosen.items()}
     return references, {category: one.temperature for category, one in chosen.items()}
-
-
-def category_clips(sources: Mapping[str, Any], language: str) -> dict[str, list[Path]]:
-    """Recordings that stand for each category: those nearest to six seconds, of training clips."""
-    from xttslab.data.audio import read_seconds
-    from xttslab.data.corpus import REFERENCE_SECONDS
-    from xttslab.data.manifest import TRAIN, read_folder
-
-    near: dict[str, list[tuple[float, Path]]] = {}
-    for source, place in sources.items():
-        if not Path(place).is_dir():
-            continue
-        for clip in read_folder(Path(place), source, language)[0]:
-            if clip.split == TRAIN:
-                distance = abs(read_seconds(clip.audio) - REFERENCE_SECONDS)
-                near.setdefault(clip.category, []).append((distance, clip.audio))
-    return {
-        category: [path for _, path in sorted(found)[:CATEGORY_CLIPS]]
-        for category, found in sorted(near.items())
-    }
