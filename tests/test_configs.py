@@ -72,6 +72,16 @@ def test_the_sentences_are_numbered_as_in_the_seed(compose) -> None:
     assert len(counts) == 7
 
 
+def test_samples_are_the_first_sentences_that_are_evaluated(compose) -> None:
+    texts: dict[str, list[str]] = {}
+    for entry in compose().samples.sentences:
+        texts.setdefault(entry.category, []).append(entry.text)
+    evaluated = OmegaConf.load(CONF / "sentences/quiz_show.yaml")
+    assert texts == {category: first[:2] for category, first in evaluated.items()}
+    evaluation = OmegaConf.load(CONF / "evaluation/sentences.yaml")
+    assert {"/sentences@categories": "quiz_show"} in evaluation.defaults
+
+
 def test_xtts_v2_is_described_as_it_is(compose) -> None:
     model = compose().model
     assert (model.architecture.layers, model.architecture.model_dim) == (30, 1024)
