@@ -108,7 +108,7 @@ MISTAKES = [
     ("say", SAY | {"speaker_wav": "én.wav"}, "én.wav: no such audio file; correct speaker_wav="),
     ("say", SAY | {"run": "senki"}, "run 'senki' is not in "),
     ("say", SAY | {"dataset": "blikk"}, "data/blikk does not exist; make it with"),
-    ("evaluate", {}, "judge what? give run=RUN"),
+    ("evaluate", {}, "evaluate what? give run=RUN"),
     ("evaluate", EVALUATE | {"references": ""}, "clips= needs references=DIR"),
     ("evaluate", EVALUATE | {"clips": "nincs"}, "nincs: no such folder; correct clips="),
     ("evaluate", EVALUATE | {"references": "file"}, "file: is a file, not a folder; correct ref"),

@@ -125,7 +125,7 @@ def test_a_base_is_judged_beside_a_data_set(evaluate: Callable[..., None], capsy
     ("overrides", "message"),
     [
         (["run=nobody"], "no run yet: .*mlflow.db does not exist; train first"),
-        ([], "judge what\\? give run=RUN, or clips=DIR"),
+        ([], "evaluate what\\? give run=RUN, or clips=DIR"),
         (["clips=theirs"], "clips= needs references=DIR"),
         (["clips=none", "references=real"], "none: no such folder; correct clips="),
         (["clips=empty", "references=real"], "empty: no recording in it"),

@@ -34,9 +34,9 @@ def main(config: DictConfig) -> None:
         _score_folder(config)
         return
     _require_subject(config)
-    from xttslab.evaluation.run_evaluation import judge_run, search_references  # they load torch
+    from xttslab.evaluation.run_evaluation import evaluate_run, search_references  # they load torch
 
-    (search_references if config.search else judge_run)(config)
+    (search_references if config.search else evaluate_run)(config)
 
 
 def _require_subject(config: DictConfig) -> None:
@@ -50,7 +50,7 @@ def _require_subject(config: DictConfig) -> None:
     if dataset := config.get("dataset"):
         require_folders(dataset.name, dataset.sources)
     elif not config.run:
-        raise UserError("judge what? give run=RUN, or clips=DIR, or a base's dataset=NAME")
+        raise UserError("evaluate what? give run=RUN, or clips=DIR, or a base's dataset=NAME")
     if not config.run:
         require_base(config.model, config.weights)
 

@@ -1,1 +1,1 @@
-"""Speech in, measures and scores out."""
+"""Measures of speech, and the scores from 0 to 10 that are made of them."""

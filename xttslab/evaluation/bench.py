@@ -1,4 +1,4 @@
-"""Stages of work in; the seconds that each took by the clock and by the processor out."""
+"""Runs the stages of a measurement: times them, shows progress, notes missing predictors."""
 
 from __future__ import annotations
 

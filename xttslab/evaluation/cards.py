@@ -1,4 +1,4 @@
-"""Measured and scored clips in, the scorecard with its words out."""
+"""Builds the scorecard of a set of clips, and writes it as JSON, as a table and as lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prosody of spoken and of real clips, by category, in; distances between them out.
+"""Scores the tone of each category by the distance of its prosody to that of real clips.
 
 Does *tension* sound like tension? The four distributions of a category (pitch, its range, energy,
 speaking rate) are compared with those of its real clips: the mean of the four Wasserstein-1

@@ -1,4 +1,4 @@
-"""An evaluation in; its files on disk, and its numbers and files in MLflow, out."""
+"""Writes an evaluation to disk, and its numbers and files to the run in MLflow."""
 
 from __future__ import annotations
 

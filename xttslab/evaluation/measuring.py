@@ -1,4 +1,4 @@
-"""Clips in, every raw measure of every clip out, each stage timed and none of them obligatory."""
+"""Takes every raw measure of a set of clips that this machine has a predictor for."""
 
 from __future__ import annotations
 

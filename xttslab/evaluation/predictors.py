@@ -1,4 +1,4 @@
-"""The name of an optional predictor in, the predictor or one clear reason why there is none out."""
+"""Imports an optional predictor, or says in one line why it cannot be used here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heard and intended words in, character error rate and the end of the intended speech out."""
+"""Character error rate of recognised words, and where the intended text ends in them."""
 
 from __future__ import annotations
 

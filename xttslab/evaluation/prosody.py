@@ -1,4 +1,4 @@
-"""A recording and its text in, four numbers that carry a tone of voice out."""
+"""Median pitch, pitch range, energy and speaking rate of one recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The speaker's real clips, and other speakers', in; where scores 0 and 10 lie out."""
+"""Floors and ceilings of the scales, measured on real recordings of the speaker and of others."""
 
 from __future__ import annotations
 

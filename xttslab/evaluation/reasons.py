@@ -1,4 +1,4 @@
-"""Measures and scores of one clip in; in words, what is good and what is bad about it out."""
+"""Says in words what is good and what is bad about a scored clip."""
 
 from __future__ import annotations
 

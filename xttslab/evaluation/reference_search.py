@@ -1,4 +1,4 @@
-"""A run in; for each category the reference recording and temperature that it speaks best with out.
+"""Searches the reference recording and temperature that each category of a run speaks best with.
 
 First every candidate recording speaks a few sentences of its category at the usual temperature,
 then the best recording speaks them at every temperature. Candidates are training clips near six

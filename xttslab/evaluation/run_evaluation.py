@@ -1,4 +1,4 @@
-"""The configuration of `python -m xttslab.evaluate` in, what it names out."""
+"""Evaluates a run or searches its references, as `python -m xttslab.evaluate` is configured."""
 
 from __future__ import annotations
 
@@ -23,6 +23,49 @@ from xttslab.model.base import epoch_of
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+
+def evaluate_run(config: DictConfig) -> None:
+    """Speak the sentences with a run's voice, or a base's, and score them."""
+    watch = Stopwatch()
+    others = others_of(config)
+    with watch.stage("load"):
+        subject = subject_of(config)
+    plan = plan_of(config, subject.speaker.language)
+    scoring = instantiate(config.evaluation.scoring)
+    evaluation = evaluate(subject, plan, scoring, others, watch)
+    folder = (subject.run_dir or Path("outputs") / subject.name) / "evaluation"
+    out = Path(config.out) if config.out else folder
+    with watch.stage("write"):
+        write_evaluation(evaluation, out)
+        epoch = epoch_of(subject.checkpoint) if subject.checkpoint else None
+        tracked = track_evaluation(evaluation, out, subject.run_dir, epoch)
+    _say([*evaluation_lines(evaluation), *end_lines(watch, out, tracked)])
+
+
+def search_references(config: DictConfig) -> None:
+    """Find the recording and temperature that each category of a run speaks best with."""
+    watch = Stopwatch()
+    with watch.stage("load"):
+        subject = subject_of(config)
+    if subject.run_dir is None:
+        raise UserError(f"{config.run}: is no run's folder, so the winners cannot be kept there")
+    sentences = sentences_of(config, subject.speaker.language)
+    plan, settings = instantiate(config.search_plan), instantiate(config.settings)
+    usual = subject.usual_references()
+    groups = candidate_groups(subject.clips, sentences, usual, settings, plan)
+    with watch.stage("read"):
+        real = real_clips(subject.clips)
+    scoring = instantiate(config.evaluation.scoring)
+    scorer = Scorer(real.held_out, scoring, others_of(config), real.all, watch=watch)
+
+    def speak(orders: Sequence[Order]) -> list[SpokenClip]:
+        with watch.stage("speak"):
+            return speak_utterances(subject.speaker, orders)
+
+    rankings = search(groups, sentences, plan, settings, speak, scorer.score)
+    out = track_search(rankings, chosen_of(rankings), subject.run_dir)
+    _say([*winner_lines(rankings), *end_lines(watch, out, True)])
 
 
 def subject_of(config: DictConfig) -> Subject:
@@ -97,49 +140,6 @@ def _winner_line(first: Ranked) -> str:
         over = f"{gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f}{chance})"
     recording = f"{one.recording.name} at temperature {one.temperature:g}"
     return f"{one.category:<14}{first.score:4.1f}  {over}: {recording}"
-
-
-def judge_run(config: DictConfig) -> None:
-    """Speak the sentences with a run's voice, or a base's, and score them."""
-    watch = Stopwatch()
-    others = others_of(config)
-    with watch.stage("load"):
-        subject = subject_of(config)
-    plan = plan_of(config, subject.speaker.language)
-    scoring = instantiate(config.evaluation.scoring)
-    evaluation = evaluate(subject, plan, scoring, others, watch)
-    folder = (subject.run_dir or Path("outputs") / subject.name) / "evaluation"
-    out = Path(config.out) if config.out else folder
-    with watch.stage("write"):
-        write_evaluation(evaluation, out)
-        epoch = epoch_of(subject.checkpoint) if subject.checkpoint else None
-        tracked = track_evaluation(evaluation, out, subject.run_dir, epoch)
-    _say([*evaluation_lines(evaluation), *end_lines(watch, out, tracked)])
-
-
-def search_references(config: DictConfig) -> None:
-    """Find the recording and temperature that each category of a run speaks best with."""
-    watch = Stopwatch()
-    with watch.stage("load"):
-        subject = subject_of(config)
-    if subject.run_dir is None:
-        raise UserError(f"{config.run}: is no run's folder, so the winners cannot be kept there")
-    sentences = sentences_of(config, subject.speaker.language)
-    plan, settings = instantiate(config.search_plan), instantiate(config.settings)
-    usual = subject.usual_references()
-    groups = candidate_groups(subject.clips, sentences, usual, settings, plan)
-    with watch.stage("read"):
-        real = real_clips(subject.clips)
-    scoring = instantiate(config.evaluation.scoring)
-    scorer = Scorer(real.held_out, scoring, others_of(config), real.all, watch=watch)
-
-    def speak(orders: Sequence[Order]) -> list[SpokenClip]:
-        with watch.stage("speak"):
-            return speak_utterances(subject.speaker, orders)
-
-    rankings = search(groups, sentences, plan, settings, speak, scorer.score)
-    out = track_search(rankings, chosen_of(rankings), subject.run_dir)
-    _say([*winner_lines(rankings), *end_lines(watch, out, True)])
 
 
 def _say(lines: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""A long text, spoken in one go, in; how well it is understood and whether the voice stays out."""
+"""Speaks the sentences with a run and the systems beside it, and scores them and a long text."""
 
 from __future__ import annotations
 
@@ -35,6 +35,25 @@ from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.speaker import Speaker
 
 _LEAST_CER = 0.01  # of short sentences in a ratio: one error in a hundred letters is chance
+RUN, ZERO_SHOT, CODEC, REAL = "run", "zero_shot", "codec", "real"
+BESIDE = (ZERO_SHOT, CODEC)
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """What is spoken. `seeds` of the run's utterances, `zero_shot_seeds` of its base's; `rows`
+    names what is shown beside the run; `settings` how to speak."""
+
+    sentences: Sentences
+    seeds: Sequence[int]
+    zero_shot_seeds: Sequence[int]
+    rows: Sequence[str]
+    settings: Speaking
+
+    def __post_init__(self) -> None:
+        unknown = [row for row in self.rows if row not in BESIDE]
+        if unknown:
+            raise UserError(f"rows holds {unknown[0]!r}; it may hold {', '.join(BESIDE)}")
 
 
 @dataclass(frozen=True)
@@ -56,97 +75,6 @@ class LongText:
         named = {f"score/long_form/{name}": value for name, value in found.items()}
         measured = {name: value for name, value in named.items() if value is not None}
         return {**measured, "score/long_form/seconds": self.seconds}
-
-
-def score_long_text(clip: SpokenClip, scorer: Scorer, short_cer: float | None) -> LongText:
-    """Score one long recording beside the scorer's real ones; `short_cer` is of short sentences.
-
-    Predictors that are missing leave their numbers out.
-    """
-    cer = _cer(clip, scorer)
-    ratio = cer / max(short_cer, _LEAST_CER) if cer is not None and short_cer is not None else None
-    return LongText(clip.seconds, cer, ratio, _drift(clip, scorer))
-
-
-def _cer(clip: SpokenClip, scorer: Scorer) -> float | None:
-    language = scorer.scoring.language
-    try:
-        heard = scorer.scoring.recogniser.transcribe([at_16k(clip)])[0]
-    except PredictorMissing:
-        return None
-    return pooled_rate([normalise(heard.text, language)], [normalise(clip.text, language)])
-
-
-def _drift(clip: SpokenClip, scorer: Scorer) -> float | None:
-    real = scorer.real.measured.embeddings
-    if real is None:
-        return None
-    drift = voice_drift(at_16k(clip), real)
-    return None if drift != drift else drift
-
-
-def through_codec(speaker: Speaker, clips: Sequence[Clip], settings: Speaking) -> list[SpokenClip]:
-    """Encode and decode each clip, whole and at its own speed, after the reference of its category.
-
-    Returns clips at 24 kHz under the manifest's names. Raises UserError for a recording that cannot
-    be read.
-    """
-    whole = replace(settings, speed=1.0, trim_babble=False)
-    return [_again(speaker, clip, whole) for clip in clips]
-
-
-@torch.no_grad()
-def _again(speaker: Speaker, clip: Clip, settings: Speaking) -> SpokenClip:
-    voice = speaker.voice
-    known = clip.category in speaker.categories
-    latents, embedding = speaker.reference(clip.category if known else None)
-    codes, _ = voice.codec.encode([read_audio(clip.audio)])[0]
-    told = torch.from_numpy(codes.astype("int64")).to(latents.device)  # (T,)
-    tokens = speaker.tokenizer.encode(clip.text, speaker.language)
-    text = torch.from_numpy(tokens).to(latents.device)
-    states = hidden_states(voice, latents, text, told)
-    generated = Generated(told, states, torch.zeros(len(states)), ended=True)
-    wave = voice.decode(generated, embedding, settings)
-    category = "" if clip.category_assumed else clip.category
-    name = f"{clip.id.replace('/', '_')}.wav"
-    return SpokenClip(name, wave, SPEECH_RATE, clip.text, category, 0, "real", tuple(told.tolist()))
-
-
-def hidden_states(voice: Voice, latents: Tensor, text: Tensor, codes: Tensor) -> Tensor:
-    """The GPT's states while it reads codes (T,) for text (N,) after latents (32, D).
-
-    Row t predicts code t, the last of (T + 1, D) the stop token: what `generate` gives for speech
-    of its own.
-    """
-    gpt = voice.gpt
-    words = [text.new_tensor([gpt.start_text_token]), text, text.new_tensor([gpt.stop_text_token])]
-    sounds = torch.cat([codes.new_tensor([gpt.start_audio_token]), codes])
-    embedded = torch.cat(
-        [latents[None], gpt.embed_text(torch.cat(words)[None]), gpt.embed_audio(sounds[None])],
-        dim=1,
-    )  # (1, 32 + N + 2 + T + 1, D)
-    return gpt.final_norm(run_blocks(gpt.gpt, embedded))[0, -len(sounds) :]
-
-
-RUN, ZERO_SHOT, CODEC, REAL = "run", "zero_shot", "codec", "real"
-BESIDE = (ZERO_SHOT, CODEC)
-
-
-@dataclass(frozen=True)
-class EvaluationPlan:
-    """What is spoken. `seeds` of the run's utterances, `zero_shot_seeds` of its base's; `rows`
-    names what is shown beside the run; `settings` how to speak."""
-
-    sentences: Sentences
-    seeds: Sequence[int]
-    zero_shot_seeds: Sequence[int]
-    rows: Sequence[str]
-    settings: Speaking
-
-    def __post_init__(self) -> None:
-        unknown = [row for row in self.rows if row not in BESIDE]
-        if unknown:
-            raise UserError(f"rows holds {unknown[0]!r}; it may hold {', '.join(BESIDE)}")
 
 
 @dataclass(frozen=True)
@@ -223,6 +151,76 @@ def _zero_shot(subject: Subject, plan: EvaluationPlan) -> dict[str, Sequence[Spo
     utterances, _ = plan_utterances(plan.sentences, speaker.categories, plan.zero_shot_seeds)
     clips = speak_utterances(speaker, orders_for(speaker, utterances, plan.settings))
     return {ZERO_SHOT: renamed(clips, ZERO_SHOT)}
+
+
+def through_codec(speaker: Speaker, clips: Sequence[Clip], settings: Speaking) -> list[SpokenClip]:
+    """Encode and decode each clip, whole and at its own speed, after the reference of its category.
+
+    Returns clips at 24 kHz under the manifest's names. Raises UserError for a recording that cannot
+    be read.
+    """
+    whole = replace(settings, speed=1.0, trim_babble=False)
+    return [_again(speaker, clip, whole) for clip in clips]
+
+
+@torch.no_grad()
+def _again(speaker: Speaker, clip: Clip, settings: Speaking) -> SpokenClip:
+    voice = speaker.voice
+    known = clip.category in speaker.categories
+    latents, embedding = speaker.reference(clip.category if known else None)
+    codes, _ = voice.codec.encode([read_audio(clip.audio)])[0]
+    told = torch.from_numpy(codes.astype("int64")).to(latents.device)  # (T,)
+    tokens = speaker.tokenizer.encode(clip.text, speaker.language)
+    text = torch.from_numpy(tokens).to(latents.device)
+    states = hidden_states(voice, latents, text, told)
+    generated = Generated(told, states, torch.zeros(len(states)), ended=True)
+    wave = voice.decode(generated, embedding, settings)
+    category = "" if clip.category_assumed else clip.category
+    name = f"{clip.id.replace('/', '_')}.wav"
+    return SpokenClip(name, wave, SPEECH_RATE, clip.text, category, 0, "real", tuple(told.tolist()))
+
+
+def hidden_states(voice: Voice, latents: Tensor, text: Tensor, codes: Tensor) -> Tensor:
+    """The GPT's states while it reads codes (T,) for text (N,) after latents (32, D).
+
+    Row t predicts code t, the last of (T + 1, D) the stop token: what `generate` gives for speech
+    of its own.
+    """
+    gpt = voice.gpt
+    words = [text.new_tensor([gpt.start_text_token]), text, text.new_tensor([gpt.stop_text_token])]
+    sounds = torch.cat([codes.new_tensor([gpt.start_audio_token]), codes])
+    embedded = torch.cat(
+        [latents[None], gpt.embed_text(torch.cat(words)[None]), gpt.embed_audio(sounds[None])],
+        dim=1,
+    )  # (1, 32 + N + 2 + T + 1, D)
+    return gpt.final_norm(run_blocks(gpt.gpt, embedded))[0, -len(sounds) :]
+
+
+def score_long_text(clip: SpokenClip, scorer: Scorer, short_cer: float | None) -> LongText:
+    """Score one long recording beside the scorer's real ones; `short_cer` is of short sentences.
+
+    Predictors that are missing leave their numbers out.
+    """
+    cer = _cer(clip, scorer)
+    ratio = cer / max(short_cer, _LEAST_CER) if cer is not None and short_cer is not None else None
+    return LongText(clip.seconds, cer, ratio, _drift(clip, scorer))
+
+
+def _cer(clip: SpokenClip, scorer: Scorer) -> float | None:
+    language = scorer.scoring.language
+    try:
+        heard = scorer.scoring.recogniser.transcribe([at_16k(clip)])[0]
+    except PredictorMissing:
+        return None
+    return pooled_rate([normalise(heard.text, language)], [normalise(clip.text, language)])
+
+
+def _drift(clip: SpokenClip, scorer: Scorer) -> float | None:
+    real = scorer.real.measured.embeddings
+    if real is None:
+        return None
+    drift = voice_drift(at_16k(clip), real)
+    return None if drift != drift else drift
 
 
 def _short_cer(card: Scorecard) -> float | None:

@@ -1,4 +1,4 @@
-"""Spoken clips and real recordings of the speaker in, a scorecard out.
+"""Scores spoken clips beside real recordings of the speaker.
 
     card = score_clips(clips, references, scoring)
 

@@ -1,4 +1,4 @@
-"""What `conf/evaluation/` says in, the plain records that scoring is built with out."""
+"""Settings of scoring: scales, aspects and defect weights of `conf/evaluation/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples at 16 kHz in, levels, the frames that hold sound, and the prediction residual out."""
+"""Levels, speech frames, prediction residual and log mel bands of 16 kHz samples (n,)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording and what was to be said in it come in, 16 kHz samples for every measure go out."""
+"""Recordings with the text, category and seed behind them, resampled to 16 kHz for all measures."""
 
 from __future__ import annotations
 

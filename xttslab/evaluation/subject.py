@@ -1,4 +1,4 @@
-"""The name of a run, or a base, in; the voice to be judged and its speaker's recordings out."""
+"""Loads the voice to be evaluated and its speaker's recordings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Subject:
-    """A voice under judgement. `clips` are the data set's; `sources` its prepared folders;
+    """A voice to be evaluated. `clips` are the data set's; `sources` its prepared folders;
     `run_dir` and `checkpoint` are None where no run is behind it; `config` is the run's."""
 
     name: str
@@ -85,7 +85,7 @@ def subject_of_base(
 ) -> Subject:
     """A base model as it is, beside a data set's recordings; raises UserError without one."""
     if dataset is None:
-        raise UserError("judge what? give run=RUN, or clips=DIR, or a base's dataset=NAME")
+        raise UserError("evaluate what? give run=RUN, or clips=DIR, or a base's dataset=NAME")
     clips, sources = _data(dataset, dataset["language"])
     base = build_base(**model, weights=weights)
     speaker = speaker_of(base, dataset["language"], sources)

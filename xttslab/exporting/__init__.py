@@ -1,1 +1,1 @@
-"""Deploying: a run in, a folder that Coqui's XTTS loads, or a model that MLflow serves, out."""
+"""Models for deployment: a folder that Coqui's XTTS loads, and a model that MLflow serves."""

@@ -1,4 +1,4 @@
-"""A trained model in, a small folder for inference out.
+"""Writes a trained model as a small folder for inference.
 
 For XTTS-v2 it is what Coqui's `Xtts.load_checkpoint` loads unchanged: `model.pth` (a dictionary
 with `model`; no optimiser, no DVAE), `config.json`, `vocab.json` and `speakers_xtts.pth` with one
@@ -28,6 +28,11 @@ from xttslab.speaking.loading import CONFIG, COQUI_VOCABULARY, MODEL, VOICES
 from xttslab.speaking.texts import OURS
 
 Prepared = Mapping[str, tuple[Tensor, Tensor]]  # category → prompt latents, speaker embedding
+CODE = Path(__file__).with_name("speaking_model.py")
+# `seed` too is a double: a column of whole numbers with a hole is one of floats, which MLflow
+# would refuse for a long
+OPTIONAL = {"category": "string", "speed": "double", "seed": "double", "temperature": "double"}
+PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -75,24 +80,6 @@ def _write(export: Export, folder: Path, half: bool) -> None:
     ours |= {"temperatures": dict(export.temperatures), "speaking": asdict(export.settings)}
     (folder / OURS).write_text(yaml.safe_dump(ours, allow_unicode=True), encoding="utf-8")
     (folder / "README.md").write_text(export.card, encoding="utf-8")
-
-
-def blend(
-    base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], share: float
-) -> dict[str, Tensor]:
-    """Weights between a base (share 0) and its fine-tune (1), parameter by parameter (WiSE-FT,
-    arXiv 2109.01903). Raises UserError for a share outside 0 to 1."""
-    if not 0 <= share <= 1:
-        raise UserError(f"blend={share}: must be between 0 (the base) and 1 (the fine-tuned run)")
-    return {
-        name: torch.lerp(base[name], value, share) if value.is_floating_point() else value
-        for name, value in tuned.items()
-    }
-
-
-def loads_in_coqui(voice: Voice) -> bool:
-    """Whether Coqui has the parts that this model is made of."""
-    return isinstance(voice.decoder, XttsDecoder)
 
 
 def _state(export: Export, half: bool) -> dict[str, Tensor]:
@@ -157,11 +144,22 @@ def _save(content: Mapping[str, Any], path: Path) -> None:
         raise UserError(f"{path.name}: cannot be written ({fault}); free some space") from fault
 
 
-CODE = Path(__file__).with_name("speaking_model.py")
-# `seed` too is a double: a column of whole numbers with a hole is one of floats, which MLflow
-# would refuse for a long
-OPTIONAL = {"category": "string", "speed": "double", "seed": "double", "temperature": "double"}
-PACKAGE = Path(__file__).parents[1]
+def blend(
+    base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Weights between a base (share 0) and its fine-tune (1), parameter by parameter (WiSE-FT,
+    arXiv 2109.01903). Raises UserError for a share outside 0 to 1."""
+    if not 0 <= share <= 1:
+        raise UserError(f"blend={share}: must be between 0 (the base) and 1 (the fine-tuned run)")
+    return {
+        name: torch.lerp(base[name], value, share) if value.is_floating_point() else value
+        for name, value in tuned.items()
+    }
+
+
+def loads_in_coqui(voice: Voice) -> bool:
+    """Whether Coqui has the parts that this model is made of."""
+    return isinstance(voice.decoder, XttsDecoder)
 
 
 def save_served_model(folder: Path, out: Path) -> None:

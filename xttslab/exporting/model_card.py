@@ -1,4 +1,4 @@
-"""What is known of a model in, its model card (Markdown) out."""
+"""Gathers what an export holds, and writes its model card (Markdown)."""
 
 from __future__ import annotations
 
@@ -61,51 +61,6 @@ _OURS = """\
 Only xttslab loads this model (its decoder is not Coqui's):
 
 `python -m xttslab.say run={out} category={voice} text="Jó napot!" out=hello.wav`"""
-
-
-def model_card(
-    name: str,
-    base: str,
-    out: str,
-    language: str,
-    voices: Sequence[str],
-    blend: float,
-    data_sheets: Mapping[str, str],
-    epoch: int | None,
-    scores: Mapping[str, float],
-    coqui: bool,
-) -> str:
-    """The card. `data_sheets` are the sets' `dataset.yaml` as text, with licence and consent;
-    `scores` what was measured of these very weights, those of `epoch` (None: not known)."""
-    sheets = [
-        f"### {title}\n\n```yaml\n{sheet.strip()}\n```" for title, sheet in data_sheets.items()
-    ]
-    rows = [f"| {metric} | {value:.4g} |" for metric, value in sorted(scores.items())]
-    measured = [f"Of these weights, those of epoch {epoch}.", "", "| metric | value |", "|---|---|"]
-    table = "\n".join([*measured, *rows]) if rows else _unmeasured(epoch, blend)
-    place = {"out": out, "voice": voices[0] if voices else "NAME", "language": language}
-    return _CARD.format(
-        name=name,
-        what="A fine-tuned text-to-speech model, made with xttslab.",
-        base=base,
-        licence=LICENCE if coqui else "Apache-2.0, see its model card in xttslab",
-        language=language,
-        voices=", ".join(voices) or "none: give a reference recording",
-        blend=blend,
-        data="\n\n".join(sheets) or "No data sheet: licence and consent are unknown.",
-        scores=table,
-        use=(_COQUI if coqui else _OURS).format(**place),
-    )
-
-
-def _unmeasured(epoch: int | None, blend: float) -> str:
-    """Why a card has no numbers."""
-    if blend != 1.0:
-        return f"Not measured: nobody evaluated this blend of base and fine-tune ({blend:g})."
-    whose = "These weights are" if epoch is None else f"The weights of epoch {epoch} are"
-    return f"{whose} not measured; evaluate the run and export it again."
-
-
 _LOSSES = (
     "eval/total", "eval/mel_ce", "eval/text_ce", "eval/stop_ce", "eval/text_gain",
     "eval_ref/mel_ce", "eval/mel_l1",
@@ -152,11 +107,6 @@ def _blend(base: Base, config: dict[str, Any], share: float) -> None:
         base.gpt.load_state_dict(between)
 
 
-def _sheets(sources: dict[str, Any]) -> dict[str, str]:
-    paths = {name: Path(folder) / FILE for name, folder in sources.items()}
-    return {name: path.read_text("utf-8") for name, path in paths.items() if path.is_file()}
-
-
 def _measured(record: RunRecord, share: float) -> dict[str, float]:
     """Losses and scores of the very weights of a run's checkpoint; none where they are blended with
     the base's, or where it is not known which epoch they are of."""
@@ -171,3 +121,51 @@ def _measured(record: RunRecord, share: float) -> dict[str, float]:
         own = {s: score for s, score in record.history(name).items() if spoke.get(s, s) == epoch}
         scores[name] = own[max(own)] if own else None
     return {name: value for name, value in (losses | scores).items() if value is not None}
+
+
+def _sheets(sources: dict[str, Any]) -> dict[str, str]:
+    paths = {name: Path(folder) / FILE for name, folder in sources.items()}
+    return {name: path.read_text("utf-8") for name, path in paths.items() if path.is_file()}
+
+
+def model_card(
+    name: str,
+    base: str,
+    out: str,
+    language: str,
+    voices: Sequence[str],
+    blend: float,
+    data_sheets: Mapping[str, str],
+    epoch: int | None,
+    scores: Mapping[str, float],
+    coqui: bool,
+) -> str:
+    """The card. `data_sheets` are the sets' `dataset.yaml` as text, with licence and consent;
+    `scores` what was measured of these very weights, those of `epoch` (None: not known)."""
+    sheets = [
+        f"### {title}\n\n```yaml\n{sheet.strip()}\n```" for title, sheet in data_sheets.items()
+    ]
+    rows = [f"| {metric} | {value:.4g} |" for metric, value in sorted(scores.items())]
+    measured = [f"Of these weights, those of epoch {epoch}.", "", "| metric | value |", "|---|---|"]
+    table = "\n".join([*measured, *rows]) if rows else _unmeasured(epoch, blend)
+    place = {"out": out, "voice": voices[0] if voices else "NAME", "language": language}
+    return _CARD.format(
+        name=name,
+        what="A fine-tuned text-to-speech model, made with xttslab.",
+        base=base,
+        licence=LICENCE if coqui else "Apache-2.0, see its model card in xttslab",
+        language=language,
+        voices=", ".join(voices) or "none: give a reference recording",
+        blend=blend,
+        data="\n\n".join(sheets) or "No data sheet: licence and consent are unknown.",
+        scores=table,
+        use=(_COQUI if coqui else _OURS).format(**place),
+    )
+
+
+def _unmeasured(epoch: int | None, blend: float) -> str:
+    """Why a card has no numbers."""
+    if blend != 1.0:
+        return f"Not measured: nobody evaluated this blend of base and fine-tune ({blend:g})."
+    whose = "These weights are" if epoch is None else f"The weights of epoch {epoch} are"
+    return f"{whose} not measured; evaluate the run and export it again."

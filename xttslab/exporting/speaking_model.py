@@ -1,4 +1,4 @@
-"""An exported folder in, an MLflow model that speaks out; MLflow runs this file as it stands.
+"""The MLflow model that speaks from an exported folder; MLflow runs this file as it stands.
 
 Input: a column `text`, and if wanted `category`, `speed`, `seed`, `temperature`; a row may leave
 any of these out. Output, one row each: `wav_base64` (a 16-bit wav file) and `sample_rate`.

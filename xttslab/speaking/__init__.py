@@ -1,1 +1,1 @@
-"""Speaking for people: a run or a base, a text and a reference in, one waveform out."""
+"""Speech of any length in the voice of a run, a base or an exported folder."""

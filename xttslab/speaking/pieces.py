@@ -1,4 +1,4 @@
-"""Text of any length in, pieces short enough for XTTS out, each with the pause that follows it."""
+"""Splits a text into pieces short enough for XTTS, and joins the spoken pieces with pauses."""
 
 from __future__ import annotations
 

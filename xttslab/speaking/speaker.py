@@ -1,8 +1,8 @@
-"""Recordings in, how fast somebody speaks in them out, without their texts.
+"""Speaks texts of any length after a reference, if wanted at the reference's speaking rate.
 
-XTTS cannot hear it: its conditioning encoder attends to the frames of a prompt without positions,
-so that shuffled frames give the same latents (`tests/model/test_gpt.py`). A voice that is to speak
-as fast as its reference must be told.
+XTTS takes no speaking rate from a reference: its conditioning encoder attends to the frames of a
+prompt without positions, so that shuffled frames give the same latents (`tests/model/test_gpt.py`).
+A voice that is to speak as fast as its reference must be told.
 """
 
 from __future__ import annotations
@@ -33,45 +33,6 @@ FRAMES = 100  # of loudness a second
 DIP_DB = 2.0  # between two syllables, at the least
 FAINTEST_DB, SILENT_DB = 20.0, 35.0  # below the loudest frames: no syllable, no sound
 SLOWEST, FASTEST = 0.7, 1.4  # beyond which stretched speech is garbled
-
-
-def syllable_rate(waves: Sequence[np.ndarray], rate: int) -> float | None:
-    """Syllables a second in float samples (n,), from the first sound of each to its last, pauses
-    included; None where there is none.
-
-    A syllable is a peak of loudness in the band of the vowels, as in de Jong and Wempe (Behavior
-    Research Methods 41, 2009) but without their look at the pitch. On 300 clips of 25 synthetic
-    voices it correlates at .87 with the vowels of the text a second.
-    """
-    counted = [_count(wave, rate) for wave in waves if len(wave) > rate * SMOOTH]
-    syllables, seconds = np.sum(counted, axis=0) if counted else (0, 0.0)
-    return float(syllables / seconds) if syllables else None
-
-
-def speed_for(pace: float, waves: Sequence[np.ndarray], rate: int) -> float:
-    """The factor on time that brings `waves` to `pace` syllables a second, within what sounds well;
-    1 where there is no syllable."""
-    own = syllable_rate(waves, rate)
-    return float(np.clip(pace / own, SLOWEST, FASTEST)) if own else 1.0
-
-
-def _count(wave: np.ndarray, rate: int) -> tuple[int, float]:
-    """Syllables of one recording and its seconds of speech."""
-    loudness = _loudness(wave, rate)
-    loudest = np.percentile(loudness, 95)
-    peaks, _ = find_peaks(loudness, height=loudest - FAINTEST_DB, prominence=DIP_DB)
-    sounding = np.flatnonzero(loudness > loudest - SILENT_DB)
-    return len(peaks), (sounding[-1] - sounding[0] + 1) / FRAMES
-
-
-def _loudness(wave: np.ndarray, rate: int) -> np.ndarray:
-    """Smoothed power in the band of the vowels, dB, FRAMES a second."""
-    band = sosfiltfilt(butter(4, VOWELS_HZ, "bandpass", fs=rate, output="sos"), wave)
-    window = np.hanning(int(SMOOTH * rate))
-    power = np.convolve(band**2, window / window.sum(), "same")[:: rate // FRAMES]
-    return 10 * np.log10(power + 1e-9)
-
-
 LONGEST = 200  # characters spoken at once; Coqui warns above 224 in Hungarian
 TOGETHER = 8  # pieces generated in one batch
 _QUIET = 1e-3  # peak of a recording that holds no voice (−60 dB of full scale)
@@ -104,7 +65,7 @@ class Speaker:
         self.references, self.voices = references, voices or {}
         self.temperatures = temperatures or {}
         self.settings = settings
-        self._heard: dict[tuple[Path, ...], tuple[Tensor, Tensor]] = {}
+        self._prompts: dict[tuple[Path, ...], tuple[Tensor, Tensor]] = {}
         self._paces: dict[tuple[Path, ...], float] = {}
 
     def say(
@@ -185,7 +146,7 @@ class Speaker:
     def to(self, device: str, precision: Precision = "float32") -> Speaker:
         """This speaker where and how it is to compute (`model.voice.place`)."""
         place(self.voice, device, precision)
-        self._heard.clear()
+        self._prompts.clear()
         where = self.voice.codec.device
         self.voices = {
             category: (latents.to(where), speaker.to(where))
@@ -230,13 +191,13 @@ class Speaker:
         if not speaker_wav and self.voices:
             return self.voices[self._known(category, self.voices)]
         paths = self._paths(category, speaker_wav)
-        if paths not in self._heard:
+        if paths not in self._prompts:
             waves = [read_audio(path) for path in paths]
             for path, wave in zip(paths, waves, strict=True):
                 if not len(wave) or np.abs(wave).max() < _QUIET:
                     raise UserError(f"{path}: there is no voice in it, only silence")
-            self._heard[paths] = self.voice.reference(waves)
-        return self._heard[paths]
+            self._prompts[paths] = self.voice.reference(waves)
+        return self._prompts[paths]
 
     def _paths(self, category: str | None, speaker_wav: Path | str | None) -> tuple[Path, ...]:
         return tuple([Path(speaker_wav)] if speaker_wav else self._clips(category))
@@ -261,3 +222,40 @@ def _progress(batches: Sequence[int]) -> Sequence[int]:
     from rich.progress import track
 
     return track(batches, description="speaking", transient=True)
+
+
+def speed_for(pace: float, waves: Sequence[np.ndarray], rate: int) -> float:
+    """The factor on time that brings `waves` to `pace` syllables a second, within what sounds well;
+    1 where there is no syllable."""
+    own = syllable_rate(waves, rate)
+    return float(np.clip(pace / own, SLOWEST, FASTEST)) if own else 1.0
+
+
+def syllable_rate(waves: Sequence[np.ndarray], rate: int) -> float | None:
+    """Syllables a second in float samples (n,), from the first sound of each to its last, pauses
+    included; None where there is none.
+
+    A syllable is a peak of loudness in the band of the vowels, as in de Jong and Wempe (Behavior
+    Research Methods 41, 2009) but without their look at the pitch. On 300 clips of 25 synthetic
+    voices it correlates at .87 with the vowels of the text a second.
+    """
+    counted = [_count(wave, rate) for wave in waves if len(wave) > rate * SMOOTH]
+    syllables, seconds = np.sum(counted, axis=0) if counted else (0, 0.0)
+    return float(syllables / seconds) if syllables else None
+
+
+def _count(wave: np.ndarray, rate: int) -> tuple[int, float]:
+    """Syllables of one recording and its seconds of speech."""
+    loudness = _loudness(wave, rate)
+    loudest = np.percentile(loudness, 95)
+    peaks, _ = find_peaks(loudness, height=loudest - FAINTEST_DB, prominence=DIP_DB)
+    sounding = np.flatnonzero(loudness > loudest - SILENT_DB)
+    return len(peaks), (sounding[-1] - sounding[0] + 1) / FRAMES
+
+
+def _loudness(wave: np.ndarray, rate: int) -> np.ndarray:
+    """Smoothed power in the band of the vowels, dB, FRAMES a second."""
+    band = sosfiltfilt(butter(4, VOWELS_HZ, "bandpass", fs=rate, output="sos"), wave)
+    window = np.hanning(int(SMOOTH * rate))
+    power = np.convolve(band**2, window / window.sum(), "same")[:: rate // FRAMES]
+    return 10 * np.log10(power + 1e-9)
