@@ -136,8 +136,7 @@ class Corpus:
         ranked = reference_order(near, self.seconds)
         for wider in (named, train):
             if len(ranked) < 2:
-                others = [row for row in wider if row not in ranked]
-                ranked += reference_order(others, self.seconds)
+                ranked += reference_order(set(wider) - set(ranked), self.seconds)
         return ranked[:2]
 
     @cached_property
@@ -188,8 +187,7 @@ def reference_clips(
     clips: Sequence[Clip], reader: TextReader, max_text_tokens: int
 ) -> dict[str, Clip]:
     """Category → the clip that it is spoken after: the first by `Corpus.references` of what
-    `load_corpus` keeps of `clips`. Reads headers, and whole only the recordings that come first.
-    """
+    `load_corpus` keeps of `clips`. Reads headers, and whole only the recordings that come first."""
     seconds = [_header_seconds(clip) for clip in clips]
     files, found = AudioFiles(), {}
     train = (row for row, clip in enumerate(clips) if clip.split == TRAIN)
