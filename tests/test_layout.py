@@ -13,6 +13,7 @@ from experiments.house.figures import (
     function_lines,
     read_modules,
     repeated,
+    riddles,
     small_with_one_importer,
 )
 
@@ -96,3 +97,7 @@ def test_what_has_one_importer_is_no_file_of_its_own(modules: list[Module]) -> N
 def test_file_names_and_public_classes_are_unique(modules: list[Module]) -> None:
     assert repeated([module.stem for module in modules]) == []
     assert repeated([name for module in modules for name in module.public_classes()]) == []
+
+
+def test_module_docstrings_say_what_a_module_does(modules: list[Module]) -> None:
+    assert riddles(modules) == []
