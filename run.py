@@ -99,10 +99,9 @@ def demo(_arguments):
 
 
 def test(arguments):
-    """Every test, on all cores; a file stays on one, so that what its tests share is made once."""
+    """Every test, on all cores."""
     setup()
-    shared = ["--numprocesses", "auto", "--dist", "loadfile"]
-    return subprocess.call([PYTHON, "-m", "pytest", *shared, *arguments], cwd=ROOT)
+    return subprocess.call([PYTHON, "-m", "pytest", "--numprocesses", "auto", *arguments], cwd=ROOT)
 
 
 def ui(arguments):
