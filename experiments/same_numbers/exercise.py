@@ -39,10 +39,10 @@ QUICK = (
     "trainer.max_epochs=2",
     "optim.lr=1e-3",
     "scheduler.warmup_steps=0",
-    "batch.prompt_seconds=[0.4,0.8]",
-    "batch.train_eval_clips=4",
     "evaluation.scoring.bootstrap=50",
 )
+# Of the GPT's stage alone; the others refuse what they do not read.
+OF_GPT = ("batch.prompt_seconds=[0.4,0.8]", "batch.train_eval_clips=4")
 SILENT = ("samples.every_n_epochs=0", "samples.score_every_n_epochs=0")
 SPOKEN = (
     "samples.every_n_epochs=1",
@@ -94,16 +94,18 @@ STEPS = (
         ),
         "data/blikk",
     ),
-    _train("gpt", *SPOKEN, dataset="combined"),
+    _train("gpt", *OF_GPT, *SPOKEN, dataset="combined"),
     _train(
         "resumed",
+        *OF_GPT,
         *SILENT,
         *("trainer.max_epochs=4", "checkpoint.every_minutes=0"),
         kill="outputs/resumed/checkpoints/last.ckpt",
     ),
-    _train("lora", *SILENT, "adapter=lora", "init_from=outputs/gpt"),
+    _train("lora", *OF_GPT, *SILENT, "adapter=lora", "init_from=outputs/gpt"),
     _train(
         "two_processes",
+        *OF_GPT,
         *SILENT,
         *("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "batch.clips=2"),
     ),
