@@ -39,12 +39,12 @@ QUICK = (
     "trainer.max_epochs=2",
     "optim.lr=1e-3",
     "scheduler.warmup_steps=0",
-    "evaluation.scoring.bootstrap=50",
 )
 # Of the GPT's stage alone; the others refuse what they do not read.
 OF_GPT = ("batch.prompt_seconds=[0.4,0.8]", "batch.train_eval_clips=4")
 SILENT = ("samples.every_n_epochs=0", "samples.score_every_n_epochs=0")
 SPOKEN = (
+    "evaluation.scoring.bootstrap=50",
     "samples.every_n_epochs=1",
     "samples.score_every_n_epochs=2",
     "samples.sentences=[{category: question, text: Biztos?}, {category: neutral, text: Igen.}]",
