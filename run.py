@@ -27,7 +27,7 @@ WINDOWS = platform.system() == "Windows"
 PYTHON = os.path.join(VENV, "Scripts" if WINDOWS else "bin", "python.exe" if WINDOWS else "python")
 DONE = os.path.join(VENV, "setup.json")  # which steps of the set-up are done, and from what
 OLDEST = (3, 11)
-EXTRAS = "demo,eval,dev"
+EXTRAS = "demo,eval,serve,dev"
 TORCH_INDEX = "https://download.pytorch.org/whl/"
 # Builds of torch for NVIDIA cards, the preferred one first: name, oldest driver (Linux, Windows),
 # and the compute capabilities it was compiled for. If an install fails because a build is no

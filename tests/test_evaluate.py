@@ -17,12 +17,12 @@ from hydra import compose, initialize_config_dir
 from tests.conftest import CONF, TINY_MODEL, make_clips
 from tests.evaluation.conftest import embed, tone
 from xttslab.data.audio import write_audio
+from xttslab.data.predictors import PredictorMissing
 from xttslab.errors import UserError
 from xttslab.evaluate import main
 from xttslab.evaluation import measuring, naturalness, recognition
 from xttslab.evaluation import scoring as scoring_module
 from xttslab.evaluation import speaker_similarity as speaker
-from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.spoken_clips import RATE
 
 REPOSITORY = CONF.parent

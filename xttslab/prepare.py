@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # What making clips imports: 300 MB in every worker, unless the workers share it. onnxruntime is
 # left to each of them, as it starts a thread.
 SHARED = ("xttslab.data.preparing.recordings", "parselmouth", "pyloudnorm")
-SHARED_FOR_VOICES = ("resemblyzer", "xttslab.evaluation.speaker_similarity")
+SHARED_FOR_VOICES = ("resemblyzer", "xttslab.data.speaker_encoders")
 
 
 def main(config: DictConfig) -> None:
@@ -34,10 +34,10 @@ def main(config: DictConfig) -> None:
 
     from xttslab.data.columns import require_language
     from xttslab.data.parallel import preload
+    from xttslab.data.predictors import PredictorMissing
     from xttslab.data.preparing.folder import Folder
     from xttslab.data.preparing.preparation import prepare, show
     from xttslab.data.preparing.sources import locate
-    from xttslab.evaluation.predictors import PredictorMissing
     from xttslab.evaluation.recognition import RecogniserFault
     from xttslab.reporting.audit import HTML, write_audit
 

@@ -31,11 +31,12 @@ from xttslab.commands import CONF
 from xttslab.data.audio import SAMPLE_RATE, read_audio
 from xttslab.data.batches import Example
 from xttslab.data.manifest import Clip, read_folder
+from xttslab.data.speaker_encoders import resemblyzer as embed
 from xttslab.evaluation.naturalness import predict_distillmos
 from xttslab.evaluation.pronunciation import compare, normalise, pooled_rate
 from xttslab.evaluation.prosody import describe
 from xttslab.evaluation.recognition import Recogniser
-from xttslab.evaluation.speaker_similarity import cosines, embed
+from xttslab.evaluation.speaker_similarity import cosines
 from xttslab.evaluation.spoken_clips import RATE
 from xttslab.model.base import Base, build_base
 from xttslab.model.decoder import SPEECH_RATE

@@ -13,6 +13,7 @@ import numpy as np
 
 from experiments.ranking.material import Voice
 from experiments.ranking.planting import SMOOTHNESS, babble, white_noise
+from xttslab.data.speaker_encoders import resemblyzer as embed
 from xttslab.evaluation.emotion import RealProsody, centre
 from xttslab.evaluation.naturalness import predict_distillmos, predict_dnsmos
 from xttslab.evaluation.pronunciation import compare
@@ -20,7 +21,7 @@ from xttslab.evaluation.prosody import describe
 from xttslab.evaluation.recognition import Recognised, Recogniser
 from xttslab.evaluation.scales import Anchor, Scale
 from xttslab.evaluation.smoothness import DefectWeights, defects_per_second, find_defects
-from xttslab.evaluation.speaker_similarity import embed, mean_similarity
+from xttslab.evaluation.speaker_similarity import mean_similarity
 from xttslab.evaluation.spoken_clips import RATE, SpokenClip
 
 

@@ -9,11 +9,12 @@ import numpy as np
 from experiments.ranking.material import Voice
 from experiments.ranking.pairs import Pair
 from experiments.ranking.planting import click, dropout, stutter, white_noise
+from xttslab.data.speaker_encoders import resemblyzer as embed
 from xttslab.evaluation.naturalness import predict_distillmos
 from xttslab.evaluation.scales import ClipSet, make_scale, score_means, score_spread
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.smoothness import defects_per_second, find_defects
-from xttslab.evaluation.speaker_similarity import embed, mean_similarity
+from xttslab.evaluation.speaker_similarity import mean_similarity
 from xttslab.evaluation.spoken_clips import RATE
 
 _SET, _SPOILT = 10, 3  # clips of a set, and how many of them are spoilt

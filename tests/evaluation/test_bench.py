@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from xttslab.data.predictors import PredictorMissing
 from xttslab.evaluation.bench import Bench, Stopwatch
-from xttslab.evaluation.predictors import PredictorMissing
 
 
 def missing() -> None:

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from tests.evaluation.conftest import silence, tone
+from xttslab.data.predictors import PredictorMissing
 from xttslab.evaluation import measuring
 from xttslab.evaluation.measuring import measure
-from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.recognition import Recogniser
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.spoken_clips import SpokenClip

@@ -3,9 +3,9 @@ import pytest
 
 from experiments.ranking.planting import white_noise
 from tests.evaluation.conftest import silence
+from xttslab.data.predictors import PredictorMissing
 from xttslab.evaluation import naturalness
 from xttslab.evaluation.naturalness import predict_distillmos, predict_dnsmos
-from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.spoken_clips import SpokenClip
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.evaluation.conftest import silence, tone
+from xttslab.data.predictors import PredictorMissing
 from xttslab.evaluation import recognition
 from xttslab.evaluation import recognition as whisper_model
-from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.pronunciation import compare
 from xttslab.evaluation.recognition import (
     PARTS,

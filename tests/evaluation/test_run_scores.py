@@ -14,11 +14,11 @@ import torch
 
 from tests.conftest import sampling
 from tests.evaluation.conftest import tone
+from xttslab.data.predictors import PredictorMissing
 from xttslab.errors import UserError
 from xttslab.evaluation import run_scores as long_text
 from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.evaluation_files import metrics, track_evaluation, write_evaluation
-from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.recognition import Recognised, Word
 from xttslab.evaluation.run_scores import (
     Evaluation,

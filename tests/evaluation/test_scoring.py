@@ -11,11 +11,11 @@ import pytest
 
 from tests.conftest import make_clips
 from tests.evaluation.conftest import TEXTS, Repeater, embed, silence, tone
+from xttslab.data.predictors import PredictorMissing
 from xttslab.errors import UserError
 from xttslab.evaluation import measuring
 from xttslab.evaluation import scoring as in_training
 from xttslab.evaluation import scoring as scoring_module
-from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.scoring import SampleScorer, Scorer, sample, score_clips
 from xttslab.evaluation.settings import ASPECTS, Scoring

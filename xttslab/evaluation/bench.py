@@ -10,7 +10,7 @@ from typing import TypeVar
 from rich import get_console
 from rich.progress import Progress, TaskID
 
-from xttslab.evaluation.predictors import PredictorMissing
+from xttslab.data.predictors import PredictorMissing
 from xttslab.evaluation.recognition import RecogniserFault
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from xttslab.data.speaker_encoders import resemblyzer as embed
 from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.naturalness import predict_distillmos, predict_dnsmos
 from xttslab.evaluation.pronunciation import WordComparison, compare, normalise
@@ -15,7 +16,6 @@ from xttslab.evaluation.recognition import Recognised
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.signal import has_speech
 from xttslab.evaluation.smoothness import Defects, defects_per_second, find_defects
-from xttslab.evaluation.speaker_similarity import embed
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from xttslab.evaluation.predictors import require
+from xttslab.data.predictors import require
 from xttslab.evaluation.spoken_clips import RATE
 
 _DNSMOS_SAMPLES = 144_160  # 9.01 s, the input of its network

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xttslab.data.pitch import track_pitch
-from xttslab.evaluation.predictors import require
+from xttslab.data.predictors import require
 from xttslab.evaluation.pronunciation import normalise
 from xttslab.evaluation.signal import HOP, levels, speech_frames
 from xttslab.evaluation.spoken_clips import RATE

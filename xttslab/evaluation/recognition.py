@@ -23,7 +23,7 @@ from filelock import FileLock
 from pydantic import PositiveInt
 from pydantic import dataclasses as checked
 
-from xttslab.evaluation.predictors import PredictorMissing, require
+from xttslab.data.predictors import PredictorMissing, require
 from xttslab.evaluation.signal import quietest_cut
 from xttslab.evaluation.spoken_clips import RATE
 from xttslab.files import replacing

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from xttslab.data.audio import read_audio
 from xttslab.data.manifest import Clip
+from xttslab.data.predictors import PredictorMissing
 from xttslab.errors import UserError
 from xttslab.evaluation.bench import Stopwatch
-from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.pronunciation import normalise, pooled_rate
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.scoring import Scorer

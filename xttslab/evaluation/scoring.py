@@ -14,17 +14,18 @@ from dataclasses import replace
 import numpy as np
 
 from xttslab.data.manifest import Clip
+from xttslab.data.predictors import PredictorMissing
+from xttslab.data.speaker_encoders import resemblyzer as embed
 from xttslab.errors import UserError
 from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.cards import make_card
 from xttslab.evaluation.emotion import real_shares, score_emotion
 from xttslab.evaluation.measuring import Measured, measure, measure_prosody
-from xttslab.evaluation.predictors import PredictorMissing
 from xttslab.evaluation.real_speech import RealSpeech, real_prosody
 from xttslab.evaluation.scales import ClipSet, ScoredAspect, draw_counts, score_means, score_spread
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import Scoring
-from xttslab.evaluation.speaker_similarity import embed, own_similarity, similarity_to_others
+from xttslab.evaluation.speaker_similarity import own_similarity, similarity_to_others
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, real_clips
 
 _BY_MEANS = ("voice_similarity", "pronunciation", "naturalness", "smoothness")

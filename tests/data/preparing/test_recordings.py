@@ -67,7 +67,7 @@ def prepared(play: LongPlay, tmp_path_factory: pytest.TempPathFactory) -> Folder
     """The recording as `prepare` leaves it, speakers checked."""
     pytest.importorskip("resemblyzer", reason="resemblyzer is not installed")
     from tests.data.preparing.conftest import PLAN
-    from xttslab.evaluation.speaker_similarity import embed
+    from xttslab.data.speaker_encoders import resemblyzer as embed
 
     base = tmp_path_factory.mktemp("play")
     write_audio(base / "source" / "show.wav", play.samples)

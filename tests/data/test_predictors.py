@@ -1,6 +1,6 @@
 import pytest
 
-from xttslab.evaluation.predictors import PredictorMissing, require
+from xttslab.data.predictors import PredictorMissing, require
 
 
 def test_a_missing_module_names_the_command_that_brings_it() -> None:
