@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.conftest import QUICK, TINY_MODEL
+from tests.processes import Training
 from xttslab.errors import UserError
 from xttslab.training.run import RUN_NAME, run_name
 from xttslab.training.start import find_rank, is_rank_zero
@@ -31,86 +34,30 @@ SAME = [
     "timed_steps=0",
 ]
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-REPO = Path(__file__).parents[2]
-
-
-MODULE = ("-m", "xttslab.train")
 
 
 def start(
     name: str,
     *overrides: str,
-    program: Sequence[str] = MODULE,
+    before: Callable[[], None] | None = None,
     variables: Mapping[str, str] | None = None,
-) -> subprocess.Popen:
-    command = [sys.executable, "-W", "ignore", *program, f"run_name={name}"]
-    environment = {**os.environ, "PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
-    for inherited in ("XTTSLAB_RUN_NAME", "LOCAL_RANK", "RANK", "MASTER_PORT"):
-        environment.pop(inherited, None)
-    environment |= variables or {}
+) -> Training:
     gpt = not any(override.startswith("stage=") for override in overrides)
     same = [option for option in SAME if gpt or not option.startswith("batch.")]
-    return subprocess.Popen([*command, *same, *overrides], env=environment, stderr=subprocess.PIPE)
+    return Training(name, *same, *overrides, before=before, variables=variables)
 
 
-def rows(name: str) -> list[dict[str, float]]:
-    lines = Path("outputs", name, "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    machine = ("speed/", "memory/", "time")
-    rows = [json.loads(line) for line in lines]
-    return [{k: v for k, v in row.items() if not k.startswith(machine)} for row in rows]
+def start_two(name: str, *overrides: str, **more: Any) -> list[Training]:
+    """Both processes of a run, started as Slurm's tasks are: Lightning starts none itself."""
+    port = free_port()
+    tasks = [slurm(rank, port) for rank in range(2)]
+    return [start(name, *overrides, *TWO, variables=task, **more) for task in tasks]
 
 
-def test_two_processes_equal_one_with_the_same_global_batch(workplace) -> None:
-    one = start("one", "batch.clips=4")
-    two = start("two", "batch.clips=2", *TWO)
-    for process in (one, two):
-        _, said = process.communicate(timeout=300)
-        assert process.returncode == 0, said.decode()[-2000:]
-    alone, together = rows("one"), rows("two")
-    assert [row["epoch"] for row in together] == [0, 1, 2]
-    for expected, found in zip(alone, together, strict=True):
-        assert set(found) == set(expected)
-        assert found == pytest.approx(expected, abs=1e-4)
-    assert alone[2]["train/mel_ce"] < alone[1]["train/mel_ce"] - 0.01  # something was learnt
-    kept = sorted(path.name for path in Path("outputs/two/checkpoints").iterdir())
-    assert kept == ["best.safetensors", "checkpoints.json"]
-
-
-def test_a_killed_process_stops_the_other_and_the_run_goes_on(workplace) -> None:
-    more = ["batch.clips=1", "checkpoint.every_minutes=0", "trainer.max_epochs=12"]
-    process = start("cut", *more, *TWO)
-    metrics = Path("outputs/cut/metrics.jsonl")
-    while not metrics.is_file() or len(rows("cut")) < 3:
-        assert process.poll() is None, process.stderr.read().decode()[-2000:]
-        time.sleep(0.05)
-    (other,) = psutil.Process(process.pid).children()
-    os.kill(other.pid, signal.SIGKILL)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert "another process of this run ended" in said.decode()
-    assert "resume=true run_name=cut" in said.decode()
-    done = len(rows("cut"))
-    resumed = start("cut", *more, f"trainer.max_epochs={done + 1}", *TWO, "resume=true")
-    _, said = resumed.communicate(timeout=300)
-    assert resumed.returncode == 0, said.decode()[-2000:]
-    assert [row["epoch"] for row in rows("cut")] == list(range(done + 2))
-
-
-# The first process's clock says after every epoch that ten minutes have passed, the other's never.
-CLOCKS = """
-import itertools, os, sys, types
-from xttslab.training import checkpointing as keeping
-step = 601 if os.environ["SLURM_PROCID"] == "0" else 0
-keeping.time = types.SimpleNamespace(monotonic=itertools.count(0, step).__next__)
-save = keeping.AtomicCheckpointIO.save_checkpoint
-def saved(self, *rest, **more):
-    save(self, *rest, **more)
-    print("saved", file=sys.stderr)
-keeping.AtomicCheckpointIO.save_checkpoint = saved
-from xttslab.commands import launch
-from xttslab.train import main
-launch(main, "train")
-"""
+def ended_well(*processes: Training) -> None:
+    assert [(p.ended(), p.said()[-2000:] * bool(p.ended())) for p in processes] == [
+        (0, "") for _ in processes
+    ]
 
 
 def slurm(rank: int, port: int) -> dict[str, str]:
@@ -127,16 +74,63 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def rows(name: str) -> list[dict[str, float]]:
+    lines = Path("outputs", name, "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    machine = ("speed/", "memory/", "time")
+    rows = [json.loads(line) for line in lines]
+    return [{k: v for k, v in row.items() if not k.startswith(machine)} for row in rows]
+
+
+def test_two_processes_equal_one_with_the_same_global_batch(workplace) -> None:
+    ended_well(start("one", "batch.clips=4"), *start_two("two", "batch.clips=2"))
+    alone, together = rows("one"), rows("two")
+    assert [row["epoch"] for row in together] == [0, 1, 2]
+    for expected, found in zip(alone, together, strict=True):
+        assert set(found) == set(expected)
+        assert found == pytest.approx(expected, abs=1e-4)
+    assert alone[2]["train/mel_ce"] < alone[1]["train/mel_ce"] - 0.01  # something was learnt
+    kept = sorted(path.name for path in Path("outputs/two/checkpoints").iterdir())
+    assert kept == ["best.safetensors", "checkpoints.json"]
+
+
+def test_a_killed_process_stops_the_other_and_the_run_goes_on(workplace) -> None:
+    more = ["batch.clips=1", "checkpoint.every_minutes=0", "trainer.max_epochs=12"]
+    process = start("cut", *more, *TWO)
+    metrics = Path("outputs/cut/metrics.jsonl")
+    while not metrics.is_file() or len(rows("cut")) < 3:
+        assert process.running(), process.said()[-2000:]
+        time.sleep(0.05)
+    (other,) = psutil.Process(process.pid).children()
+    os.kill(other.pid, signal.SIGKILL)
+    assert process.ended() == 2
+    assert "another process of this run ended" in process.said()
+    assert "resume=true run_name=cut" in process.said()
+    done = len(rows("cut"))
+    ended_well(*start_two("cut", *more, f"trainer.max_epochs={done + 1}", "resume=true"))
+    assert [row["epoch"] for row in rows("cut")] == list(range(done + 2))
+
+
+def clocks() -> None:
+    """The first process's clock says after every epoch that ten minutes have passed, the other's
+    never; whoever saves prints that."""
+    from xttslab.training import checkpointing
+
+    step = 601 if os.environ["SLURM_PROCID"] == "0" else 0
+    checkpointing.time = types.SimpleNamespace(monotonic=itertools.count(0, step).__next__)
+    save = checkpointing.AtomicCheckpointIO.save_checkpoint
+
+    def saved(self: object, *rest: object, **more: object) -> None:
+        save(self, *rest, **more)
+        print("saved", file=sys.stderr)
+
+    checkpointing.AtomicCheckpointIO.save_checkpoint = saved
+
+
 def test_tasks_of_slurm_are_one_run_and_save_when_the_clock_of_the_first_says_so(workplace) -> None:
     more = ["samples.every_n_epochs=1", "samples.score_every_n_epochs=0", "trainer.max_epochs=2"]
-    port, program = free_port(), ("-c", CLOCKS)
-    tasks = [
-        start("large", *more, *TWO, program=program, variables=slurm(rank, port))
-        for rank in range(2)
-    ]
-    said = [task.communicate(timeout=300)[1].decode() for task in tasks]  # would wait for ever
-    assert [task.returncode for task in tasks] == [0, 0], said[0][-2000:] + said[1][-2000:]
-    assert [text.count("saved") for text in said] == [2, 0]
+    tasks = start_two("large", *more, before=clocks)
+    ended_well(*tasks)  # would wait for ever if they disagreed
+    assert [task.said().count("saved") for task in tasks] == [2, 0]
     assert [row["epoch"] for row in rows("large")] == [0, 1, 2]
     spoken = sorted(path.name for path in Path("outputs/large/samples").glob("epoch_*"))
     assert spoken == [f"epoch_{epoch:03d}" for epoch in range(3)]
@@ -192,11 +186,8 @@ SOUND = {
 @pytest.mark.parametrize("stage", SOUND)
 def test_two_processes_train_on_sound_and_agree_which_epoch_is_best(workplace, stage: str) -> None:
     more = [*SOUND[stage], "optim.lr=3e-3"]
-    two = start(stage, *more, *TWO, "trainer.max_epochs=4")
     one = start("one", *more, "trainer.max_epochs=1")
-    for process in (two, one):
-        _, said = process.communicate(timeout=300)  # would wait for ever if they disagreed
-        assert process.returncode == 0, said.decode()[-2000:]
+    ended_well(one, *start_two(stage, *more, "trainer.max_epochs=4"))
     found, name = rows(stage), {"dvae": "mel_l1", "decoder": "mel"}[stage]
     assert found[0][f"eval/{name}"] == pytest.approx(rows("one")[0][f"eval/{name}"], abs=1e-5)
     assert [row["epoch"] for row in found] == [0, 1, 2, 3, 4]

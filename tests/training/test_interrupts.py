@@ -5,26 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import QUICK, TINY_MODEL
+from tests.processes import Training
 
-ROOT = Path(__file__).parents[2]
 OPTIONS = [
     *("dataset=milliomos", *TINY_MODEL, *QUICK),
     *("trainer.max_epochs=4", "batch.clips=1", "checkpoint.every_minutes=0"),
 ]
-
-
-def start(run: str, *more: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    call = [sys.executable, "-m", "xttslab.train", f"run_name={run}", *OPTIONS, *more]
-    return subprocess.Popen(call, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def epochs(run: str) -> dict[int, dict[str, float]]:
@@ -35,13 +27,13 @@ def epochs(run: str) -> dict[int, dict[str, float]]:
     return {row.pop("epoch"): row for row in rows}
 
 
-def kill_after(process: subprocess.Popen[str], run: str, epoch: int, how: signal.Signals) -> str:
+def kill_after(process: Training, run: str, epoch: int, how: signal.Signals) -> int:
     while epoch not in epochs(run):
-        assert process.poll() is None, process.stderr.read()
+        assert process.running(), process.said()
         time.sleep(0.02)
     time.sleep(0.15)  # into the next epoch
-    process.send_signal(how)
-    return process.communicate(timeout=60)[1]
+    os.kill(process.pid, how)
+    return process.ended()
 
 
 def in_mlflow(run: str) -> dict[str, list[int]]:
@@ -59,16 +51,13 @@ def in_mlflow(run: str) -> dict[str, list[int]]:
 
 @pytest.mark.posix
 def test_killed_twice_a_run_ends_with_the_same_numbers(workplace: Path) -> None:
-    whole = start("whole")
-    assert whole.wait(timeout=300) == 0
-    killed = start("cut")
-    kill_after(killed, "cut", 1, signal.SIGKILL)
-    assert killed.returncode == -signal.SIGKILL
-    terminated = start("cut", "resume=true")
-    said = kill_after(terminated, "cut", 2, signal.SIGTERM)
-    assert terminated.returncode == 128 + signal.SIGTERM
-    assert "go on with resume=true run_name=cut" in said
-    assert start("cut", "resume=true").wait(timeout=300) == 0
+    whole, killed = Training("whole", *OPTIONS), Training("cut", *OPTIONS)
+    assert kill_after(killed, "cut", 1, signal.SIGKILL) == -signal.SIGKILL
+    terminated = Training("cut", *OPTIONS, "resume=true")
+    assert kill_after(terminated, "cut", 2, signal.SIGTERM) == 128 + signal.SIGTERM
+    assert "go on with resume=true run_name=cut" in terminated.said()
+    assert Training("cut", *OPTIONS, "resume=true").ended() == 0
+    assert whole.ended() == 0
     expected, resumed = epochs("whole"), epochs("cut")
     assert sorted(resumed) == [0, 1, 2, 3, 4]
     for epoch, row in expected.items():
