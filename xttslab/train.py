@@ -21,6 +21,7 @@ def main(config: DictConfig) -> float | None:
 
     from xttslab.data.corpus import require_folders
     from xttslab.errors import UserError
+    from xttslab.machine.graphics_cards import refuse_idle_card
     from xttslab.model.weights import require_base
     from xttslab.tracking.lookup import require_start
     from xttslab.training.unread import refuse_unread, usual_config
@@ -29,6 +30,7 @@ def main(config: DictConfig) -> float | None:
     require_folders(config.dataset.name, config.dataset.sources)
     require_base(config.model, config.weights)
     require_start(config.init_from, config.tracking.uri)
+    refuse_idle_card(config.trainer.accelerator)
     if HydraConfig.initialized():
         refuse_unread(config, usual_config())
     from omegaconf import OmegaConf

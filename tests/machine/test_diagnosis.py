@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from xttslab import doctor
 from xttslab.errors import UserError
-from xttslab.machine import diagnosis
+from xttslab.machine import diagnosis, graphics_cards
 from xttslab.machine.diagnosis import (
     Check,
     as_json,
@@ -30,7 +30,13 @@ from xttslab.machine.diagnosis import (
     check_weights,
     examine,
 )
-from xttslab.machine.graphics_cards import Card, Machine, this_machine, unusable_card
+from xttslab.machine.graphics_cards import (
+    Card,
+    Machine,
+    refuse_idle_card,
+    this_machine,
+    unusable_card,
+)
 
 LAPTOP = Card("NVIDIA GeForce RTX 4070", (8, 9), 11.2, 12.9)
 FIT = Machine(
@@ -78,6 +84,26 @@ def test_a_card_that_is_not_in_the_build_is_a_fault() -> None:
 )
 def test_code_runs_on_later_minor_versions_only(built_for: tuple[str], usable: bool) -> None:
     assert (unusable_card(replace(FIT, built_for=built_for)) is None) == usable
+
+
+def test_training_stops_before_it_falls_back_to_the_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bare = replace(FIT, torch="2.14.1+cpu", cuda=None, built_for=(), cards=[])
+    monkeypatch.setattr(graphics_cards, "this_machine", lambda: bare)
+    monkeypatch.setattr(graphics_cards, "driver_cards", lambda: [LAPTOP.name])
+    with pytest.raises(UserError) as raised:
+        refuse_idle_card("auto")
+    assert str(raised.value) == (
+        "torch 2.14.1+cpu was built without CUDA, and NVIDIA GeForce RTX 4070 is there: python "
+        "run.py setup; trainer=cpu trains on the processor all the same"
+    )
+    refuse_idle_card("cpu")  # it is meant
+    monkeypatch.setattr(graphics_cards, "this_machine", lambda: FIT)
+    refuse_idle_card("auto")
+    monkeypatch.setattr(graphics_cards, "this_machine", pytest.fail)
+    monkeypatch.setattr(graphics_cards, "driver_cards", list)
+    refuse_idle_card("gpu")  # without a driver Lightning says it itself
 
 
 def test_a_full_card_and_no_card() -> None:

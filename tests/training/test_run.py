@@ -18,7 +18,7 @@ from xttslab.reporting.build import report_finished
 from xttslab.tracking.runs import find_run
 from xttslab.training import run as explaining
 from xttslab.training.gpt_stage import GptStage
-from xttslab.training.preflight import PRESETS, smaller_preset
+from xttslab.training.memory import PRESETS, smaller_preset
 from xttslab.training.run import reported_faults, train
 
 

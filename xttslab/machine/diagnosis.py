@@ -22,7 +22,7 @@ from xttslab.errors import UserError
 from xttslab.machine.graphics_cards import SETUP, Machine, unusable_card
 from xttslab.model.voice import slow_bfloat16
 from xttslab.tracking.client import check_writable, tracking_uri
-from xttslab.training.preflight import PRESETS, smaller_preset
+from xttslab.training.memory import PRESETS, smaller_preset
 
 Status = Literal["ok", "warning", "fault"]
 OLDEST_PYTHON = (3, 11)

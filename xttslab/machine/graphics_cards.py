@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from xttslab.errors import UserError
+
 SETUP = "python run.py setup"
 
 
@@ -96,6 +98,17 @@ def unusable_card(machine: Machine) -> tuple[str, str] | None:
                 f"a newer build: change TORCH_BUILDS in run.py, then {SETUP}",
             )
     return None
+
+
+def refuse_idle_card(accelerator: str) -> None:
+    """Raise UserError where training would fall back to the processor, or fail at its first step,
+    though NVIDIA's driver knows a card; `accelerator` is Lightning's, "cpu" says that it is meant.
+    """
+    if accelerator == "cpu" or not driver_cards():  # asked first: torch takes seconds to load
+        return
+    if problem := unusable_card(this_machine()):
+        found, remedy = problem
+        raise UserError(f"{found}: {remedy}; trainer=cpu trains on the processor all the same")
 
 
 def _covers(built_for: Sequence[str], capability: tuple[int, int]) -> bool:

@@ -80,8 +80,13 @@ class DecoderStage(AveragingStage):
     def training_step(self, batch: SegmentBatch, batch_idx: int) -> Tensor:
         parts = self.losses(batch, self.embed(batch.reference))
         self.note("train", parts)
-        loss = sum(self.weights[name] * value for name, value in parts.items())
-        return self.group_share(loss, batch_idx)
+        return self.group_share(self._total(parts), batch_idx)
+
+    def trial_loss(self, batch: SegmentBatch) -> Tensor:
+        return self._total(self.losses(batch, self.embed(batch.reference)))
+
+    def _total(self, parts: Mapping[str, Tensor]) -> Tensor:
+        return sum(self.weights[name] * value for name, value in parts.items())
 
     def losses(self, batch: SegmentBatch, speaker: Tensor) -> dict[str, Tensor]:
         """Of a step of training, as scalars by name; each counts by its weight in `weights`."""

@@ -75,6 +75,10 @@ class DvaeStage(AveragingStage):
         vectors = self.codec.dvae.codebook.embed_code(codes)  # (B, T, C)
         self.note("eval", self.distances(vectors, mel, batch))
 
+    def trial_loss(self, batch: ClipBatch) -> Tensor:
+        mel = self.codec.code_mel(batch.wave)[..., :-1]
+        return self.distances(self.codec.encode_mel(mel), mel, batch)["mel_l1"]
+
     def distances(self, vectors: Tensor, mel: Tensor, batch: ClipBatch) -> dict[str, Tensor]:
         """How far what codes with `vectors` (B, T, C) say is from the mels (B, 80, F) of a batch,
         as scalars by name; each counts in training by its weight in `weights`."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from omegaconf import DictConfig
+from torch.utils.data import DataLoader
 
 from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE, read_audio
-from xttslab.data.segments import WholeClip, clip_loaders
+from xttslab.data.segments import ClipBatch, SegmentBatch, WholeClip, clip_loaders, pack
 from xttslab.errors import UserError
 from xttslab.model.adapters import add_lora
 from xttslab.model.base import Base, decoder_of
@@ -16,7 +18,7 @@ from xttslab.training.decoder_data import DecoderData, spread
 from xttslab.training.gpt_stage import ClipLossTable
 from xttslab.training.job import Job
 from xttslab.training.optim import train_adapters, train_only
-from xttslab.training.preflight import planned, preflight
+from xttslab.training.preflight import SoundPreflight, preflight
 from xttslab.training.start import Start, plain
 
 _PLAIN_STEPS = 300  # for a codec without weights
@@ -46,7 +48,7 @@ def fit_gpt(job: Job) -> RunCheckpoints:
     table = ClipLossTable(job.tracker, job.run_dir)
     trainer = job.trainer([log, table, *job.samples(base), checkpoints])
     if trainer.is_global_zero:
-        preflight(stage, data, trainer, job.run_dir, **planned(config))
+        preflight(stage, data, trainer, job.plan())
     if job.resume_from is None:
         trainer.validate(stage, data, verbose=False)
     trainer.fit(stage, data, ckpt_path=job.resume_from, weights_only=True)
@@ -85,7 +87,9 @@ def fit_decoder(job: Job) -> RunCheckpoints:
     seconds = settings["segment_codes"] * SAMPLES_PER_CODE / SAMPLE_RATE
     segments = max(settings["batches"] * settings["segments"], len(trained))
     checkpoints = job.checkpoints(job.start.origin, base.codec.fingerprint)
-    trainer = job.trainer([job.log(segments * seconds, segments), *job.samples(base), checkpoints])
+    told = SoundPreflight(job.plan(), partial(_one_segment, settings["segments"]), job.base.gpt)
+    log = job.log(segments * seconds, segments)
+    trainer = job.trainer([told, log, *job.samples(base), checkpoints])
     data = DecoderData(
         job.base.gpt,
         job.clip_data(),
@@ -123,13 +127,25 @@ def fit_dvae(job: Job) -> RunCheckpoints:
     wanted = settings["batches"] * settings["batch_codes"]
     passes = max(1, -(-wanted // sum(clip.codes for clip in trained)))
     seconds = passes * sum(len(clip.wave) for clip in trained) / SAMPLE_RATE
-    trainer = job.trainer([job.log(seconds, passes * len(trained)), checkpoints])
+    longest = max(trained, key=lambda clip: clip.codes)
+    told = SoundPreflight(job.plan(), partial(_one_clip, longest, settings["batch_codes"]), None)
+    trainer = job.trainer([told, job.log(seconds, passes * len(trained)), checkpoints])
     place = (trainer.global_rank, trainer.world_size)
     loaders = clip_loaders(trained, held_out, settings["batch_codes"], passes, config.seed, *place)
     if job.resume_from is None:
         trainer.validate(stage, loaders[1], verbose=False)
     trainer.fit(stage, *loaders, ckpt_path=job.resume_from, weights_only=True)
     return checkpoints
+
+
+def _one_segment(segments: int, loader: DataLoader) -> tuple[SegmentBatch, float]:
+    """A batch of one segment, and how many there are in a batch."""
+    return loader.collate_fn([loader.dataset[(0, 0.5)]]), segments
+
+
+def _one_clip(longest: WholeClip, batch_codes: int, _: DataLoader) -> tuple[ClipBatch, float]:
+    """A batch of the longest clip alone, and how many times as long the largest batch is."""
+    return pack([longest]), max(1.0, batch_codes / longest.codes)
 
 
 def _clips(job: Job, rows: list[int]) -> list[WholeClip]:

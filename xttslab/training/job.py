@@ -26,8 +26,10 @@ from xttslab.model.voice import slow_bfloat16
 from xttslab.tracking.records import Tracker
 from xttslab.training.callbacks import EpochLog, InterruptHandler, LossGuard, ResumeHistory
 from xttslab.training.checkpointing import AtomicCheckpointIO, RunCheckpoints
+from xttslab.training.memory import RECOGNISER_GB, SpillWarning
 from xttslab.training.metrics import SELECTION, Selection
 from xttslab.training.optim import ConfiguredRate
+from xttslab.training.preflight import Plan
 from xttslab.training.samples import EpochScores, SpokenSamples, sample_plan
 from xttslab.training.stage import Stage
 from xttslab.training.start import Start, plain
@@ -124,6 +126,12 @@ class Job:
             )
         return [SpokenSamples(base, plan, self.tracker, self.run_dir / "samples", scores)]
 
+    def plan(self) -> Plan:
+        """What the pre-flight must know of this run."""
+        scoring = self.config.evaluation.scoring.recogniser if self._scores_every() else None
+        on_card = scoring is not None and scoring.device != "cpu"
+        return Plan.of(self.config, self.run_dir, RECOGNISER_GB if on_card else 0.0)
+
     def _scores_every(self) -> int:
         """Every how many epochs samples are scored; 0 where none is spoken."""
         samples = self.config.samples
@@ -145,7 +153,7 @@ class Job:
         limit = config.loss.limit if config.stage.name == "gpt" else sys.float_info.max
         best = self.run_dir / "checkpoints" / BEST
         chosen += [*self._configured_callbacks(), ResumeHistory(self.tracker, self.run_dir)]
-        chosen.append(ConfiguredRate())
+        chosen += [ConfiguredRate(), SpillWarning()]
         chosen += [LossGuard(limit, str(best)), *self.callbacks, InterruptHandler()]
         return instantiate(
             config.trainer,

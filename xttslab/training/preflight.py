@@ -1,8 +1,4 @@
-"""Estimates the memory, disk and time that a run will take, before its first step.
-
-The counts are of the tensors that PyTorch keeps for the backward pass, in multiples of
-(tokens × width) per layer; tests/training/test_preflight.py holds them against the real graph.
-"""
+"""Says what memory, disk and time a run will take before its first step, and refuses too much."""
 
 from __future__ import annotations
 
@@ -10,11 +6,11 @@ import shutil
 import statistics
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import psutil
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
@@ -22,33 +18,23 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from xttslab.data.audio import SAMPLE_RATE
 from xttslab.data.datamodule import ClipData
 from xttslab.errors import UserError
 from xttslab.model.gpt import clip_losses, weighted_total
 from xttslab.training.gpt_stage import GptStage
+from xttslab.training.memory import (
+    Memory,
+    SpillWarning,
+    estimate_memory,
+    kept_for_backward,
+    largest_batch,
+    memory_there_gb,
+    smaller_preset,
+)
+from xttslab.training.stage import AveragingStage
 
-if TYPE_CHECKING:
-    from xttslab.model.transformer import Recompute
-
-# What each preset takes at XTTS-v2's size with its fullest batch, in GB (conf/hardware/).
-PRESETS = {"gpu_24gb": 18.0, "gpu_12gb": 9.7, "gpu_8gb": 7.0, "gpu_6gb": 4.8}
-_FLOAT = 4  # bytes
-_ADAM_BYTES = 8  # two float32 moments a parameter
-_ADAM_8BIT_BYTES = 2
-# Bytes per token, layer and unit of width. Whole values: the input of both norms (always float32),
-# and of each matrix product, attention and GELU, with two dropout masks.
-_KEPT_FLOAT32 = {"none": 72.0, "cheap": 44.0, "all": 4.0}
-_KEPT_16_BIT = {"none": 40.0, "cheap": 26.0, "all": 4.0}
-# Adapters see the inputs through a dropout of their own; "cheap" keeps their products too.
-_ADAPTERS_KEPT = {"none": 33.0, "cheap": 36.0, "all": 0.0}
-_CONDITIONING_KEPT = 194.0  # per prompt frame or latent and unit of width, all blocks
-_LOGIT_COPIES = 3  # logits, their log-softmax, its gradient
-_AROUND = 500_000_000  # codec, decoder, libraries and their workspaces
-_CACHE_TOKENS = 700  # a sample sentence: 32 latents, its text, at most 605 codes
 _NO_PRESET = "no preset is as small; use another card, or trainer=cpu"
 _SHORT_RUN = 60  # steps; timing three of them would cost more than it tells
-_MEL_HOP = 256
 
 
 @dataclass(frozen=True)
@@ -65,57 +51,116 @@ class Needs:
     step_s: float | None
 
 
-def planned(config: DictConfig) -> dict[str, Any]:
-    """What `preflight` must know of a run's configuration."""
-    return {
-        "adam_8bit": config.optim._target_.endswith("8bit"),
-        "sentences": len(config.samples.sentences) if config.samples.every_n_epochs else 0,
-        "files": config.checkpoint.top_k,
-        "half_files": config.checkpoint.half,
-        "timed_steps": config.timed_steps,
-    }
+@dataclass(frozen=True)
+class Plan:
+    """What the pre-flight must know of a run's configuration.
 
-
-def preflight(
-    stage: GptStage,
-    data: ClipData,
-    trainer: pl.Trainer,
-    folder: Path,
-    adam_8bit: bool,
-    sentences: int,
-    files: int,
-    half_files: bool,
-    timed_steps: int,
-) -> Needs:
-    """Print what the run will take.
-
-    Args:
+    Attributes:
         folder: where checkpoints go.
-        adam_8bit, sentences: of the optimiser and the samples (see `estimate_memory`).
+        adam_8bit: whether the optimiser keeps its moments in 8 bits.
+        sentences: how many samples are spoken together.
         files, half_files: how many best checkpoints are kept, and whether in 16 bits.
-        timed_steps: how many steps are tried to know their time; 0 for none.
+        timed_steps: how many steps of the GPT are tried to know their time; 0 for none.
+        scoring_gb: what the models that score samples take of the card.
+    """
+
+    folder: Path
+    adam_8bit: bool
+    sentences: int
+    files: int
+    half_files: bool
+    timed_steps: int
+    scoring_gb: float
+
+    @classmethod
+    def of(cls, config: DictConfig, folder: Path, scoring_gb: float) -> Plan:
+        """From `conf/train.yaml`."""
+        return cls(
+            folder,
+            adam_8bit=config.optim._target_.endswith("8bit"),
+            sentences=len(config.samples.sentences) if config.samples.every_n_epochs else 0,
+            files=config.checkpoint.top_k,
+            half_files=config.checkpoint.half,
+            timed_steps=config.timed_steps,
+            scoring_gb=scoring_gb,
+        )
+
+
+def preflight(stage: GptStage, data: ClipData, trainer: pl.Trainer, plan: Plan) -> Needs:
+    """Print what a run of the GPT will take.
 
     Raises UserError when memory or disk cannot suffice, naming what would.
     """
     gpt, device, half = stage.gpt, trainer.strategy.root_device, "16" in str(trainer.precision)
-    memory = estimate_memory(gpt, largest_batch(data), half, adam_8bit, sentences)
-    trained = sum(p.numel() for p in gpt.parameters() if p.requires_grad)
+    memory = estimate_memory(gpt, largest_batch(data), half, plan.adam_8bit, plan.sentences)
     steps = -(-len(data.trial_sampler()) // trainer.world_size) * (trainer.max_epochs or 0)
-    needs = Needs(
-        trained=trained,
-        parameters=sum(p.numel() for p in gpt.parameters()),
+    needs = _needs(gpt, memory, plan, device, steps)
+    require_room(needs, device)
+    if plan.timed_steps and steps >= _SHORT_RUN:
+        needs = replace(needs, step_s=_time_step(stage, data, trainer, plan.timed_steps))
+        for callback in trainer.callbacks:
+            if isinstance(callback, SpillWarning):
+                callback.usual_s = needs.step_s
+    print_needs(needs, data)
+    return needs
+
+
+class SoundPreflight(pl.Callback):
+    """Prints what a run of decoder or DVAE will take, once its data is there, and raises UserError
+    where that is too much.
+
+    Args:
+        example: a batch of the loader's dataset, and the largest batch's size in multiples of it.
+        beside: a model that is on the device too (the GPT that makes the decoder's latents).
+    """
+
+    def __init__(
+        self, plan: Plan, example: Callable[[Any], tuple[Any, float]], beside: nn.Module | None
+    ) -> None:
+        self.plan, self.example, self.beside = plan, example, beside
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, AveragingStage)
+        device = pl_module.device
+        batch, times = self.example(trainer.train_dataloader)
+        batch = trainer.strategy.batch_to_device(batch)
+        with trainer.precision_plugin.train_step_context():
+            kept = kept_for_backward(lambda: pl_module.trial_loss(batch), pl_module)
+        memory = _of_module(pl_module.learning, self.beside, round(kept * times))
+        steps = int(trainer.estimated_stepping_batches)
+        needs = _needs(pl_module.learning, memory, self.plan, device, steps)
+        if trainer.is_global_zero:
+            require_room(needs, device)
+            _print(_rows(needs))
+
+
+def _of_module(learning: nn.Module, beside: nn.Module | None, activations: int) -> Memory:
+    trained = sum(p.numel() for p in learning.parameters() if p.requires_grad)
+    there = [*learning.parameters(), *(beside.parameters() if beside else ())]
+    return Memory(
+        weights=sum(p.numel() * p.element_size() for p in there),
+        optimizer=8 * trained,
+        gradients=4 * trained,
+        activations=activations,
+        speaking=0,
+    )
+
+
+def _needs(
+    trained: nn.Module, memory: Memory, plan: Plan, device: torch.device, steps: int
+) -> Needs:
+    count = sum(p.numel() for p in trained.parameters() if p.requires_grad)
+    memory = replace(memory, scoring=round(plan.scoring_gb * 1e9))
+    return Needs(
+        trained=count,
+        parameters=sum(p.numel() for p in trained.parameters()),
         memory=memory,
         memory_there_gb=memory_there_gb(device),
-        disk_gb=_disk_gb(memory, trained, files, half_files),
-        disk_there_gb=shutil.disk_usage(folder).free / 1e9,
+        disk_gb=_disk_gb(memory, count, plan.files, plan.half_files),
+        disk_there_gb=shutil.disk_usage(plan.folder).free / 1e9,
         steps=steps,
         step_s=None,
     )
-    require_room(needs, device)
-    if timed_steps and steps >= _SHORT_RUN:
-        needs = Needs(**{**vars(needs), "step_s": _time_step(stage, data, trainer, timed_steps)})
-    print_needs(needs, data)
-    return needs
 
 
 def require_room(needs: Needs, device: torch.device) -> None:
@@ -168,117 +213,42 @@ def _time_step(stage: GptStage, data: ClipData, trainer: pl.Trainer, steps: int)
 
 
 def print_needs(needs: Needs, data: ClipData) -> None:
-    """The table."""
-    memory, corpus = needs.memory, data.corpus
-    table = Table(title="before the first step", title_justify="left", show_header=False)
+    """The table of a GPT's run, with what its data is."""
+    rows = _rows(needs)
+    tokens = sum(data.lengths)
+    rows["an epoch"] = f"{len(data.lengths)} clips, {tokens} tokens, none truncated"
+    reasons = Counter(rejection.reason for rejection in data.corpus.rejected)
+    rejected = [f"{count} clips: {reason}" for reason, count in reasons.most_common(3)]
+    _print(rows, rejected)
+
+
+def _rows(needs: Needs) -> dict[str, str]:
+    memory = needs.memory
     share = needs.trained / needs.parameters
-    table.add_row("trained", f"{needs.trained / 1e6:.1f} M parameters ({share:.1%} of the GPT)")
-    parts = ("weights", "optimizer", "gradients", "activations")
-    listed = ", ".join(f"{name} {getattr(memory, name) / 1e9:.2f}" for name in parts)
-    table.add_row("memory", f"{memory.peak_gb:.1f} of {needs.memory_there_gb:.1f} GB ({listed})")
-    table.add_row("disk", f"{needs.disk_gb:.1f} of {needs.disk_there_gb:.1f} GB")
+    parts = ("weights", "optimizer", "gradients", "activations", "scoring")
+    listed = ", ".join(
+        f"{name} {getattr(memory, name) / 1e9:.2f}" for name in parts if getattr(memory, name)
+    )
+    rows = {
+        "trained": f"{needs.trained / 1e6:.1f} M parameters ({share:.1%} of the model)",
+        "memory": f"{memory.peak_gb:.1f} of {needs.memory_there_gb:.1f} GB ({listed})",
+        "disk": f"{needs.disk_gb:.1f} of {needs.disk_there_gb:.1f} GB",
+    }
     if needs.step_s is not None:
         took = f"{needs.step_s:.2f} s × {needs.steps} steps"
-        table.add_row("time", f"{_spoken(needs.step_s * needs.steps)} without evaluation ({took})")
-    tokens = sum(data.lengths)
-    table.add_row("an epoch", f"{len(data.lengths)} clips, {tokens} tokens, none truncated")
-    reasons = Counter(rejection.reason for rejection in corpus.rejected)
-    for reason, count in reasons.most_common(3):
-        table.add_row("rejected", f"{count} clips: {reason}")
+        rows["time"] = f"{_spoken(needs.step_s * needs.steps)} without evaluation ({took})"
+    return rows
+
+
+def _print(rows: Mapping[str, str], rejected: list[str] | None = None) -> None:
+    table = Table(title="before the first step", title_justify="left", show_header=False)
+    for name, value in rows.items():
+        table.add_row(name, value)
+    for line in rejected or ():
+        table.add_row("rejected", line)
     Console().print(table)
 
 
 def _spoken(seconds: float) -> str:
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
-
-
-@dataclass(frozen=True)
-class BatchSize:
-    """The largest batch of a device."""
-
-    clips: int
-    tokens: int  # clips × longest packed row
-    frames: int  # clips × longest prompt
-
-
-def largest_batch(data: ClipData) -> BatchSize:
-    """The most that one batch of this data and these settings can hold on a device."""
-    settings, longest = data.settings, max(data.lengths)
-    clips = settings.clips or max(1, settings.max_tokens // longest)
-    if settings.max_tokens:
-        clips = min(clips, max(1, settings.max_tokens // longest))
-    clips = min(clips, len(data.lengths))
-    frames = round(settings.prompt_seconds[1] * SAMPLE_RATE / _MEL_HOP)
-    return BatchSize(clips, clips * longest, clips * frames)
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes by what holds them; `speaking` and the pass forward and back are never there at once,
-    nor are all activations while all gradients are."""
-
-    weights: int
-    optimizer: int
-    gradients: int
-    activations: int
-    speaking: int
-
-    @property
-    def peak_gb(self) -> float:
-        """The most at any one time, in 10⁹ bytes."""
-        passing = max(self.gradients, self.activations, self.speaking)
-        return (_AROUND + self.weights + self.optimizer + passing) / 1e9
-
-
-def estimate_memory(
-    gpt: nn.Module, batch: BatchSize, half: bool, adam_8bit: bool, sentences: int = 0
-) -> Memory:
-    """What training `gpt` takes, with `requires_grad` and `recompute` as they are set on it.
-
-    Args:
-        half: 16-bit autocast, which also keeps a 16-bit copy of every matrix.
-        adam_8bit: moments in 8 bits.
-        sentences: how many sample sentences are spoken together.
-    """
-    parameters = list(gpt.parameters())
-    trained = sum(p.numel() for p in parameters if p.requires_grad)
-    return Memory(
-        weights=sum(p.numel() for p in parameters) * _FLOAT,
-        optimizer=trained * (_ADAM_8BIT_BYTES if adam_8bit else _ADAM_BYTES),
-        gradients=trained * _FLOAT,
-        activations=round(_activations(gpt, batch, half)),
-        speaking=sentences * _CACHE_TOKENS * gpt.layers * 2 * gpt.model_dim * _FLOAT,
-    )
-
-
-def _activations(gpt: nn.Module, batch: BatchSize, half: bool) -> float:
-    recompute: Recompute = gpt.recompute
-    whole = _KEPT_16_BIT if half else _KEPT_FLOAT32
-    adapted = any(".lora_" in name for name, _ in gpt.named_parameters())
-    kept = {name: whole[name] + adapted * _ADAPTERS_KEPT[name] for name in whole}
-    layers = batch.tokens * gpt.layers * kept[recompute]
-    if recompute != "none":  # one layer at a time is computed again
-        layers += batch.tokens * kept["none"]
-    prompted = next(gpt.conditioning_encoder.parameters()).requires_grad
-    heard = batch.frames + batch.clips * len(gpt.conditioning_perceiver.latents)
-    conditioning = heard * _CONDITIONING_KEPT if prompted else 0.0
-    copies = sum(p.numel() for p in gpt.parameters() if p.dim() > 1) * 2 if half else 0
-    widest = max(gpt.number_text_tokens / 4, gpt.num_audio_tokens)  # a quarter or less is text
-    logits = batch.tokens * widest * _FLOAT * _LOGIT_COPIES
-    return (layers + conditioning) * gpt.model_dim + copies + logits
-
-
-def memory_there_gb(device: torch.device) -> float:
-    """Memory that is free for training, in 10⁹ bytes; a model that is loaded counts as free."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] / 1e9
-    process = psutil.Process().memory_info().rss
-    return (psutil.virtual_memory().available + process) / 1e9
-
-
-def smaller_preset(there_gb: float, chosen: str | None = None) -> str | None:
-    """The largest preset of `hardware=` that takes at most `there_gb`, and less than `chosen` does;
-    None where there is none."""
-    limit = PRESETS.get(chosen or "", float("inf"))
-    return next((name for name, gb in PRESETS.items() if gb <= there_gb and gb < limit), None)

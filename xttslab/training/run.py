@@ -36,7 +36,7 @@ from xttslab.training.callbacks import go_back
 from xttslab.training.checkpointing import RunCheckpoints, resume_point
 from xttslab.training.fitting import FITTED_CLIPS, fit_decoder, fit_dvae, fit_gpt
 from xttslab.training.job import Job, require_trainable
-from xttslab.training.preflight import smaller_preset
+from xttslab.training.memory import smaller_preset
 from xttslab.training.start import (
     Start,
     find_rank,

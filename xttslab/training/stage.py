@@ -122,6 +122,10 @@ class AveragingStage(Stage):
         super().__init__(optimizer, scheduler, seed)
         self.noted: dict[str, list[Tensor]] = {}
 
+    @abstractmethod
+    def trial_loss(self, batch: Any) -> Tensor:
+        """The loss of a step of training that leaves no trace: to see what its graph keeps."""
+
     def note(self, part: str, values: Mapping[str, Tensor]) -> None:
         """Keep a batch's values, scalars, for the means of `part`."""
         for name, value in values.items():
