@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from experiments.teacher.synthesis import SAMPLE_RATE, Kokoro
 from experiments.teacher.voice import TIMBRE
-from xttslab.model.decoder import ConvNextBlock, SourceFilter
+from xttslab.model.decoder import ConvNextBlock
+from xttslab.model.source_filter import SourceFilter
 
 FEATURES = "/decoder/decoder/decode.3/Div_4_output_0"  # (1, 512, F)
 PITCH = "/decoder/decoder/Unsqueeze_output_0"  # (1, 1, F) in Hz, near 0 where unvoiced

@@ -34,7 +34,8 @@ from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.spoken_clips import RATE, SpokenClip
 from xttslab.evaluation.subject import Subject
 from xttslab.evaluation.utterances import Sentences
-from xttslab.model.sampling import Sentence, generate
+from xttslab.model.generation import generate
+from xttslab.model.sampling import Sentence
 from xttslab.model.voice import Speaking
 from xttslab.tracking.run_tracker import RunTracker
 

@@ -29,7 +29,8 @@ from xttslab.exporting.export_folder import (
     write_export,
 )
 from xttslab.model.base import Base, build_base
-from xttslab.model.sampling import Sentence, generate
+from xttslab.model.generation import generate
+from xttslab.model.sampling import Sentence
 from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.loading import default_settings, load, load_export
 

@@ -10,13 +10,14 @@ import torch
 from TTS.tts.models.xtts import Xtts
 
 from tests.conftest import sampling
-from tests.model.test_sampling import TINY, build
+from tests.model.test_generation import TINY, build
 from xttslab.errors import UserError
 from xttslab.model import voice as placing
 from xttslab.model.codec import Codec
 from xttslab.model.decoder import MiniDecoder
+from xttslab.model.generation import generate
 from xttslab.model.gpt import XttsGpt
-from xttslab.model.sampling import Generated, Sentence, generate
+from xttslab.model.sampling import Generated, Sentence
 from xttslab.model.voice import (
     KEPT_CODES,
     Speaking,
@@ -62,12 +63,12 @@ def test_finished_at(chances: list[float], ended: bool, expected: int) -> None:
 
 def test_silence_behind_the_last_sound_is_cut() -> None:
     wave = sound((20, 0.1), (15, 1e-5))
-    assert sounding_until(wave, chances(35)) == (20 + KEPT_CODES) * CODE
+    assert sounding_until(wave, chances(35)) == ((20 + KEPT_CODES) * CODE, False)
 
 
 def test_babble_behind_a_pause_with_a_thinkable_stop_is_cut() -> None:
     wave = sound((20, 0.1), (10, 1e-5), (5, 0.1))
-    assert sounding_until(wave, chances(35, c22=0.06)) == (20 + KEPT_CODES) * CODE
+    assert sounding_until(wave, chances(35, c22=0.06)) == ((20 + KEPT_CODES) * CODE, True)
 
 
 @pytest.mark.parametrize(
@@ -78,11 +79,11 @@ def test_babble_behind_a_pause_with_a_thinkable_stop_is_cut() -> None:
 def test_a_sentence_goes_on_after_a_pause(pause: int, stop: dict[str, float]) -> None:
     wave = sound((20, 0.1), (pause, 1e-5), (5, 0.1))
     codes = 25 + pause
-    assert sounding_until(wave, chances(codes, **stop)) == codes * CODE
+    assert sounding_until(wave, chances(codes, **stop)) == (codes * CODE, False)
 
 
 def test_a_mute_sentence_stays_as_it_is() -> None:
-    assert sounding_until(np.zeros(5 * CODE), chances(5)) == 5 * CODE
+    assert sounding_until(np.zeros(5 * CODE), chances(5)) == (5 * CODE, False)
 
 
 def test_all_models_move(voice: Voice) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from xttslab.errors import UserError
 from xttslab.evaluation.spoken_clips import SpokenClip
 from xttslab.model.decoder import SPEECH_RATE
-from xttslab.model.sampling import Sentence, generate
+from xttslab.model.generation import generate
+from xttslab.model.sampling import Sentence
 from xttslab.model.voice import Speaking, finished_at
 from xttslab.speaking.pieces import Piece, join
 from xttslab.speaking.speaker import Speaker

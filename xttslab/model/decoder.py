@@ -1,9 +1,6 @@
 """XTTS's HiFi-GAN and a small decoder: hidden states of the GPT (B, T, D) to waves (B, 1, N).
 
-The small one is a source-filter model: a band-limited pulse train at the pitch and white noise,
-each shaped by an envelope in the short-time Fourier domain (harmonic plus noise, as in DDSP, arXiv
-2001.04643). The pulses bring the phases that a network would have to learn otherwise; envelopes are
-smooth and learned in minutes.
+The small one steers a pulse train and noise (`source_filter`).
 """
 
 from __future__ import annotations
@@ -20,10 +17,8 @@ from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 
 from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE
 from xttslab.model.codec import MelSpectrogram
+from xttslab.model.source_filter import SourceFilter
 
-LOUDEST = math.log(1e2)  # of an envelope, so that early training stays finite
-LOWEST_HZ = 40.0  # lower than any voice: what is unvoiced must not divide by zero
-_ON_PULSE = 1e-4  # sine of the half turn, below which the closed form is its limit
 SPEECH_RATE = 24_000  # of the waveforms that both decoders make
 EMBEDDER_RATE = 16_000  # of XTTS-v2's speaker encoder
 FFT, HOP = 1024, 256
@@ -39,6 +34,10 @@ class Decoder(Protocol):
     """What turns the GPT's hidden states into sound: XTTS's HiFi-GAN or the small one."""
 
     follows_pitch: bool  # whether it has a pitch of its own, which training teaches
+
+    def frames(self, latents: Tensor) -> Tensor:
+        """Latents (B, T, D), linearly stretched to the waveform's frames (B, C, F)."""
+        ...
 
     def __call__(self, latents: Tensor, g: Tensor) -> Tensor:
         """Latents (B, T, D) and speaker embeddings (B, S, 1) to waveforms (B, 1, N) at 24 kHz."""
@@ -60,6 +59,13 @@ class XttsDecoder(HifiDecoder):
     """Coqui's HiFi-GAN and speaker encoder under their own parameter names."""
 
     follows_pitch = False
+
+    def frames(self, latents: Tensor) -> Tensor:
+        """Latents (B, T, D) as frames of the waveform's rate, (B, D, F), as Coqui's `forward`."""
+        inner = self.ar_mel_length_compression / self.output_hop_length
+        rate = self.output_sample_rate / self.input_sample_rate
+        spread = F.interpolate(latents.transpose(1, 2), scale_factor=inner, mode="linear")
+        return F.interpolate(spread, scale_factor=rate, mode="linear") if rate != 1 else spread
 
     def training_forward(
         self, latents: Tensor, g: Tensor, pitch: Tensor
@@ -118,42 +124,48 @@ class MiniDecoder(nn.Module):
 
         N is as in XTTS-v2: floor(4 · T · 24,000 / 22,050) frames of 256 samples.
         """
-        hidden = self._hidden(latents, g)
-        return self._sound(hidden, self._log_pitch(hidden).exp())
+        hidden = self.hidden(self.frames(latents), g)
+        return self.source(*self.controls(hidden)).unsqueeze(1)
 
     def training_forward(
         self, latents: Tensor, g: Tensor, pitch: Tensor
     ) -> tuple[Tensor, Distances]:
         """The waveforms at the recording's pitch (B, F), so that harmonics can be compared, and the
         mean distance of the predicted pitch in nats where there is one (.06 is a semitone)."""
-        hidden = self._hidden(latents, g)
+        hidden = self.hidden(self.frames(latents), g)
         found = self._log_pitch(hidden)  # (B, F)
         pitch = F.pad(pitch, (0, max(0, found.shape[1] - pitch.shape[1])))[:, : found.shape[1]]
         voiced = pitch > 0
         distance = (found - pitch.clamp(min=1.0).log()).abs()
         error = (distance * voiced).sum() / voiced.sum().clamp(min=1)
-        return self._sound(hidden, torch.where(voiced, pitch, found.detach().exp())), {
-            "pitch": error
-        }
+        taught = torch.where(voiced, pitch, found.detach().exp())
+        return self.source(taught, *self._envelopes(hidden)).unsqueeze(1), {"pitch": error}
 
-    def _hidden(self, latents: Tensor, g: Tensor) -> Tensor:
-        """Frames (B, F, width)."""
+    def frames(self, latents: Tensor) -> Tensor:
+        """Latents (B, T, D) as frames of the waveform's rate, (B, width, F)."""
         batch, codes, _ = latents.shape
         spread = self.spread(latents).view(batch, codes * FRAMES_PER_CODE, -1).transpose(1, 2)
         # By the factor, not to a size: a frame's time must not depend on where the input ends.
-        hidden = F.interpolate(spread, scale_factor=SPEECH_RATE / SAMPLE_RATE, mode="linear")
-        hidden = self.norm(self.first(hidden).transpose(1, 2))
+        return F.interpolate(spread, scale_factor=SPEECH_RATE / SAMPLE_RATE, mode="linear")
+
+    def hidden(self, frames: Tensor, g: Tensor) -> Tensor:
+        """What the trunk makes of frames (B, width, F) and speaker embeddings: (B, F, width)."""
+        hidden = self.norm(self.first(frames).transpose(1, 2))
         speaker = g.squeeze(-1)
         for block in self.blocks:
             hidden = block(hidden, speaker)
         return self.last_norm(hidden)
 
+    def controls(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What steers the source: the pitch (B, F) in Hz and the three envelopes (B, F, bins)."""
+        return self._log_pitch(hidden).exp(), *self._envelopes(hidden)
+
     def _log_pitch(self, hidden: Tensor) -> Tensor:
         return self.pitch(hidden).squeeze(-1).float().clamp(*LOG_PITCH)  # (B, F)
 
-    def _sound(self, hidden: Tensor, pitch: Tensor) -> Tensor:
+    def _envelopes(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         harmonic, noise, turn = self.envelopes(hidden).float().chunk(3, dim=-1)
-        return self.source(pitch, harmonic, noise, turn).unsqueeze(1)
+        return harmonic, noise, turn
 
 
 class ConvNextBlock(nn.Module):
@@ -210,65 +222,3 @@ class SpeakerEncoder(nn.Module):
         mean = (weight * hidden).sum(-1)
         deviation = ((weight * hidden.pow(2)).sum(-1) - mean.pow(2)).clamp(min=1e-6).sqrt()
         return F.normalize(self.out(torch.cat([mean, deviation], dim=-1)), dim=-1)
-
-
-class SourceFilter(nn.Module):
-    """Frames of pitch and envelopes to waves.
-
-    Args:
-        rate: samples a second.
-        size: of the Fourier transform and its Hann window.
-        hop: samples of a frame.
-    """
-
-    def __init__(self, rate: int, size: int, hop: int) -> None:
-        super().__init__()
-        self.rate, self.size, self.hop = rate, size, hop
-        self.register_buffer("window", torch.hann_window(size), persistent=False)
-
-    def forward(self, pitch: Tensor, harmonic: Tensor, noise: Tensor, turn: Tensor) -> Tensor:
-        """Waves (B, hop · F) of pitch (B, F) in Hz, log envelopes (B, F, size / 2 + 1) of pulses
-        and noise, and the angle (B, F, size / 2 + 1) by which the pulses' phases are turned."""
-        pulses = pulse_train(pitch, self.rate, self.hop)
-        voiced, hiss = (self._spectrum(wave) for wave in (pulses, self._noise(pulses)))
-        gain = _frames(harmonic).clamp(max=LOUDEST).exp()
-        level = _frames(noise).clamp(max=LOUDEST).exp()
-        spectrum = voiced * torch.polar(gain, _frames(turn)) + hiss * level
-        return torch.istft(
-            spectrum, self.size, self.hop, window=self.window, length=pulses.shape[-1]
-        )
-
-    def _noise(self, like: Tensor) -> Tensor:
-        """White noise of power 1: in evaluation always the same, so that speech repeats."""
-        if self.training:
-            return torch.randn_like(like)
-        source = torch.Generator().manual_seed(0)
-        return torch.randn(like.shape[-1], generator=source).to(like).expand_as(like)
-
-    def _spectrum(self, wave: Tensor) -> Tensor:
-        return torch.stft(wave, self.size, self.hop, window=self.window, return_complex=True)
-
-
-def pulse_train(pitch: Tensor, rate: int, hop: int) -> Tensor:
-    """Pitch (B, F) in Hz, one value a frame of `hop` samples, to waves (B, hop · F) of power 1.
-
-    All harmonics below half the rate as cosines of one height; their sum in closed form (the
-    Dirichlet kernel): sum of cos kφ for k = 1 … n is (sin((n + ½)φ) / sin(φ / 2) − 1) / 2.
-    """
-    frequency = F.interpolate(
-        pitch.clamp(min=LOWEST_HZ)[:, None], scale_factor=float(hop), mode="linear"
-    )[:, 0]
-    # In double precision where there is one: a minute has tens of thousands of turns.
-    exact = torch.float32 if pitch.device.type == "mps" else torch.float64
-    half = math.pi * (frequency.to(exact).cumsum(-1) / rate).remainder(1.0).float()
-    harmonics = (rate / 2 / frequency).floor()
-    sine = half.sin()
-    on_pulse = sine.abs() < _ON_PULSE
-    kernel = ((2 * harmonics + 1) * half).sin() / sine.masked_fill(on_pulse, 1.0)
-    total = torch.where(on_pulse, 2 * harmonics + 1, kernel)
-    return (total - 1) / (2 * harmonics).sqrt()
-
-
-def _frames(values: Tensor) -> Tensor:
-    """Frame values (B, F, bins) for the F + 1 columns (B, bins, F + 1) of a centred transform."""
-    return F.pad(values.float().transpose(1, 2), (0, 1), mode="replicate")

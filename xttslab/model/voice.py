@@ -16,7 +16,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
@@ -24,8 +23,9 @@ from xttslab.data.audio import SAMPLE_RATE
 from xttslab.errors import UserError
 from xttslab.model.codec import Codec
 from xttslab.model.decoder import Decoder
+from xttslab.model.generation import generate
 from xttslab.model.gpt import XttsGpt
-from xttslab.model.sampling import Generated, Sampling, Sentence, generate
+from xttslab.model.sampling import Generated, Sampling, Sentence
 
 CERTAIN = 0.5  # a stop this likely ends the sentence, whatever was drawn
 THINKABLE = 0.05  # a stop this likely ends it in a pause, or where the limit cut it off
@@ -138,15 +138,24 @@ class Voice:
         if settings.trim_babble:
             kept = finished_at(spoken) + 1
             latents, chances = latents[:kept], chances[:kept]
-        latents = latents[None].float()  # (1, T, D)
-        if settings.speed != 1.0:
-            latents = F.interpolate(
-                latents.transpose(1, 2), scale_factor=1.0 / settings.speed, mode="linear"
-            ).transpose(1, 2)
+        latents = stretched(latents[None].float(), settings.speed)  # (1, T, D)
         wave = self.decoder(latents, g=speaker[None]).flatten().float().cpu().numpy()
         if settings.trim_babble:
-            wave = wave[: sounding_until(wave, chances.float().cpu().numpy())]
+            wave = wave[: sounding_until(wave, chances.float().cpu().numpy())[0]]
         return wave
+
+
+def stretched(latents: Tensor, speed: float) -> Tensor:
+    """Latents (1, T, D) for speech that is `speed` times as fast."""
+    if speed == 1.0:
+        return latents
+    count = latents.shape[1]
+    # Not F.interpolate: where as many values come out as go in, it copies them unstretched.
+    place = (torch.arange(int(count / speed), dtype=torch.float64) + 0.5) * speed - 0.5
+    place = place.clamp(0, count - 1).to(latents.device, torch.float32)  # (T / speed,)
+    below = place.floor().long()
+    above = (below + 1).clamp(max=count - 1)
+    return torch.lerp(latents[:, below], latents[:, above], (place - below)[None, :, None])
 
 
 def likely_codes(tokens: int, per_token: float) -> float:
@@ -168,8 +177,9 @@ def finished_at(spoken: Generated) -> int:
     return len(spoken.codes)
 
 
-def sounding_until(wave: np.ndarray, stop_chance: np.ndarray) -> int:
-    """The number of samples of a decoded sentence (n,) that are worth keeping.
+def sounding_until(wave: np.ndarray, stop_chance: np.ndarray) -> tuple[int, bool]:
+    """The number of samples of a decoded sentence (n,) that are worth keeping, and whether what
+    follows has sound in it: then the sentence was over before.
 
     `stop_chance` (T,) belongs to the codes that the wave was made of, evenly. Cuts at the first
     long pause in which a stop was thinkable, and the silence behind the last sound.
@@ -179,7 +189,7 @@ def sounding_until(wave: np.ndarray, stop_chance: np.ndarray) -> int:
     energy = np.array([np.square(wave[a:b]).mean() for a, b in pairwise(edges)])
     loud = energy > energy.max() * 10 ** (QUIET_DB / 10)
     if not loud.any():
-        return len(wave)
+        return len(wave), False
     places = np.flatnonzero(loud)
     ends = [*(places[:-1] + 1)[np.diff(places) > PAUSE_CODES], places[-1] + 1]
     starts = [*places[1:][np.diff(places) > PAUSE_CODES], codes]
@@ -188,7 +198,8 @@ def sounding_until(wave: np.ndarray, stop_chance: np.ndarray) -> int:
         for end, start in zip(ends, starts, strict=True)
         if start == codes or stop_chance[end:start].max() >= THINKABLE
     )
-    return int(edges[min(next(over) + KEPT_CODES, codes)])
+    end = next(over)
+    return int(edges[min(end + KEPT_CODES, codes)]), bool(end < places[-1] + 1)
 
 
 def place(voice: Voice, device: str = "auto", precision: Precision = "float32") -> Voice:

@@ -15,8 +15,9 @@ from transformers.generation.logits_process import (
 from TTS.tts.layers.xtts.gpt import GPT
 
 from tests.conftest import sampling
+from xttslab.model.generation import Generation, generate
 from xttslab.model.gpt import XttsGpt
-from xttslab.model.sampling import Generated, Sentence, generate
+from xttslab.model.sampling import Generated, Sentence
 
 TINY = {
     "layers": 2,
@@ -200,3 +201,33 @@ def test_refuses_training_mode_and_impossible_limits(tiny) -> None:
     with pytest.raises(ValueError, match="eval mode"):
         generate(ours, [one], sampling())
     ours.eval()
+
+
+def test_sentences_that_join_and_leave_change_nothing_for_the_others(models) -> None:
+    """One joins with a longer text, one with a shorter, by other rules; one is dropped."""
+    _, ours = models
+    usual, hot = sampling(repetition_penalty=2.0), sampling(temperature=1.3, top_k=0)
+    first, second, third, fourth = sentences(ours)
+    together, spoken = Generation(ours), {}
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            spoken.update((place, together.spoken(place)) for place in together.step())
+
+    places = together.add([first, second], usual)
+    steps(5)
+    places += together.add([fourth], hot)
+    steps(4)
+    so_far = together.spoken(places[0])
+    together.drop(places[1])
+    places += together.add([third], usual)
+    while len(together):
+        steps(1)
+    assert sorted(spoken) == sorted({places[0], *places[2:]})
+    for place, sentence, rules in zip(
+        (places[0], places[2], places[3]), (first, fourth, third), (usual, hot, usual), strict=True
+    ):
+        same(spoken[place], generate(ours, [sentence], rules)[0])
+    assert so_far.codes.tolist() == spoken[places[0]].codes[: len(so_far.codes)].tolist()
+    with pytest.raises(ValueError, match="sentence 1 is not spoken here"):
+        together.spoken(places[1])
