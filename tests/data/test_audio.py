@@ -194,7 +194,7 @@ def test_the_ending_names_the_format(
 
 @pytest.mark.parametrize("name", ["x.m4a", "x", "x.mp3.txt"])
 def test_another_ending_is_refused(tmp_path: Path, name: str) -> None:
-    endings = r": name a recording that ends in \.wav, \.flac, \.mp3, \.ogg$"
+    endings = r": name a recording that ends in \.wav, \.flac, \.mp3, \.ogg, \.opus$"
     with pytest.raises(UserError, match=endings):
         write_audio(tmp_path / name, tone(0.1, 24_000), 24_000)
     assert list(tmp_path.iterdir()) == []

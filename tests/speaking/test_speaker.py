@@ -18,7 +18,8 @@ from xttslab.model.decoder import MiniDecoder
 from xttslab.model.gpt import XttsGpt
 from xttslab.model.tokenizer import Tokenizer
 from xttslab.model.voice import Speaking, Voice
-from xttslab.speaking.speaker import FASTEST, SLOWEST, Speaker, speed_for, syllable_rate
+from xttslab.speaking.joining import FASTEST, SLOWEST, speed_for, syllable_rate
+from xttslab.speaking.speaker import Speaker
 from xttslab.speaking.texts import text_to_say
 
 RATE = 24_000
@@ -108,7 +109,7 @@ def test_says_a_text_in_pieces_and_the_same_for_the_same_seed(speaker: Speaker) 
 
 
 def test_a_recording_serves_as_reference_and_only_its_beginning_counts(speaker: Speaker) -> None:
-    latents, embedding = speaker.reference(speaker_wav=folder_of(speaker) / "long.wav")
+    latents, embedding = speaker.reference(recordings=folder_of(speaker) / "long.wav")
     assert latents.shape == (32, 64)
     assert embedding.shape == (8, 1)
 
@@ -123,7 +124,7 @@ def test_a_whole_text_is_stretched_to_the_pace_of_its_reference(
         return 1.25
 
     write_audio(folder_of(speaker) / "paced.wav", babble(syllables=12, seconds=3, rate=22050))
-    monkeypatch.setattr("xttslab.speaking.speaker.speed_for", a_fifth_faster)
+    monkeypatch.setattr("xttslab.speaking.piece_jobs.speed_for", a_fifth_faster)
     text = "Jó estét kívánok mindenkinek! Ma este tizenkét kérdés vár önre."
 
     def say(**settings) -> np.ndarray:

@@ -7,7 +7,7 @@ import hashlib
 import io
 import mmap
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +16,7 @@ import numpy as np
 import soundfile as sf
 import soxr
 
+from xttslab.data.audio_formats import encode, require_format
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
 
@@ -23,13 +24,6 @@ SAMPLE_RATE = 22_050  # what XTTS's DVAE and conditioning encoder read
 SAMPLES_PER_CODE = 1_024  # mel hop 256 × two stride-2 convolutions
 MAX_CODES = 605  # gpt_max_audio_tokens of XTTS-v2
 MIN_SECONDS = 0.5
-FORMATS = {  # ending → libsndfile's container and coding
-    ".wav": ("WAV", "PCM_16"),
-    ".flac": ("FLAC", "PCM_16"),
-    ".mp3": ("MP3", "MPEG_LAYER_III"),
-    ".ogg": ("OGG", "VORBIS"),
-}
-_BLOCK = 1 << 16  # samples written at once: libvorbis overflows its stack on a long array
 MAX_SECONDS = MAX_CODES * SAMPLES_PER_CODE / SAMPLE_RATE  # 28.1 s
 BLOCK_SECONDS = 20.0
 _OFFSET = 0.05  # a constant this large beside the RMS is a fault of the recording …
@@ -214,25 +208,19 @@ def require_finite(path: Path, samples: np.ndarray) -> None:
         raise AudioFault(path, reason, f"{bad} samples", "export the recording again")
 
 
-def write_audio(path: Path, samples: np.ndarray, rate: int = SAMPLE_RATE) -> None:
+def write_audio(
+    path: Path,
+    samples: np.ndarray,
+    rate: int = SAMPLE_RATE,
+    tags: Mapping[str, str] | None = None,
+) -> None:
     """Write (n,) float samples in [-1, 1] in the format of the file's ending, atomically.
 
-    Raises UserError for an ending that `require_format` refuses, when the disk is full or the
-    folder cannot be written.
+    `tags` are as `data.audio_formats.encode` takes them. Raises UserError for an ending that
+    `require_format` refuses, when the disk is full or the folder cannot be written.
     """
     require_format(path)
-    container, coding = FORMATS[path.suffix.lower()]
-    buffer = io.BytesIO()
-    with sf.SoundFile(buffer, "w", rate, 1, subtype=coding, format=container) as file:
-        for start in range(0, len(samples), _BLOCK):
-            file.write(np.clip(samples[start : start + _BLOCK], -1.0, 1.0))
-    write_atomically(path, buffer.getvalue())
-
-
-def require_format(path: Path) -> None:
-    """Raise UserError unless the ending names a format that is written: wav, flac, mp3 or ogg."""
-    if path.suffix.lower() not in FORMATS:
-        raise UserError(f"{path}: name a recording that ends in {', '.join(FORMATS)}")
+    write_atomically(path, encode(samples, rate, path.suffix.lower(), tags))
 
 
 def code_count(samples: int) -> int:

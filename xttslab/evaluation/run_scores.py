@@ -167,10 +167,10 @@ def through_codec(speaker: Speaker, clips: Sequence[Clip], settings: Speaking) -
 def _again(speaker: Speaker, clip: Clip, settings: Speaking) -> SpokenClip:
     voice = speaker.voice
     known = clip.category in speaker.categories
-    latents, embedding = speaker.reference(clip.category if known else None)
+    latents, embedding = speaker.reference(clip.category if known else None, settings=settings)
     codes, _ = voice.codec.encode([read_audio(clip.audio)])[0]
     told = torch.from_numpy(codes.astype("int64")).to(latents.device)  # (T,)
-    tokens = speaker.tokenizer.encode(clip.text, speaker.language)
+    tokens = speaker.tokenizer.encode(speaker.lexicon.apply(clip.text), speaker.language)
     text = torch.from_numpy(tokens).to(latents.device)
     states = hidden_states(voice, latents, text, told)
     generated = Generated(told, states, torch.zeros(len(states)), ended=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,8 @@ import numpy as np
 from xttslab.errors import UserError
 from xttslab.evaluation.spoken_clips import SpokenClip
 from xttslab.model.decoder import SPEECH_RATE
-from xttslab.model.generation import generate
-from xttslab.model.sampling import Sentence
-from xttslab.model.voice import Speaking, finished_at
-from xttslab.speaking.pieces import Piece, join
+from xttslab.model.voice import Speaking
+from xttslab.speaking.lines import SpeechLine, SpokenLine
 from xttslab.speaking.speaker import Speaker
 
 
@@ -101,22 +99,6 @@ class Order:
     recording: Path | None = None
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One piece of an order: its place, its tokens, and the pause after it."""
-
-    order: int
-    place: int
-    tokens: np.ndarray
-    piece: Piece
-
-
-@dataclass(frozen=True)
-class _Spoken:
-    wave: np.ndarray
-    codes: tuple[int, ...]
-
-
 def speak_utterances(
     speaker: Speaker, orders: Sequence[Order], progress: bool = True
 ) -> list[SpokenClip]:
@@ -125,15 +107,17 @@ def speak_utterances(
     Returns clips at 24 kHz in the orders' order. Codes are kept where a text was spoken in one
     piece. Raises UserError as `Speaker.say` does.
     """
-    jobs = [job for number, order in enumerate(orders) for job in _jobs(speaker, number, order)]
-    spoken: dict[tuple[int, int], _Spoken] = {}
-    for batch in _shown(list(_batches(jobs, orders)), progress):
-        for job, found in zip(batch, _speak(speaker, batch, orders), strict=True):
-            spoken[job.order, job.place] = found
-    return [
-        _clip(order.utterance, [job for job in jobs if job.order == number], spoken)
-        for number, order in enumerate(orders)
+    lines = [
+        SpeechLine(
+            order.utterance.text,
+            replace(order.settings, seed=order.utterance.seed),
+            order.utterance.after,
+            (order.recording,) if order.recording else (),
+        )
+        for order in orders
     ]
+    spoken = speaker.speak(lines, TOGETHER, progress)
+    return [_clip(order.utterance, one) for order, one in zip(orders, spoken, strict=True)]
 
 
 def orders_for(
@@ -146,73 +130,13 @@ def orders_for(
     ]
 
 
-def _jobs(speaker: Speaker, number: int, order: Order) -> list[_Job]:
-    pieces = speaker.pieces(order.utterance.text)
-    return [
-        _Job(number, place, speaker.tokenizer.encode(piece.text, speaker.language), piece)
-        for place, piece in enumerate(pieces)
-    ]
-
-
-def _batches(jobs: Sequence[_Job], orders: Sequence[Order]) -> Iterator[list[_Job]]:
-    """Pieces of like length that are sampled by the same rules."""
-    for rules in dict.fromkeys(order.settings for order in orders):
-        alike = [job for job in jobs if orders[job.order].settings == rules]
-        alike.sort(key=lambda job: len(job.tokens))
-        for first in range(0, len(alike), TOGETHER):
-            yield alike[first : first + TOGETHER]
-
-
-def _speak(speaker: Speaker, batch: Sequence[_Job], orders: Sequence[Order]) -> list[_Spoken]:
-    voice, settings = speaker.voice, orders[batch[0].order].settings
-    heard = [
-        speaker.reference(orders[job.order].utterance.after, orders[job.order].recording)
-        for job in batch
-    ]
-    sentences = [
-        # far from other utterances' seeds: pieces of a long text must not repeat their numbers
-        Sentence(
-            job.tokens,
-            latents,
-            voice.limit(len(job.tokens)),
-            orders[job.order].utterance.seed + 1000 * job.place,
-        )
-        for job, (latents, _) in zip(batch, heard, strict=True)
-    ]
-    found = []
-    spoken = generate(voice.gpt, sentences, settings.sampling)
-    for job, one, (_, embedding) in zip(batch, spoken, heard, strict=True):
-        order = orders[job.order]
-        end = finished_at(one) if settings.trim_babble else len(one.codes)
-        pace = speaker.pace(settings, order.utterance.after, order.recording)
-        (wave,) = speaker.decode([one], embedding, settings, pace)
-        found.append(_Spoken(wave, tuple(one.codes[:end].tolist())))
-    return found
-
-
-def _clip(
-    utterance: Utterance, jobs: Sequence[_Job], spoken: dict[tuple[int, int], _Spoken]
-) -> SpokenClip:
-    parts = [spoken[job.order, job.place] for job in jobs]
-    wave, codes = parts[0].wave, parts[0].codes or None
-    if len(parts) > 1:
-        pauses = [job.piece.pause for job in jobs]
-        wave, codes = join([part.wave for part in parts], pauses, SPEECH_RATE), None
+def _clip(utterance: Utterance, sound: SpokenLine) -> SpokenClip:
+    wave = sound.wave if sound.decoded is None else sound.decoded
     wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)  # of a model that diverged
     return SpokenClip(
         f"{utterance.name}.wav", wave, SPEECH_RATE, utterance.text, utterance.category,
-        utterance.seed, utterance.sentence_set, codes,
+        utterance.seed, utterance.sentence_set, sound.codes,
     )  # fmt: skip
-
-
-def _shown(batches: Sequence[list[_Job]], progress: bool) -> Sequence[list[_Job]]:
-    from rich import get_console
-    from rich.progress import track
-
-    if not progress or len(batches) < 2 or not get_console().is_terminal:
-        return batches
-
-    return track(batches, description="speaking", transient=True)
 
 
 def renamed(clips: Sequence[SpokenClip], system: str) -> list[SpokenClip]:

@@ -33,6 +33,7 @@ QUIET_DB = -40.0  # below the loudest moment
 PAUSE_CODES = 6  # 0.28 s: commas make shorter pauses
 KEPT_CODES = 3  # 0.14 s of silence stay behind the last sound
 MIN_REFERENCE_SECONDS = 0.33  # Coqui skips shorter chunks
+MOST_OF_A_RECORDING = 30.0  # seconds, as Coqui's `max_ref_length`
 SPARE = 2.0  # how many times the likely number of codes a sentence may take
 Precision = Literal["float32", "bf16"]
 _SLOWER = 2.0  # instructions for bfloat16 make it about as fast as float32, or faster
@@ -48,6 +49,8 @@ class Speaking:
             (`speaking.speaker.syllable_rate`).
         seed: starts the random numbers of a call's first sentence; the next has seed + 1.
         trim_babble: cuts what follows the end of the sentence (`finished_at`).
+        reference_seconds: of all reference recordings together that the GPT hears (`reference`).
+        chunk_seconds: of it at once; the voice is the mean over chunks.
     """
 
     sampling: Sampling
@@ -55,6 +58,8 @@ class Speaking:
     pace: float | Literal["reference"] | None = None
     seed: int = 0
     trim_babble: bool = True
+    reference_seconds: float = 30.0
+    chunk_seconds: float = 6.0
 
 
 class Voice:
@@ -83,7 +88,8 @@ class Voice:
         recordings. Raises UserError when there is too little sound.
         """
         device = self.codec.device
-        cut = [torch.from_numpy(wave[: 30 * SAMPLE_RATE]).float().to(device) for wave in waves]
+        most = int(MOST_OF_A_RECORDING * SAMPLE_RATE)
+        cut = [torch.from_numpy(wave[:most]).float().to(device) for wave in waves]
         whole = torch.cat(cut)[: int(seconds * SAMPLE_RATE)]
         chunks = whole.split(int(chunk_seconds * SAMPLE_RATE))
         enough = [part for part in chunks if len(part) >= MIN_REFERENCE_SECONDS * SAMPLE_RATE]

@@ -13,29 +13,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.signal import butter, find_peaks, sosfiltfilt
 
 from xttslab.data.audio import SAMPLE_RATE, read_audio
 from xttslab.errors import UserError
-from xttslab.model.decoder import SPEECH_RATE
-from xttslab.model.sampling import Generated
 from xttslab.model.tokenizer import Tokenizer
-from xttslab.model.voice import Precision, Speaking, Voice, place
-from xttslab.speaking.pieces import Piece, join, split_text
-from xttslab.text.hungarian import spell_out_checked
+from xttslab.model.voice import (
+    MIN_REFERENCE_SECONDS,
+    MOST_OF_A_RECORDING,
+    Precision,
+    Speaking,
+    Voice,
+    place,
+)
+from xttslab.speaking.joining import syllable_rate
+from xttslab.speaking.lines import LONGEST, Heard, Origin, SpeechLine, SpokenLine, heard_of
+from xttslab.speaking.piece_jobs import PieceJob, generate_jobs, join_jobs
+from xttslab.speaking.pieces import Piece, read_pieces
+from xttslab.text.lexicon import Lexicon
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-VOWELS_HZ = (300, 2500)
-SMOOTH = 0.06  # seconds of the window over which loudness is taken
-FRAMES = 100  # of loudness a second
-DIP_DB = 2.0  # between two syllables, at the least
-FAINTEST_DB, SILENT_DB = 20.0, 35.0  # below the loudest frames: no syllable, no sound
-SLOWEST, FASTEST = 0.7, 1.4  # beyond which stretched speech is garbled
-LONGEST = 200  # characters spoken at once; Coqui warns above 224 in Hungarian
 TOGETHER = 8  # pieces generated in one batch
+PIECE_SEEDS = 1000  # between the seeds of a line's pieces: lines have seeds beside one another
 _QUIET = 1e-3  # peak of a recording that holds no voice (−60 dB of full scale)
+Recordings = Path | str | Sequence[Path | str] | None
 
 
 class Speaker:
@@ -49,6 +51,8 @@ class Speaker:
         voices: category → what `Voice.reference` made of them earlier; these need no recording.
         temperatures: category → the sampling temperature that was found best for it.
         settings: how it speaks where `say` is told nothing else.
+        lexicon: how words are said, as in the data that the voice was trained on.
+        origin: what is written into recordings of this voice.
     """
 
     def __init__(
@@ -60,80 +64,87 @@ class Speaker:
         voices: Mapping[str, tuple[Tensor, Tensor]] | None = None,
         temperatures: Mapping[str, float] | None = None,
         settings: Speaking | None = None,
+        lexicon: Lexicon | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self.voice, self.tokenizer, self.language = voice, tokenizer, language
         self.references, self.voices = references, voices or {}
         self.temperatures = temperatures or {}
         self.settings = settings
-        self._prompts: dict[tuple[Path, ...], tuple[Tensor, Tensor]] = {}
+        self.lexicon, self.origin = lexicon or Lexicon(), origin or Origin()
+        self._prompts: dict[tuple, tuple[Tensor, Tensor]] = {}
         self._paces: dict[tuple[Path, ...], float] = {}
 
     def say(
         self,
         text: str,
         category: str | None = None,
-        speaker_wav: Path | str | None = None,
+        speaker_wav: Recordings = None,
         settings: Speaking | None = None,
         longest: int = LONGEST,
     ) -> np.ndarray:
-        """Speak `text` after a category's reference or after a recording of any voice.
+        """Speak `text` after a category's reference or after recordings of any voice.
 
         Without `settings` it speaks by the speaker's own, at the category's best temperature.
         Returns float32 samples at SPEECH_RATE. Raises UserError for a text with nothing to read or
         something unreadable, and for a reference that is missing, silent or too short.
         """
-        latents, speaker = self.reference(category, speaker_wav)
-        settings = settings or self.usual_settings(None if speaker_wav else category)
-        pace = self.pace(settings, category, speaker_wav)
-        pieces = self.pieces(text, longest)
-        tokens = [self.tokenizer.encode(piece.text, self.language) for piece in pieces]
-        spoken: list[Generated] = []
-        for first in _progress(range(0, len(pieces), TOGETHER)):
-            some = tokens[first : first + TOGETHER]
-            seeded = replace(settings, seed=settings.seed + first)
-            spoken += self.voice.generate(some, [latents] * len(some), seeded)
-        waves = self.decode(spoken, speaker, settings, pace)
-        return join(waves, [piece.pause for piece in pieces], SPEECH_RATE)
+        recordings = paths_of(speaker_wav)
+        self._require_voice(category, recordings)
+        settings = settings or self.usual_settings(None if recordings else category)
+        return self.speak([SpeechLine(text, settings, category or "", recordings, longest)])[0].wave
 
-    def decode(
-        self,
-        spoken: Sequence[Generated],
-        speaker: Tensor,
-        settings: Speaking,
-        pace: float | None,
-    ) -> list[np.ndarray]:
-        """Waveforms of generated sentences, stretched alike until they have `pace` syllables a
-        second together; None: as generated."""
-        waves = [self.voice.decode(one, speaker, settings) for one in spoken]
-        if pace is None:
-            return waves
-        stretched = replace(settings, speed=settings.speed * speed_for(pace, waves, SPEECH_RATE))
-        return [self.voice.decode(one, speaker, stretched) for one in spoken]
+    def speak(
+        self, lines: Sequence[SpeechLine], together: int = TOGETHER, progress: bool = True
+    ) -> list[SpokenLine]:
+        """Speak every line as it would sound alone; pieces of all lines that are sampled alike
+        share batches of `together`.
 
-    def pace(
-        self,
-        settings: Speaking,
-        category: str | None = None,
-        speaker_wav: Path | str | None = None,
-    ) -> float | None:
-        """What `settings.pace` asks for in syllables a second, those of the recordings that
-        `reference` hears where it asks for them.
+        Raises UserError as `say` does, before anything is generated.
+        """
+        jobs = self.jobs(lines)
+        spoken = generate_jobs(self.voice, jobs, together, progress)
+        paces = [self.pace(line) for line in lines]
+        return join_jobs(self.voice, lines, jobs, spoken, paces)
+
+    def jobs(self, lines: Sequence[SpeechLine]) -> list[PieceJob]:
+        """The pieces of all lines, in order; raises UserError for a text or a reference."""
+        for line in lines:
+            self.pace(line)
+        return [
+            self.job(number, place, line, piece)
+            for number, line in enumerate(lines)
+            for place, piece in enumerate(self.pieces(line.text, line.longest))
+        ]
+
+    def job(
+        self, number: int, place: int, line: SpeechLine, piece: Piece, seed: int = 0
+    ) -> PieceJob:
+        """One piece of a line, to be generated with a seed that no other piece of it has."""
+        tokens = self.tokenizer.encode(piece.text, self.language) if piece.text else np.zeros(0)
+        heard = self.reference(line.category, line.recordings, line.settings)
+        seed += line.settings.seed + PIECE_SEEDS * place
+        return PieceJob(number, piece, tokens, seed, line.settings, *heard)
+
+    def pace(self, line: SpeechLine) -> float | None:
+        """What the line's settings ask for in syllables a second, those of the recordings that
+        `reference` hears where they ask for them.
 
         Raises UserError for a pace that is none, and where recordings are missing or hold none.
         """
-        wanted = settings.pace
+        wanted = line.settings.pace
         if wanted is None:
             return None
         if wanted != "reference":
             if isinstance(wanted, str) or wanted <= 0:
                 raise UserError(f"pace={wanted}: give syllables a second (4 to 6), or reference")
             return wanted
-        if not speaker_wav and self.voices:
+        if not line.recordings and self.voices:
             raise UserError(
                 "pace=reference needs recordings, and this voice keeps none; give speaker_wav= or "
                 "a number of syllables a second (4 to 6)"
             )
-        paths = self._paths(category, speaker_wav)
+        paths = self.recordings(line.category, line.recordings)
         if paths not in self._paces:
             found = syllable_rate([read_audio(path) for path in paths], SAMPLE_RATE)
             if found is None:
@@ -177,35 +188,59 @@ class Speaker:
 
     def pieces(self, text: str, longest: int = LONGEST) -> list[Piece]:
         """The text as it is read aloud, cut to what is generated at once."""
-        if not text.strip():
-            raise UserError("there is no text to say; give text= or text_file=")
-        if self.language == "hu":
-            paragraphs = (spell_out_checked(part) for part in text.split("\n\n") if part.strip())
-            text = "\n\n".join(paragraphs)
-        return split_text(text, longest)
+        return read_pieces(text, self.lexicon, self.language, longest)
 
     def reference(
-        self, category: str | None = None, speaker_wav: Path | str | None = None
+        self,
+        category: str | None = None,
+        recordings: Recordings = None,
+        settings: Speaking | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Prompt latents and speaker embedding of a recording, else of a category."""
-        if not speaker_wav and self.voices:
+        """Prompt latents and speaker embedding of recordings, else of a category; of so much of
+        them as `settings` says."""
+        given = paths_of(recordings)
+        if not given and self.voices:
             return self.voices[self._known(category, self.voices)]
-        paths = self._paths(category, speaker_wav)
-        if paths not in self._prompts:
+        paths = self.recordings(category, given)
+        lengths = (settings.reference_seconds, settings.chunk_seconds) if settings else ()
+        if (paths, lengths) not in self._prompts:
             waves = [read_audio(path) for path in paths]
             for path, wave in zip(paths, waves, strict=True):
                 if not len(wave) or np.abs(wave).max() < _QUIET:
                     raise UserError(f"{path}: there is no voice in it, only silence")
-            self._prompts[paths] = self.voice.reference(waves)
-        return self._prompts[paths]
+            self._prompts[paths, lengths] = self.voice.reference(waves, *lengths)
+        return self._prompts[paths, lengths]
 
-    def _paths(self, category: str | None, speaker_wav: Path | str | None) -> tuple[Path, ...]:
-        return tuple([Path(speaker_wav)] if speaker_wav else self._clips(category))
+    def heard(self, line: SpeechLine) -> list[Heard]:
+        """How much of each recording a line is spoken after; empty for a voice that keeps none."""
+        if not line.recordings and self.voices:
+            return []
+        paths = self.recordings(line.category, line.recordings)
+        lengths = [len(read_audio(path)) / SAMPLE_RATE for path in paths]
+        settings = line.settings
+        return heard_of(
+            paths,
+            lengths,
+            settings.reference_seconds,
+            settings.chunk_seconds,
+            MOST_OF_A_RECORDING,
+            MIN_REFERENCE_SECONDS,
+        )
 
-    def _clips(self, category: str | None) -> Sequence[Path]:
+    def recordings(self, category: str | None, given: Recordings = None) -> tuple[Path, ...]:
+        """The recordings given, else those that stand for a category, else for the first one."""
+        if found := paths_of(given):
+            return found
         if not self.references:
             raise UserError("whose voice? give speaker_wav=RECORDING, or dataset=NAME category=…")
-        return self.references[self._known(category, self.references)]
+        return tuple(self.references[self._known(category, self.references)])
+
+    def _require_voice(self, category: str | None, given: Recordings) -> None:
+        """Raise UserError unless there is a voice to speak after."""
+        if not given and self.voices:
+            self._known(category, self.voices)
+        else:
+            self.recordings(category, given)
 
     def _known(self, category: str | None, voices: Mapping[str, object]) -> str:
         chosen = category or next(iter(voices))
@@ -215,47 +250,9 @@ class Speaker:
         return chosen
 
 
-def _progress(batches: Sequence[int]) -> Sequence[int]:
-    """The batches, behind a progress bar when there are several."""
-    if len(batches) < 2:
-        return batches
-    from rich.progress import track
-
-    return track(batches, description="speaking", transient=True)
-
-
-def speed_for(pace: float, waves: Sequence[np.ndarray], rate: int) -> float:
-    """The factor on time that brings `waves` to `pace` syllables a second, within what sounds well;
-    1 where there is no syllable."""
-    own = syllable_rate(waves, rate)
-    return float(np.clip(pace / own, SLOWEST, FASTEST)) if own else 1.0
-
-
-def syllable_rate(waves: Sequence[np.ndarray], rate: int) -> float | None:
-    """Syllables a second in float samples (n,), from the first sound of each to its last, pauses
-    included; None where there is none.
-
-    A syllable is a peak of loudness in the band of the vowels, as in de Jong and Wempe (Behavior
-    Research Methods 41, 2009) but without their look at the pitch. On 300 clips of 25 synthetic
-    voices it correlates at .87 with the vowels of the text a second.
-    """
-    counted = [_count(wave, rate) for wave in waves if len(wave) > rate * SMOOTH]
-    syllables, seconds = np.sum(counted, axis=0) if counted else (0, 0.0)
-    return float(syllables / seconds) if syllables else None
-
-
-def _count(wave: np.ndarray, rate: int) -> tuple[int, float]:
-    """Syllables of one recording and its seconds of speech."""
-    loudness = _loudness(wave, rate)
-    loudest = np.percentile(loudness, 95)
-    peaks, _ = find_peaks(loudness, height=loudest - FAINTEST_DB, prominence=DIP_DB)
-    sounding = np.flatnonzero(loudness > loudest - SILENT_DB)
-    return len(peaks), (sounding[-1] - sounding[0] + 1) / FRAMES
-
-
-def _loudness(wave: np.ndarray, rate: int) -> np.ndarray:
-    """Smoothed power in the band of the vowels, dB, FRAMES a second."""
-    band = sosfiltfilt(butter(4, VOWELS_HZ, "bandpass", fs=rate, output="sos"), wave)
-    window = np.hanning(int(SMOOTH * rate))
-    power = np.convolve(band**2, window / window.sum(), "same")[:: rate // FRAMES]
-    return 10 * np.log10(power + 1e-9)
+def paths_of(recordings: Recordings) -> tuple[Path, ...]:
+    """One recording, several or none as paths."""
+    if not recordings:
+        return ()
+    several = [recordings] if isinstance(recordings, (str, Path)) else recordings
+    return tuple(Path(path) for path in several)
