@@ -40,7 +40,7 @@ def main(config: DictConfig) -> None:
 
 
 def _require_subject(config: DictConfig) -> None:
-    from xttslab.data.corpus import require_folders
+    from xttslab.data.manifest import require_folders
     from xttslab.errors import UserError
     from xttslab.model.weights import require_base
     from xttslab.speaking.texts import require_voice

@@ -43,7 +43,7 @@ def _asked(config: DictConfig) -> str:
     from pathlib import Path
 
     from xttslab.data.audio import require_file, require_format
-    from xttslab.data.corpus import require_folders
+    from xttslab.data.manifest import require_folders
     from xttslab.errors import UserError
     from xttslab.files import require_writable
     from xttslab.model.weights import require_base

@@ -19,7 +19,7 @@ def main(config: DictConfig) -> float | None:
     """Train as configured; returns the best monitored loss, which sweeps minimise."""
     from hydra.core.hydra_config import HydraConfig
 
-    from xttslab.data.corpus import require_folders
+    from xttslab.data.manifest import require_folders
     from xttslab.errors import UserError
     from xttslab.machine.graphics_cards import refuse_idle_card
     from xttslab.model.weights import require_base

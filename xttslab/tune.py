@@ -21,7 +21,7 @@ def main(config: DictConfig) -> float:
     from hydra import compose
     from hydra.core.hydra_config import HydraConfig
 
-    from xttslab.data.corpus import require_folders
+    from xttslab.data.manifest import require_folders
     from xttslab.errors import UserError
     from xttslab.model.weights import require_base
     from xttslab.tracking.lookup import require_start

@@ -51,6 +51,7 @@ def held_out_examples(base: Base, folder: Path) -> list[Example]:
         base.tokenizer,
         longest,
         CACHE / "audio_files.json",
+        None,
     )
     store, keys = fill_store(corpus, base.codec, CACHE / "data/codes")
     settings = BatchSettings(1, 0, 1, "none", 1, 1, "other", (3.0, 3.0), 0)

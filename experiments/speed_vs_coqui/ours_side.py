@@ -92,7 +92,9 @@ def build(config, folder: Path) -> tuple[GptStage, ClipData]:
     base = build_base(**model, weights="random", seed=7)
     texts = base.gpt.max_text_tokens - 2
     sources = config.dataset.sources
-    corpus = load_corpus("speed", sources, "en", base.tokenizer, texts, folder / "hashes.json")
+    corpus = load_corpus(
+        "speed", sources, "en", base.tokenizer, texts, folder / "hashes.json", None
+    )
     assert not corpus.rejected, corpus.rejected[0]  # both sides must train on the same clips
     if config.adapter.name == "lora":
         adapter = OmegaConf.to_container(config.adapter)

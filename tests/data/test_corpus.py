@@ -14,7 +14,8 @@ import soundfile as sf
 from tests.conftest import make_clips, spoken
 from xttslab.data import corpus as audio_files
 from xttslab.data.audio import content_hash, write_audio
-from xttslab.data.corpus import AudioFiles, Corpus, load_corpus, require_folders
+from xttslab.data.corpus import AudioFiles, Corpus, load_corpus
+from xttslab.data.manifest import require_folders
 from xttslab.errors import UserError
 
 
@@ -95,7 +96,8 @@ class Letters:
 
 def load(*folders: Path) -> Corpus:
     sources = {folder.name: str(folder) for folder in folders}
-    return load_corpus("set", sources, "hu", Letters(), 400, folders[0].parent / "audio_files.json")
+    memory = folders[0].parent / "audio_files.json"
+    return load_corpus("set", sources, "hu", Letters(), 400, memory, 5.0)
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def data(tmp_path: Path):
         if not folder.is_dir():
             make_clips(folder, "milliomos", ["greeting", "tension"], each=8)
         corpus = load_corpus(
-            "set", {"milliomos": str(folder)}, "hu", Letters(), 400, tmp_path / "h.json"
+            "set", {"milliomos": str(folder)}, "hu", Letters(), 400, tmp_path / "h.json", None
         )
         store, keys = fill_store(corpus, codec or Counting(), tmp_path / "codes")
         settings = BatchSettings(3, 0, 4, balance, 3, 5, prompt, (0.3, 0.6), 0)

@@ -64,7 +64,7 @@ def test_samples_say_export_and_evaluate_speak_after_the_same_clip(tmp_path: Pat
     sources = {name: str(tmp_path / name) for name in ("first", "second")}
     expected = tmp_path / "first/wavs/z.wav"  # as far from six seconds as a.wav, and before it
 
-    corpus = load_corpus("both", sources, "hu", Letters(), 58, tmp_path / "audio_files.json")
+    corpus = load_corpus("both", sources, "hu", Letters(), 58, tmp_path / "audio_files.json", None)
     samples = {
         "sentences": [{"category": "greeting", "text": "Szia!"}],
         "seed": 7,

@@ -24,7 +24,8 @@ from xttslab.data.audio import (
     read_seconds,
     require_file,
 )
-from xttslab.data.manifest import EVAL, TRAIN, Clip, Rejection, read_folder
+from xttslab.data.copies import copies_across_sets
+from xttslab.data.manifest import EVAL, TRAIN, Clip, Rejection, read_folder, require_folders
 from xttslab.errors import UserError
 from xttslab.files import replacing
 
@@ -205,17 +206,6 @@ def _header_seconds(clip: Clip) -> float:
         return math.inf  # comes last, where the whole file is looked at and refused
 
 
-def require_folders(name: str, sources: Mapping[str, str]) -> None:
-    """Raise UserError with the command that makes a data set's first missing folder."""
-    for source, folder in sources.items():
-        if not Path(folder).is_dir():
-            path = "" if source.startswith("demo_") else " source=PATH"
-            raise UserError(
-                f"data set {name!r}: {folder} does not exist; make it with "
-                f"`python -m xttslab.prepare dataset={source}{path}`"
-            )
-
-
 def load_corpus(
     name: str,
     sources: Mapping[str, str],
@@ -223,9 +213,10 @@ def load_corpus(
     reader: TextReader,
     max_text_tokens: int,
     memory: Path,
+    least_agreement: float | None,
 ) -> Corpus:
-    """Read the prepared folders of a data set and check every clip; `memory` is where what was
-    read of the audio files is kept for the next time.
+    """Read the prepared folders of a data set and check every clip. `memory` keeps what was read of
+    the audio files; `least_agreement` leaves copies across the folders out, None does not.
 
     Raises UserError when a folder is missing (with the command that makes it), when no clip is
     usable, and when nothing is held out for evaluation.
@@ -240,6 +231,11 @@ def load_corpus(
     files = AudioFiles(memory)
     checked = _check(clips, files, reader, max_text_tokens, rejected)
     files.remember()
+    if least_agreement is not None:
+        known = [(clip, file.content, file.seconds) for clip, _, file in checked]
+        copies = copies_across_sets(known, least_agreement)
+        rejected += [copies[row] for row in sorted(copies)]
+        checked = [one for row, one in enumerate(checked) if row not in copies]
     if not checked:
         raise UserError(f"data set {name!r}: no usable clip; the first fault: {rejected[0].reason}")
     corpus = Corpus(

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,6 +72,17 @@ def find_metadata(folder: Path) -> list[Path]:
         wanted = ", ".join((*_LAYOUTS, *_COQUI))
         raise UserError(f"{folder}: no metadata found; add one of {wanted}")
     return found
+
+
+def require_folders(name: str, sources: Mapping[str, str]) -> None:
+    """Raise UserError with the command that makes a data set's first missing folder."""
+    for source, folder in sources.items():
+        if not Path(folder).is_dir():
+            path = "" if source.startswith("demo_") else " source=PATH"
+            raise UserError(
+                f"data set {name!r}: {folder} does not exist; make it with "
+                f"`python -m xttslab.prepare dataset={source}{path}`"
+            )
 
 
 def has_metadata(folder: Path) -> bool:

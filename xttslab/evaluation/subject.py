@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xttslab.data.corpus import reference_clips, require_folders
-from xttslab.data.manifest import EVAL, Clip, read_folder
+from xttslab.data.corpus import reference_clips
+from xttslab.data.manifest import EVAL, Clip, read_folder, require_folders
 from xttslab.errors import UserError
 from xttslab.model.base import build_base, codec_of, load_codec
 from xttslab.speaking.loading import load_export, load_run, run_config, speaker_of

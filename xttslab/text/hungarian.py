@@ -91,6 +91,12 @@ def spell_out_checked(text: str) -> str:
     return spoken
 
 
+def letters(text: str, language: str) -> str:
+    """Text as it sounds: figures as words (Hungarian), lower case, letters only."""
+    spoken = spell_out(text) if language == "hu" else text
+    return re.sub(r"[\W_]+", "", spoken.lower())
+
+
 def _spell_once(text: str) -> str:
     text, _ = clean(text)
     text = expand_abbreviations(text)

@@ -111,6 +111,7 @@ def _load(config: DictConfig) -> tuple[Base, Corpus, Start]:
         base.tokenizer,
         base.gpt.max_text_tokens - 2,
         Path(config.codes_dir) / "audio_files.json",
+        _least_agreement(config.copies),
     )
     start = resolve_start(config.init_from, config.tracking.uri, _model(config))
     if start.checkpoint:
@@ -118,6 +119,12 @@ def _load(config: DictConfig) -> tuple[Base, Corpus, Start]:
         if config.stage.name == "decoder":
             require_voice(start.checkpoint)
     return base, corpus, start
+
+
+def _least_agreement(copies: DictConfig) -> float | None:
+    if copies.across_sets not in ("leave_out", "keep"):
+        raise UserError(f"copies.across_sets={copies.across_sets}: write leave_out or keep")
+    return copies.min_agreement if copies.across_sets == "leave_out" else None
 
 
 def run_name(config: DictConfig) -> str:

@@ -33,7 +33,7 @@ CHECKS = Checks(
     min_bandwidth_hz=5_000.0,
     max_foreign_share=0.2,
     min_voice_cosine=0.72,
-    min_same_share=0.04,
+    min_agreement=5.0,
     max_text_difference=0.6,
     reject=("duplicate", "unreadable"),
 )

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.data.preparing.conftest import CHECKS
+from xttslab.data.copies import peaks
 from xttslab.data.manifest import Clip
 from xttslab.data.preparing.checks import Candidate, leaks, repeated, strangers
 from xttslab.data.preparing.folder import Record
-from xttslab.data.preparing.spectrum import peaks
 
 GOOD = {
     "clipped_ms": 0.0,

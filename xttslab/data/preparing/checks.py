@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from pydantic import dataclasses as checked
 
+from xttslab.data.copies import same_audio
 from xttslab.data.manifest import Clip
 from xttslab.data.preparing.folder import Record
-from xttslab.data.preparing.spectrum import same_audio
-from xttslab.data.preparing.transcripts import difference, letters
-from xttslab.text.hungarian import unreadable
+from xttslab.data.preparing.transcripts import difference
+from xttslab.text.hungarian import letters, unreadable
 
 _SAMPLE = 400  # clips among which the most typical one is looked for
 _FEWEST = 5  # clips of a speaker below which nobody is the main one
@@ -84,7 +84,7 @@ class Checks:
     min_bandwidth_hz: float
     max_foreign_share: float
     min_voice_cosine: float
-    min_same_share: float
+    min_agreement: float
     max_text_difference: float
     reject: tuple[Kind, ...]
 
@@ -142,7 +142,7 @@ class Checks:
         seen = set(first)
         for row, original in first.items():
             yield _copy(row, clips[original], 1.0)
-        for pair in same_audio(prints, self.min_same_share):
+        for pair in same_audio(prints, self.min_agreement):
             if pair.second not in seen:
                 seen.add(pair.second)
                 yield _copy(pair.second, clips[pair.first], pair.share)

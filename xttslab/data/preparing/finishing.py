@@ -13,8 +13,9 @@ from pydantic import Field, PositiveFloat
 from pydantic import dataclasses as checked
 
 from xttslab.data.audio import SAMPLE_RATE
+from xttslab.data.copies import peaks
 from xttslab.data.pitch import pitch_measures
-from xttslab.data.preparing.spectrum import noise_measures, peaks
+from xttslab.data.preparing.spectrum import noise_measures
 from xttslab.data.preparing.voice_activity import (
     Segmentation,
     Span,

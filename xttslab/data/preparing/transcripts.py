@@ -6,7 +6,6 @@ Recognised texts are kept on disk by the clip's content, so that no clip is tran
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,7 +21,7 @@ from xttslab.data.parallel import progress
 from xttslab.data.preparing.finishing import VOICE_RATE
 from xttslab.data.preparing.folder import Folder, Record
 from xttslab.data.preparing.making import Made
-from xttslab.text.hungarian import spell_out
+from xttslab.text.hungarian import letters
 
 _BATCH = 32  # clips between two writes to disk
 _SENTENCE_END = ".!?…"
@@ -98,12 +97,6 @@ def difference(given: str, recognised: str, language: str) -> float:
     """Character error rate of the recognised text against the given text, both as they sound."""
     wanted, found = (letters(text, language) for text in (given, recognised))
     return Levenshtein.distance(found, wanted) / max(len(wanted), 1)
-
-
-def letters(text: str, language: str) -> str:
-    """Text as it sounds: figures as words (Hungarian), lower case, letters only."""
-    spoken = spell_out(text) if language == "hu" else text
-    return re.sub(r"[\W_]+", "", spoken.lower())
 
 
 def share_out(transcript: str, recognised: Sequence[str], language: str) -> list[str]:
