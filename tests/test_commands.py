@@ -113,7 +113,7 @@ MISTAKES = [
     ("evaluate", EVALUATE | {"clips": "nincs"}, "nincs: no such folder; correct clips="),
     ("evaluate", EVALUATE | {"references": "file"}, "file: is a file, not a folder; correct ref"),
     ("evaluate", EVALUATE | {"texts": "a,b.csv"}, "a,b.csv: no such file; correct texts="),
-    ("evaluate", {"run": "senki", "others": "nincs"}, "nincs: no such folder; correct others="),
+    ("evaluate", {"run": "senki", "others": ["nincs"]}, "nincs: no such folder; correct others="),
     ("evaluate", {"run": "senki"}, 'runs there: első "próba"\'s'),
     ("evaluate", {"dataset": "blikk"}, "data/blikk does not exist; make it with"),
     ("report", {"run": "best:nincs"}, "no finished run on data set 'nincs' in "),

@@ -16,13 +16,13 @@ from hydra import compose, initialize_config_dir
 
 from tests.conftest import CONF, TINY_MODEL, make_clips
 from tests.evaluation.conftest import embed, tone
+from xttslab.data import speaker_encoders as speaker
 from xttslab.data.audio import write_audio
 from xttslab.data.predictors import PredictorMissing
 from xttslab.errors import UserError
 from xttslab.evaluate import main
 from xttslab.evaluation import measuring, naturalness, recognition
 from xttslab.evaluation import scoring as scoring_module
-from xttslab.evaluation import speaker_similarity as speaker
 from xttslab.evaluation.spoken_clips import RATE
 
 REPOSITORY = CONF.parent
@@ -136,7 +136,8 @@ def test_a_base_is_judged_beside_a_data_set(evaluate: Callable[..., None], capsy
         ),
         (["clips=theirs", "references=real", "texts=bare.csv"], "bare.csv: a header but no row"),
         (["clips=broken", "references=real"], "x.wav: cannot be decoded"),
-        (["clips=theirs", "references=real", "others=empty"], "empty: no recording in it"),
+        (["clips=theirs", "references=real", "other_speakers=empty"], "empty: no recording in it"),
+        (["clips=theirs", "references=real", "others=[real]"], "others= stands beside run=RUN"),
         (["clips=theirs", "references=real", "run=a"], "give run= or clips=, not both"),
         (["search=references"], "search=references needs run=RUN"),
         (["search=voices", "run=a"], "search=voices: there is one search"),

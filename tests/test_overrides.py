@@ -126,7 +126,12 @@ def test_a_leading_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> 
             "",
             "temperature settings.pace settings.seed longest",
         ),
-        ("evaluate", "run out clips references texts others sentences.long", "rows", "seeds"),
+        (
+            "evaluate",
+            "run out clips references texts other_speakers base_scores sentences.long",
+            "rows others",
+            "seeds",
+        ),
         ("compare", "out", "runs", "listen verdict.nats"),
         ("export", "run out mlflow_model", "", "half blend"),
         ("import_run", "source run_name", "", "model.dropout"),

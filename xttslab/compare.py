@@ -41,13 +41,16 @@ def main(config: DictConfig) -> None:
         config.tracking.uri,
         rules,
         VerdictRules(**plain["verdict"]),
-        plain["gates"],
+        plain.get("gates"),
+        plain["default_gates"],
         Path(config.out) if config.out else None,
     )
     verdict = written.comparison.verdict
     print(f"verdict    {verdict.headline}")
     for reason in verdict.reasons:
         print(f"because    {reason}")
+    for one in written.comparison.analyses:
+        print(f"beside its base, {one.run.name}: {one.judgement.headline}")
     print(f"comparison {written.html}")
 
 

@@ -2,6 +2,7 @@
 
 python -m xttslab.evaluate run=best:combined
 python -m xttslab.evaluate run=best:combined search=references
+python -m xttslab.evaluate run=best:combined others=[theirs]
 python -m xttslab.evaluate clips=theirs references=real texts=texts.csv out=scores.csv
 """
 
@@ -28,8 +29,12 @@ def main(config: DictConfig) -> None:
         raise UserError("search=references needs run=RUN, whose folder keeps the winners")
     if config.clips and config.run:
         raise UserError("give run= or clips=, not both: clips= scores recordings as they are")
-    if config.others:
-        _require_folder(config, "others")
+    if config.other_speakers:
+        _require_folder(config.other_speakers, "other_speakers")
+    for folder in [config.others] if isinstance(config.others, str) else config.others:
+        _require_folder(folder, "others")
+    if config.clips and config.others:
+        raise UserError("others= stands beside run=RUN; score that folder by itself with clips=")
     if config.clips:
         _score_folder(config)
         return
@@ -55,12 +60,12 @@ def _require_subject(config: DictConfig) -> None:
         require_base(config.model, config.weights)
 
 
-def _require_folder(config: DictConfig, option: str) -> None:
+def _require_folder(folder: str, option: str) -> None:
     from pathlib import Path
 
     from xttslab.files import require_folder
 
-    require_folder(Path(config[option]), option)
+    require_folder(Path(folder), option)
 
 
 def _score_folder(config: DictConfig) -> None:
@@ -76,14 +81,14 @@ def _score_folder(config: DictConfig) -> None:
             "against"
         )
     for option in ("clips", "references"):
-        _require_folder(config, option)
+        _require_folder(config[option], option)
     if config.texts and not Path(config.texts).is_file():
         raise UserError(f"{config.texts}: no such file; correct texts=")
     from xttslab.evaluation.bench import Stopwatch
     from xttslab.evaluation.cards import card_lines, end_lines
     from xttslab.evaluation.folder_scores import score_folder
 
-    names = ("clips", "references", "texts", "others")
+    names = ("clips", "references", "texts", "other_speakers")
     paths = {name: Path(config[name]) if config[name] else None for name in names}
     out, watch = Path(config.out or "scores.csv"), Stopwatch()
     scoring = instantiate(config.evaluation.scoring)

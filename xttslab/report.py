@@ -29,9 +29,15 @@ def main(config: DictConfig) -> None:
         config.run,
         config.tracking.uri,
         ReportRules.of(plain["rules"]),
-        plain["gates"],
+        plain.get("gates"),
+        plain["default_gates"],
         Path(config.out) if config.out else None,
     )
+    print(f"verdict    {written.analysis.judgement.headline}")
+    for answer in written.analysis.worth.answers:
+        print(f"           {answer.question}: {answer.said} ({answer.numbers})")
+    for reason in written.analysis.judgement.reasons:
+        print(f"because    {reason}")
     for line in written.analysis.missing:
         print(f"missing    {line}")
     for advice in written.analysis.advice[:3]:

@@ -96,7 +96,7 @@ def _compare(*names: str) -> Comparison:
         plain = OmegaConf.to_container(compose("compare", chosen))
     runs = [load_run(str(PLACE / "outputs" / name), "") for name in names]
     verdict = VerdictRules(**plain["verdict"])
-    return compare_runs(runs, ReportRules.of(plain["rules"]), verdict, plain["gates"])
+    return compare_runs(runs, ReportRules.of(plain["rules"]), verdict, [plain["gates"]] * 2)
 
 
 def _sound(seed: int) -> str:

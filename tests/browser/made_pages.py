@@ -60,7 +60,7 @@ def make_pages(folder: Path, audit_rules: AuditRules) -> dict[str, Path]:
         ]
         made[f"report_{epochs}"] = write_report(runs[0], rules(), gates(), place).html
         verdict = VerdictRules(nats=0.05, text_gain=0.1, score=0.3, votes=20, draws=20)
-        both = compare_runs(runs, rules(), verdict, gates())
+        both = compare_runs(runs, rules(), verdict, [gates()] * 2)
         made[f"compare_{epochs}"] = write_comparison(both, place).html
     return made
 
@@ -111,8 +111,9 @@ def made_run(name: str, epochs: int, folder: Path, wave: Path, off: float) -> Ru
         "grad_norm": {e: 1 + 1 / e for e in range(1, epochs + 1)},
     }
     histories |= {f"eval/mel_ce/{category}": held_out for category in CATEGORIES}
-    card = folder / f"{name}.json"
+    card, base = folder / f"{name}.json", folder / f"{name}_base.json"
     write_card(card, made_card(6.4 - off))
+    write_card(base, made_card(5.9))
     samples = {
         f"samples/epoch_{epochs:03d}/{n:02d}_{category}.wav": wave
         for n, category in enumerate(CATEGORIES, 1)
@@ -129,7 +130,12 @@ def made_run(name: str, epochs: int, folder: Path, wave: Path, off: float) -> Ru
         },
         tags={"dataset": UNBROKEN, "model": "xtts_v2", "init_from_name": NAMES[1]},
         clips=[*clips, ManifestClip("quiz", "a.wav", TEXTS[0], "neutral", False, "eval")],
-        files={"evaluation/scorecard.json": card, **samples},
+        files={
+            "evaluation/scorecard.json": card,
+            "evaluation/scorecards/zero_shot.json": base,
+            **({f"evaluation/scorecards/{UNBROKEN[:30]}.json": base} if off else {}),
+            **samples,
+        },
         profile={"clips": float(len(clips)), "minutes": 14.8},
     )  # fmt: skip
 

@@ -34,7 +34,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     second = replace(calm_run(), name="combined_xtts_v2_77aa10", files=spoken)
     report = write_report(first, rules(), gates(), folder)
     verdict = VerdictRules(nats=0.05, text_gain=0.1, score=0.3, votes=20, draws=100)
-    both = compare_runs([first, second], rules(), verdict, gates())
+    both = compare_runs([first, second], rules(), verdict, [gates()] * 2)
     return [report.html, write_comparison(both, folder).html]
 
 

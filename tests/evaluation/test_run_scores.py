@@ -120,7 +120,7 @@ SENTENCES = Sentences(
     {"short": ["Nem."]},
     "Ez egy hosszabb szöveg, amelyet több részben mondunk el. " * 3,
 )
-PLAN = EvaluationPlan(SENTENCES, [7], [7], ["zero_shot", "codec"], Speaking(sampling()))
+PLAN = EvaluationPlan(SENTENCES, [7], ["zero_shot", "codec"], Speaking(sampling()))
 
 
 @pytest.fixture(scope="module")
@@ -195,4 +195,4 @@ def test_a_folder_without_a_run_is_not_tracked(evaluation: Evaluation, tmp_path:
 
 def test_an_unknown_row_is_refused() -> None:
     with pytest.raises(UserError, match="rows holds 'best'; it may hold zero_shot, codec"):
-        EvaluationPlan(SENTENCES, [7], [7], ["best"], Speaking(sampling()))
+        EvaluationPlan(SENTENCES, [7], ["best"], Speaking(sampling()))

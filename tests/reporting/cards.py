@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -49,4 +49,44 @@ def _aspect(name: str, score: Interval | None) -> AspectScore:
         validated="never checked here",
         details={},
         missing="" if score else "nothing to measure it with",
+    )
+
+
+def voice_card(
+    levels: Mapping[str, float], texts: Sequence[str], noise: float = 0.5, seed: int = 0
+) -> Scorecard:
+    """Two utterances a text with these scores by aspect, give or take `noise`."""
+    random = np.random.default_rng(seed)
+    clips = []
+    for n, text in enumerate(texts, 1):
+        for said in (7, 8):
+            scores = {
+                name: float(np.clip(level + random.normal(0, noise), 0, 10))
+                for name, level in levels.items()
+            }
+            clips.append(
+                ClipScore(
+                    f"greeting_{n:02d}_s{said}.wav", text, "greeting", said, "categories", 2.0, {},
+                    scores, float(np.mean(list(scores.values()))), text, False, "", "",
+                )
+            )  # fmt: skip
+    means = {name: float(np.mean([clip.scores[name] for clip in clips])) for name in levels}
+    overall = float(np.mean(list(means.values())))
+    aspects = {
+        name: _aspect(name, Interval(means[name], means[name] - 0.4, means[name] + 0.4))
+        if name in means
+        else _aspect(name, None)
+        for name in ASPECTS
+    }
+    ranked = sorted(clips, key=lambda clip: -clip.score)
+    return Scorecard(
+        overall=Interval(overall, overall - 0.3, overall + 0.3),
+        overall_by_category={},
+        aspects=aspects,
+        clips=tuple(clips),
+        best=(ranked[0].name,),
+        worst=(ranked[-1].name,),
+        missing={},
+        seconds={},
+        measured_with={},
     )

@@ -36,6 +36,7 @@ from xttslab.reporting.build import write_report
 from xttslab.reporting.findings import find
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.scores import Scores, ShownScore
+from xttslab.reporting.worth import worth_of
 
 SHIPPED = yaml.safe_load((CONF / "gates/reference_analysis.yaml").read_text(encoding="utf-8"))
 
@@ -296,7 +297,9 @@ def weakest(score: float) -> list[str]:
             "overall": ShownScore(1.0),
         }
     )
-    found = advise(Case(run, find(run, rules().findings), scores, rules().advice))
+    findings = find(run, rules().findings)
+    worth = worth_of(run, findings, scores, rules().worth)
+    found = advise(Case(run, findings, scores, worth, rules().advice))
     return [advice.because for advice in found if advice.rule == "weakest_aspect"]
 
 
@@ -306,7 +309,7 @@ def test_the_lowest_mark_is_worked_on_unless_it_is_good_enough() -> None:
 
 
 def test_every_rule_is_tried() -> None:
-    assert {rule.__name__ for rule in RULES} == {*FIRING, "weakest_aspect"}
+    assert {rule.__name__ for rule in RULES} == {*FIRING, "weakest_aspect", "no_better"}
 
 
 def test_categories_that_nobody_named_count_for_nothing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import yaml
 from tests.reporting.runs import CONF, URI, gates, reference_run, rules, tracked_run
 from xttslab.errors import UserError
 from xttslab.reporting import build
-from xttslab.reporting.build import report_finished, report_run, write_report
+from xttslab.reporting.build import gates_of, report_finished, report_run, write_report
 from xttslab.reporting.run_data import RunData, run_files
 from xttslab.tracking.runs import find_run
 
@@ -21,11 +22,11 @@ def test_a_report_holds_all_it_needs_and_joins_the_run(tmp_path, monkeypatch) ->
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     run_dir = tracked_run()
-    written = report_run("first", URI, rules(), gates(), None)
+    written = report_run("first", URI, rules(), None, gates(), None)
     page = written.html.read_text(encoding="utf-8")
     assert written.html == run_dir / "report/report.html"
     assert not re.search(r'(src|href)="(?!data:)', page)
-    assert page.count('src="data:audio/mpeg;base64,') == 2
+    assert page.count('src="data:audio/mpeg;base64,') == 1 + 2  # on the first screen, and below
     assert "Epoch 10, not scored" in page  # nearest to the best epoch, 12
     assert "Ez egy &lt;nehéz&gt; kérdés." in page
     assert "Use the checkpoint of epoch 12" in page
@@ -35,20 +36,20 @@ def test_a_report_holds_all_it_needs_and_joins_the_run(tmp_path, monkeypatch) ->
     assert {"report/report.html", "report/report.md"} <= set(run_files(find_run("first", URI), URI))
 
     shutil.rmtree(run_dir)  # another machine: everything comes from the store
-    again = report_run("first", URI, rules(), gates(), tmp_path / "elsewhere")
+    again = report_run("first", URI, rules(), None, gates(), tmp_path / "elsewhere")
     assert again.analysis.findings == written.analysis.findings
     assert again.analysis.run.profile == {"clips": 3, "minutes": 0.2}
-    assert again.html.read_text(encoding="utf-8").count('src="data:audio/mpeg;base64,') == 2
+    assert again.html.read_text(encoding="utf-8").count('src="data:audio/mpeg;base64,') == 3
 
     shutil.rmtree(tmp_path / "mlruns/artifacts")
-    bare = report_run("first", URI, rules(), gates(), tmp_path / "bare").analysis
+    bare = report_run("first", URI, rules(), None, gates(), tmp_path / "bare").analysis
     assert any("no spoken samples" in line for line in bare.missing)
     with pytest.raises(UserError, match="run 'second' is not in"):
-        report_run("second", URI, rules(), gates(), None)
+        report_run("second", URI, rules(), None, gates(), None)
 
 
 def _facts(page: str) -> list[list[str]]:
-    line = re.search(r'<p class="soft">(.*?)</p>', page, re.S)[1]
+    line = re.search(r'The run</summary>\s*<p class="soft">(.*?)</p>', page, re.S)[1]
     return [entry.strip().split(": ", 1) for entry in line.split(" · ")]
 
 
@@ -111,3 +112,16 @@ def test_no_report_is_one_line(run_dir: Path, capsys, monkeypatch: pytest.Monkey
         "warning: no report (No space left on device); the run is whole, try "
         f"`python -m xttslab.report run={run_dir}`\n"
     )
+
+
+def test_a_run_is_held_to_the_gates_that_it_trained_with(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    own = {"minimum": [{"name": "Own", "metric": "eval/mel_ce", "below": 1.0}]}
+    asked = {"minimum": [{"name": "Asked", "metric": "eval/mel_ce", "below": 2.0}]}
+    config.write_text(yaml.safe_dump({"gates": own}), encoding="utf-8")
+    run = RunData("run", files={"config/config.yaml": config})
+    assert gates_of(run, None, gates()) == own
+    assert gates_of(run, asked, gates()) == asked
+    assert gates_of(RunData("imported"), None, gates()) == gates()
+    config.write_text(yaml.safe_dump({"evaluation": {"gates": own}}), encoding="utf-8")
+    assert gates_of(replace(run), None, gates()) == own  # as runs noted them before

@@ -98,10 +98,10 @@ def test_a_script_votes_and_finds_its_votes_in_mlflow(session: Session) -> None:
     told = [m["listener/told_apart"] for m in (votes, others) if "listener/told_apart" in m]
     assert told == [1.0]
 
-    found = compare_references(["first", "second"], URI, rules(), VERDICT, gates(), None)
+    found = compare_references(["first", "second"], URI, rules(), VERDICT, None, gates(), None)
     text = found.html.read_text(encoding="utf-8")
     assert not re.search(r'(src|href)="(?!data:)', text)
-    assert text.count('src="data:audio/mpeg;base64,') == 4
+    assert text.count('src="data:audio/mpeg;base64,') == 2 * 2 + 4  # first screen, below
     assert "Blind: second was preferred to first in 2.0 of 2 votes" in text
     assert "2 votes" in found.markdown.read_text(encoding="utf-8")
     assert found.comparison.common == {"milliomos": ["wavs/b.wav"]}
@@ -109,7 +109,7 @@ def test_a_script_votes_and_finds_its_votes_in_mlflow(session: Session) -> None:
 
 def test_runs_without_anything_are_compared_with_what_is_missing(tmp_path: Path) -> None:
     runs = [RunData("empty"), RunData("nothing", status="KILLED")]
-    found = compare_runs(runs, rules(), VERDICT, gates())
+    found = compare_runs(runs, rules(), VERDICT, [gates()] * 2)
     page = write_comparison(found, tmp_path).html.read_text(encoding="utf-8")
     assert found.verdict.headline == "These runs cannot be compared"
     assert "its status is KILLED" in page
@@ -127,7 +127,7 @@ def test_a_run_on_the_texts_of_other_clips_loses_by_text_gain(tmp_path: Path) ->
         replace(with_other_texts(name, tmp_path, clips), histories=history)
         for name, clips in (("sound", right), ("shuffled", apart))
     ]
-    found = compare_runs(runs, rules(), VERDICT, gates())
+    found = compare_runs(runs, rules(), VERDICT, [gates()] * 2)
     assert found.verdict.headline == (
         "sound (checkpoint of epoch 5) is the best, but not good enough to deploy"
     )
@@ -155,13 +155,13 @@ def scored(name: str, folder: Path, epoch: int, score: float, **more: object) ->
 
 def test_marks_decide_where_they_are_of_the_weights_that_would_be_deployed(tmp_path: Path) -> None:
     fair = [scored("first", tmp_path, 5, 6.0), scored("second", tmp_path, 5, 8.0)]
-    found = compare_runs(fair, rules(), VERDICT, gates())
+    found = compare_runs(fair, rules(), VERDICT, [gates()] * 2)
     assert found.verdict.headline == (
         "second (checkpoint of epoch 5) is the best, but not good enough to deploy"
     )
-    assert found.verdict.reasons[0] == "minimum gates not met: Mel CE"
+    assert found.verdict.reasons[0] == "minimum gates not met: Mel CE 4.30 (below 3.5)"
     unfair = [scored("untrained", tmp_path, 0, 6.0), fair[1]]
-    found = compare_runs(unfair, rules(), VERDICT, gates())
+    found = compare_runs(unfair, rules(), VERDICT, [gates()] * 2)
     assert found.verdict.winner is None
     assert any(
         "the scores of untrained are of epoch 0, its best weights of epoch 5; run python -m "
@@ -176,7 +176,7 @@ def test_a_run_that_never_beat_its_start_does_not_win_over_it_by_scores(tmp_path
         scored("further", tmp_path, 0, 8.0, tags={"init_from_run": "a" * 32}),
         histories={"eval/mel_ce": {0: 4.3, 3: 4.4, 5: 4.5, 6: 4.5, 7: 4.6, 8: 4.7}},
     )
-    found = compare_runs([start, further], rules(), VERDICT, gates())
+    found = compare_runs([start, further], rules(), VERDICT, [gates()] * 2)
     assert found.verdict.winner is None
     reason = "further never got better than its start, the weights of start"
     assert reason in found.verdict.reasons
@@ -186,13 +186,13 @@ def test_a_run_that_never_beat_its_start_does_not_win_over_it_by_scores(tmp_path
 def test_an_imported_run_is_compared_in_what_is_known_of_it() -> None:
     ours = RunData("ours", params={"optim.lr": "1e-5", "batch.prompt": "self", "seed": "7"})
     theirs = RunData("theirs", params={"optim.lr": "5e-6"}, tags={"imported.from": "coqui x"})
-    found = compare_runs([ours, theirs], rules(), VERDICT, gates())
+    found = compare_runs([ours, theirs], rules(), VERDICT, [gates()] * 2)
     assert found.settings == [("optim.lr", ["1e-5", "5e-6"])]
     assert any("which clips theirs held out is not known" in r for r in found.verdict.reasons)
 
 
 def test_a_run_is_not_compared_with_itself() -> None:
     with pytest.raises(UserError, match=r"runs=\[a,a\]: name two or more different runs"):
-        compare_runs([RunData("a"), RunData("a")], rules(), VERDICT, gates())
+        compare_runs([RunData("a"), RunData("a")], rules(), VERDICT, [gates()] * 2)
     with pytest.raises(UserError, match=r"runs=\[a\]: name two or more runs"):
-        compare_references(["a"], URI, rules(), VERDICT, gates(), None)
+        compare_references(["a"], URI, rules(), VERDICT, None, gates(), None)

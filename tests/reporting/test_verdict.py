@@ -10,7 +10,15 @@ from xttslab.reporting.findings import find
 from xttslab.reporting.listening import Preference
 from xttslab.reporting.pairing import Difference
 from xttslab.reporting.run_data import RunData
-from xttslab.reporting.verdict import Decision, PairEvidence, VerdictRules, conclude, decide
+from xttslab.reporting.verdict import (
+    Contender,
+    Decision,
+    PairEvidence,
+    VerdictRules,
+    conclude,
+    decide,
+)
+from xttslab.reporting.worth import GOOD, Judgement
 
 RULES = VerdictRules(nats=0.05, text_gain=0.1, score=0.3, votes=20, draws=200)
 
@@ -52,6 +60,15 @@ def test_marks_outweigh_the_loss_and_listeners_outweigh_both() -> None:
     few = Preference(6, 6, Interval(1.0, 0.61, 1.0))
     assert judged(loss, score, few).by == "measured scores"
     assert any("fewer than 20 votes" in reason for reason in judged(loss, score, few).reasons)
+
+
+DEPLOY = Judgement("Better than the base: deploy it", GOOD, ())
+
+
+def contender(
+    run: RunData, unmet: tuple[str, ...] = (), judgement: Judgement = DEPLOY
+) -> Contender:
+    return Contender(run, find(run, rules().findings), unmet, judgement)
 
 
 ALIKE = differing(+0.07, 0.09)  # as the run on texts of other clips: not told apart by its loss
@@ -112,7 +129,7 @@ def test_runs_without_reading_are_compared_and_it_is_said() -> None:
 def over(*decisions: tuple[str, str, str | None, str | None]) -> str:
     """The headline over pairs: first, second, winner, the run with less text gain."""
     names = sorted({name for pair in decisions for name in pair[:2]})
-    runs = [(run, find(run, rules().findings), ()) for run in map(RunData, names)]
+    runs = [contender(run) for run in map(RunData, names)]
     table = {
         (one, other): Decision(winner, "loss" if winner else "", [], barred=barred)
         for one, other, winner, barred in decisions
@@ -128,9 +145,14 @@ def test_no_run_wins_that_has_less_text_gain_than_another() -> None:
     assert over(*pairs) == "No single best: a, b cannot be told apart"
 
 
-def concluded(second: RunData, winner: str | None, unmet: tuple[str, ...] = ()):
+def concluded(
+    second: RunData,
+    winner: str | None,
+    unmet: tuple[str, ...] = (),
+    judgement: Judgement = DEPLOY,
+):
     first = calm_run()
-    runs = [(run, find(run, rules().findings), unmet) for run in (first, second)]
+    runs = [contender(run, unmet, judgement) for run in (first, second)]
     pair = {(first.name, second.name): Decision(winner, "loss" if winner else "", ["because"])}
     return conclude(runs, pair, RULES)
 
@@ -147,6 +169,27 @@ def test_a_winner_that_misses_a_gate_is_not_deployed() -> None:
         "made_up (checkpoint of epoch 12) is the best, but not good enough to deploy"
     )
     assert verdict.reasons == ["minimum gates not met: pronunciation", "because"]
+
+
+NO_BETTER = Judgement(
+    "No better than the base: do not deploy it", "bad", ["28 utterances"], no_gain=True
+)
+
+
+def test_a_winner_that_is_no_better_than_its_base_is_not_deployed() -> None:
+    verdict = concluded(overfitted_run(best=12), "made_up", judgement=NO_BETTER)
+    assert verdict.headline == (
+        "made_up (checkpoint of epoch 12) is the best, but no better than the base: do not deploy "
+        "it"
+    )
+    assert verdict.reasons == ["28 utterances", "because"]
+    assert verdict.tone == "bad"
+
+
+def test_of_runs_alike_that_are_no_better_than_their_base_none_is_deployed() -> None:
+    assert concluded(overfitted_run(), None, judgement=NO_BETTER).headline == (
+        "No measurable difference, and none is better than its base: do not deploy them"
+    )
 
 
 def test_a_winner_that_never_beat_its_start_is_deployed_as_it_was() -> None:
@@ -178,5 +221,5 @@ def test_three_runs_of_which_two_are_alike_have_no_single_best() -> None:
         ("a", "c"): Decision("a", "loss", []),
         ("b", "c"): Decision("b", "loss", []),
     }
-    found = conclude([(run, find(run, rules().findings), ()) for run in runs], decisions, RULES)
+    found = conclude([contender(run) for run in runs], decisions, RULES)
     assert found.headline == "No single best: a, b cannot be told apart"

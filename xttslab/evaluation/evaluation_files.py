@@ -11,8 +11,8 @@ from pathlib import Path
 from xttslab.data.audio import write_audio
 from xttslab.evaluation.cards import write_card, write_clips
 from xttslab.evaluation.reference_search import Ranked
-from xttslab.evaluation.run_scores import RUN, Evaluation
-from xttslab.evaluation.scorecard import ClipScore
+from xttslab.evaluation.run_scores import Evaluation
+from xttslab.evaluation.scorecard import RUN, ClipScore
 from xttslab.evaluation.settings import ASPECTS
 from xttslab.files import replacing, write_atomically
 from xttslab.speaking.loading import Chosen, write_chosen
@@ -21,12 +21,14 @@ from xttslab.tracking.records import EVALUATED
 from xttslab.tracking.run_tracker import RunTracker
 
 CARD, CLIPS, ROWS, AUDIO = "scorecard.json", "scores.csv", "rows.json", "audio"
+BESIDE = "scorecards"  # of the rows beside the run
 FOLDER = "evaluation"  # of the run's artifacts
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     """Write `scorecard.json` (of the run), `scores.csv` (every clip of every row), `rows.json`
-    (scores by row and sentence set) and `audio/`, which replaces that of an earlier evaluation.
+    (scores by row and sentence set), `scorecards/` (of the rows beside the run) and `audio/`; the
+    folders replace those of an earlier evaluation.
 
     Raises UserError when the disk is full or the folder cannot be written.
     """
@@ -34,6 +36,10 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> None:
     write_clips(out / CLIPS, evaluation.cards)
     rows = json.dumps(summary(evaluation), ensure_ascii=False, indent=1)
     write_atomically(out / ROWS, rows.encode())
+    with replacing(out / BESIDE) as partial:
+        for row, card in evaluation.cards.items():
+            if row != RUN:
+                write_card(partial / f"{row}.json", card)
     write_card(out / CARD, evaluation.cards[RUN])
 
 
@@ -53,7 +59,8 @@ def track_evaluation(
     tracker.log_metrics(metrics(evaluation) | spoke, step=(tracker.last_step or 0) + 1)
     for name in (CARD, CLIPS, ROWS):
         tracker.log_artifact(out / name, FOLDER)
-    tracker.log_artifact(out / AUDIO, f"{FOLDER}/{AUDIO}")
+    for name in (BESIDE, AUDIO):
+        tracker.log_artifact(out / name, f"{FOLDER}/{name}")
     tracker.close()
     return True
 

@@ -109,7 +109,7 @@ def score_folder(
     clips: Path,
     references: Path,
     texts: Path | None,
-    others: Path | None,
+    other_speakers: Path | None,
     out: Path,
     scoring: Scoring,
     watch: Stopwatch,
@@ -119,7 +119,8 @@ def score_folder(
     Args:
         clips, texts: recordings and their texts, see `read_clips`.
         references: real recordings of the speaker, with metadata where their texts are known.
-        others: recordings of other speakers, the floor of voice similarity; None: the fixed one.
+        other_speakers: recordings of other people, the floor of voice similarity; None: the fixed
+            one.
         out: the table; in a folder that exists, `scores.csv` there.
         watch: times the stages.
 
@@ -128,7 +129,7 @@ def score_folder(
     with watch.stage("read"):
         spoken = read_clips(clips, texts)
         real = read_clips(references)
-        foreign = read_clips(others) if others else []
+        foreign = read_clips(other_speakers) if other_speakers else []
     card = Scorer(real, scoring, foreign, watch=watch).score(spoken)
     table = out / "scores.csv" if out.is_dir() else out
     write_clips(table, {"clips": card})

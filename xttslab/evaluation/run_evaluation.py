@@ -9,16 +9,24 @@ from typing import TYPE_CHECKING, Any
 from hydra.utils import instantiate
 
 from xttslab.errors import UserError
+from xttslab.evaluation.base_scores import base_scores
 from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.cards import card_lines, end_lines
 from xttslab.evaluation.evaluation_files import track_evaluation, track_search, write_evaluation
 from xttslab.evaluation.folder_scores import read_clips
+from xttslab.evaluation.other_systems import read_systems, require_systems
 from xttslab.evaluation.reference_search import Ranked, candidate_groups, chosen_of, search
 from xttslab.evaluation.run_scores import Evaluation, EvaluationPlan, LongText, evaluate
 from xttslab.evaluation.scoring import Scorer
 from xttslab.evaluation.spoken_clips import SpokenClip, real_clips
 from xttslab.evaluation.subject import Subject, subject_of_base, subject_of_run
-from xttslab.evaluation.utterances import Order, Sentences, read_sentences, speak_utterances
+from xttslab.evaluation.utterances import (
+    Order,
+    Sentences,
+    plan_utterances,
+    read_sentences,
+    speak_utterances,
+)
 from xttslab.model.base import epoch_of
 
 if TYPE_CHECKING:
@@ -28,12 +36,19 @@ if TYPE_CHECKING:
 def evaluate_run(config: DictConfig) -> None:
     """Speak the sentences with a run's voice, or a base's, and score them."""
     watch = Stopwatch()
-    others = others_of(config)
+    other_speakers = other_speakers_of(config)
     with watch.stage("load"):
         subject = subject_of(config)
     plan = plan_of(config, subject.speaker.language)
     scoring = instantiate(config.evaluation.scoring)
-    evaluation = evaluate(subject, plan, scoring, others, watch)
+    utterances, _ = plan_utterances(plan.sentences, subject.speaker.categories, plan.seeds)
+    with watch.stage("read"):
+        systems = read_systems(systems_of(config), utterances, scoring.language)
+    kept = None
+    if config.base_scores:
+        place, told = Path(config.base_scores), plain(config.evaluation)
+        kept = base_scores(place, subject, utterances, plan.settings, told, other_speakers)
+    evaluation = evaluate(subject, plan, scoring, other_speakers, watch, systems, kept)
     folder = (subject.run_dir or Path("outputs") / subject.name) / "evaluation"
     out = Path(config.out) if config.out else folder
     with watch.stage("write"):
@@ -57,7 +72,7 @@ def search_references(config: DictConfig) -> None:
     with watch.stage("read"):
         real = real_clips(subject.clips)
     scoring = instantiate(config.evaluation.scoring)
-    scorer = Scorer(real.held_out, scoring, others_of(config), real.all, watch=watch)
+    scorer = Scorer(real.held_out, scoring, other_speakers_of(config), real.all, watch=watch)
 
     def speak(orders: Sequence[Order]) -> list[SpokenClip]:
         with watch.stage("speak"):
@@ -89,15 +104,20 @@ def plan_of(config: DictConfig, language: str) -> EvaluationPlan:
     return EvaluationPlan(
         sentences_of(config, language),
         list(config.seeds),
-        list(config.zero_shot_seeds),
         list(config.rows),
         instantiate(config.settings),
     )
 
 
-def others_of(config: DictConfig) -> list[SpokenClip]:
+def other_speakers_of(config: DictConfig) -> list[SpokenClip]:
     """Recordings of other speakers, where a folder of them is named."""
-    return read_clips(Path(config.others)) if config.others else []
+    return read_clips(Path(config.other_speakers)) if config.other_speakers else []
+
+
+def systems_of(config: DictConfig) -> dict[str, Path]:
+    """Name → folder of every other system that is to stand beside the run."""
+    given = plain(config)["others"]
+    return require_systems([given] if isinstance(given, str) else given)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

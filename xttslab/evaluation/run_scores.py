@@ -12,9 +12,10 @@ from xttslab.data.audio import read_audio
 from xttslab.data.manifest import Clip
 from xttslab.data.predictors import PredictorMissing
 from xttslab.errors import UserError
+from xttslab.evaluation.base_scores import BaseRow, BaseScores
 from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.pronunciation import normalise, pooled_rate
-from xttslab.evaluation.scorecard import Scorecard
+from xttslab.evaluation.scorecard import CODEC, REAL, RUN, ZERO_SHOT, Scorecard
 from xttslab.evaluation.scoring import Scorer
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.speaker_similarity import voice_drift
@@ -35,18 +36,16 @@ from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.speaker import Speaker
 
 _LEAST_CER = 0.01  # of short sentences in a ratio: one error in a hundred letters is chance
-RUN, ZERO_SHOT, CODEC, REAL = "run", "zero_shot", "codec", "real"
 BESIDE = (ZERO_SHOT, CODEC)
 
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What is spoken. `seeds` of the run's utterances, `zero_shot_seeds` of its base's; `rows`
-    names what is shown beside the run; `settings` how to speak."""
+    """What is spoken, each sentence once with each of the `seeds`; `rows` names what is shown
+    beside the run, its base with the same sentences and seeds; `settings` how to speak."""
 
     sentences: Sentences
     seeds: Sequence[int]
-    zero_shot_seeds: Sequence[int]
     rows: Sequence[str]
     settings: Speaking
 
@@ -93,28 +92,37 @@ def evaluate(
     subject: Subject,
     plan: EvaluationPlan,
     scoring: Scoring,
-    others: Sequence[SpokenClip] = (),
+    other_speakers: Sequence[SpokenClip] = (),
     watch: Stopwatch | None = None,
+    systems: Mapping[str, Sequence[SpokenClip]] | None = None,
+    base: BaseScores | None = None,
 ) -> Evaluation:
-    """Speak and score everything; `others` are clips of other speakers, `watch` times stages."""
+    """Speak and score everything.
+
+    Args:
+        other_speakers: clips of other speakers, the floor of voice similarity.
+        watch: times the stages.
+        systems: what other systems said of the same sentences, by name.
+        base: where the base is looked for and kept; None: it is spoken and scored here.
+    """
     watch = watch or Stopwatch()
     with watch.stage("speak"):
         audio, left_out = _spoken(subject, plan)
         long = _long_clip(subject, plan)
-    if ZERO_SHOT in plan.rows:
-        with watch.stage("zero-shot"):
-            audio |= _zero_shot(subject, plan)
     if CODEC in plan.rows:
         with watch.stage("codec"):
             copies = through_codec(subject.speaker, held_out(subject.clips), plan.settings)
             audio[CODEC] = renamed(copies, CODEC)
     with watch.stage("read"):
         real = real_clips(subject.clips)
-    scorer = Scorer(real.held_out, scoring, others, real.all, watch=watch)
-    cards = {
-        row: scorer.score_copies(clips) if row == CODEC else scorer.score(clips)
-        for row, clips in audio.items()
-    }
+    scorer = Scorer(real.held_out, scoring, other_speakers, real.all, watch=watch)
+    cards = {RUN: scorer.score(audio[RUN])}
+    if ZERO_SHOT in plan.rows and (row := _base_row(subject, plan, scorer, base, cards[RUN])):
+        cards[ZERO_SHOT], audio[ZERO_SHOT] = row
+    for name, clips in (systems or {}).items():
+        cards[name], audio[name] = scorer.score(clips), clips
+    if CODEC in audio:
+        cards[CODEC] = scorer.score_copies(audio[CODEC])
     cards[REAL] = scorer.score_references()
     score = None
     if long is not None:
@@ -143,14 +151,24 @@ def _long_clip(subject: Subject, plan: EvaluationPlan) -> SpokenClip | None:
     )[0]
 
 
-def _zero_shot(subject: Subject, plan: EvaluationPlan) -> dict[str, Sequence[SpokenClip]]:
-    """What the base says, or nothing where the subject is a base itself."""
-    speaker = subject.zero_shot()
-    if speaker is None:
-        return {}
-    utterances, _ = plan_utterances(plan.sentences, speaker.categories, plan.zero_shot_seeds)
-    clips = speak_utterances(speaker, orders_for(speaker, utterances, plan.settings))
-    return {ZERO_SHOT: renamed(clips, ZERO_SHOT)}
+def _base_row(
+    subject: Subject, plan: EvaluationPlan, scorer: Scorer, kept: BaseScores | None, run: Scorecard
+) -> BaseRow | None:
+    """What the base says and its scores, kept from an earlier evaluation where they are; None
+    where the subject is a base itself."""
+    if kept and (row := kept.read(run)):
+        return row
+    with (scorer.watch or Stopwatch()).stage("base"):
+        speaker = subject.zero_shot()
+        if speaker is None:
+            return None
+        utterances, _ = plan_utterances(plan.sentences, speaker.categories, plan.seeds)
+        spoken = speak_utterances(speaker, orders_for(speaker, utterances, plan.settings))
+    clips = renamed(spoken, ZERO_SHOT)
+    row = scorer.score(clips), clips
+    if kept:
+        kept.keep(row)
+    return row
 
 
 def through_codec(speaker: Speaker, clips: Sequence[Clip], settings: Speaking) -> list[SpokenClip]:

@@ -11,6 +11,7 @@ from xttslab.evaluation.scales import Anchor, Interval
 
 _COLUMNS = ("speaker_similarity", "cer", "distillmos", "dnsmos", "defects_per_s")
 _RENAMED = {"mark": "score", "marks": "scores", "rests_on": "basis", "people": "validated"}
+RUN, ZERO_SHOT, CODEC, REAL = "run", "zero_shot", "codec", "real"  # rows of an evaluation
 VERSION = "1"  # of the measures and scales; cards of two versions must not be compared
 
 

@@ -8,15 +8,17 @@ from math import isnan
 from typing import Any
 
 from xttslab.errors import UserError
-from xttslab.reporting import advice
+from xttslab.reporting import advice, data_advice
 from xttslab.reporting.advice import Advice, AdviceRules, Case
 from xttslab.reporting.curves import CurveRules
 from xttslab.reporting.findings import NOT_MEASURED, FindingRules, Findings, TextGainRules, find
-from xttslab.reporting.loss_tables import LossRow, Meaning, meanings, metric_rows
+from xttslab.reporting.loss_tables import LossRow, Meaning, beside, meanings, metric_rows
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.scores import TITLES, Scores, read_scores
+from xttslab.reporting.worth import Judgement, Worth, WorthRules, judge, worth_of
 
 MET, NOT_MET = "met", "not met"
+MINIMUM = "minimum"  # the level that decides whether a voice is deployed
 _BOUNDS = {
     "below": lambda value, bound: value < bound,
     "at_most": lambda value, bound: value <= bound,
@@ -31,6 +33,7 @@ class ReportRules:
 
     findings: FindingRules
     advice: AdviceRules
+    worth: WorthRules
 
     @classmethod
     def of(cls, conf: Mapping[str, Mapping[str, Any]]) -> ReportRules:
@@ -42,7 +45,7 @@ class ReportRules:
             conf["gap"]["severe"],
             TextGainRules(**conf["text_gain"]),
         )
-        return cls(findings, AdviceRules(**conf["advice"]))
+        return cls(findings, AdviceRules(**conf["advice"]), WorthRules(**conf["worth"]))
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,15 @@ class Analysis:
     findings: Findings
     scores: Scores
     gates: Sequence[GateResult]
+    worth: Worth
+    judgement: Judgement
     advice: Sequence[Advice]
     missing: Sequence[str]
+
+    @property
+    def gates_held(self) -> list[Gate]:
+        """The bounds that the run was held to."""
+        return [result.gate for result in self.gates]
 
 
 def analyse(run: RunData, rules: ReportRules, gates: Gates) -> Analysis:
@@ -64,14 +74,18 @@ def analyse(run: RunData, rules: ReportRules, gates: Gates) -> Analysis:
     findings = find(run, rules.findings)
     epoch = findings.choice.epoch
     scores = read_scores(run, epoch)
+    found = check_gates(read_gates(gates), _metrics_at(run, epoch) | _shown_scores(scores))
+    worth = worth_of(run, findings, scores, rules.worth)
     return Analysis(
         run,
         metric_rows(run, epoch),
         meanings(run, epoch),
         findings,
         scores,
-        check_gates(read_gates(gates), _metrics_at(run, epoch) | _shown_scores(scores)),
-        advise(Case(run, findings, scores, rules.advice)),
+        found,
+        worth,
+        judge(findings, scores, unmet_gates(found), worth, rules.worth),
+        advise(Case(run, findings, scores, worth, rules.advice)),
         _missing(run, findings, scores),
     )
 
@@ -102,11 +116,21 @@ def _missing(run: RunData, findings: Findings, scores: Scores) -> list[str]:
         f"no training loss ({findings.train.name})": bool(findings.train.points),
         f"no held-out loss ({findings.held_out.name})": bool(findings.held_out.points),
         "no spoken samples (samples.every_n_epochs was 0, or their files are gone)": samples,
-        "no scores: python -m xttslab.evaluate makes them": bool(scores.by_aspect),
+        f"no scores: python -m xttslab.evaluate run={run.name} makes them": bool(scores.by_aspect),
         "no manifest: the data artifacts are gone": bool(run.clips),
         f"the run did not finish: its status is {run.status}": run.status == "FINISHED",
     }
     return [what for what, there in checks.items() if not there]
+
+
+def unmet_gates(results: Sequence[GateResult]) -> list[str]:
+    """The minimum gates that are not met, each with its value and bound; what was not measured is
+    not among them."""
+    return [
+        f"{r.gate.name} {beside(r.value, r.gate.bound, 2)} ({r.gate.words} {r.gate.bound:g})"
+        for r in results
+        if r.gate.level == MINIMUM and r.state == NOT_MET and r.value is not None
+    ]
 
 
 @dataclass(frozen=True)
@@ -118,6 +142,11 @@ class Gate:
     metric: str
     kind: str
     bound: float
+
+    @property
+    def words(self) -> str:
+        """`at least`, `at most` or `below`."""
+        return self.kind.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -168,15 +197,16 @@ RULES: tuple[Callable[[Case], Advice | None], ...] = (
     advice.evaluate_often,
     advice.overfitted,
     advice.memorised,
+    advice.no_better,
     advice.low_text_gain,
     advice.more_epochs,
     advice.clipping,
-    advice.data_amount,
-    advice.category_counts,
-    advice.noisy,
-    advice.rejected,
-    advice.reference_cost,
-    advice.endings,
+    data_advice.data_amount,
+    data_advice.category_counts,
+    data_advice.noisy,
+    data_advice.rejected,
+    data_advice.reference_cost,
+    data_advice.endings,
     advice.weakest_aspect,
 )
 

@@ -31,20 +31,33 @@ class Written:
 
 
 def report_run(
-    reference: str, uri: str, rules: ReportRules, gates: Gates, out: Path | None
+    reference: str,
+    uri: str,
+    rules: ReportRules,
+    gates: Gates | None,
+    default_gates: Gates,
+    out: Path | None,
 ) -> Written:
     """Report on one run, into `out` or `<run folder>/report`, and log both files to the run.
 
-    Raises UserError for a run that does not exist.
+    `gates` None: those that the run trained with, the `default_gates` where it noted none. Raises
+    UserError for a run that does not exist.
     """
     run = load_run(reference, uri)
-    written = write_report(run, rules, gates, out or default_folder(run))
+    held_to = gates_of(run, gates, default_gates)
+    written = write_report(run, rules, held_to, out or default_folder(run))
     if run.run_dir and Journal(run.run_dir).exists():
         tracker = RunTracker.attach(run.run_dir)
         tracker.log_artifact(written.html, "report")
         tracker.log_artifact(written.markdown, "report")
         tracker.close()
     return written
+
+
+def gates_of(run: RunData, given: Gates | None, default: Gates) -> Gates:
+    """The gates that were asked for, else those in the run's own configuration, else `default`."""
+    noted = run.config.get("gates") or (run.config.get("evaluation") or {}).get("gates")
+    return given or noted or default
 
 
 def write_report(run: RunData, rules: ReportRules, gates: Gates, folder: Path) -> Written:
@@ -70,19 +83,22 @@ def compare_references(
     uri: str,
     rules: ReportRules,
     verdict: VerdictRules,
-    gates: Gates,
+    gates: Gates | None,
+    default_gates: Gates,
     out: Path | None,
 ) -> Compared:
     """Compare the named runs, into `out` or `outputs/compare/<names>`.
 
-    Raises UserError for a run that does not exist, or fewer than two.
+    `gates` None: each run is held to those that it trained with. Raises
+    UserError for a run that does not exist, or fewer than two.
     """
     if len(references) < 2:
         raise UserError(f"runs=[{','.join(references)}]: name two or more runs")
     runs = [load_run(reference, uri) for reference in references]
     names = "-".join(re.sub(r"[^\w.-]+", "_", run.name) for run in runs)
+    held_to = [gates_of(run, gates, default_gates) for run in runs]
     return write_comparison(
-        compare_runs(runs, rules, verdict, gates), out or Path("outputs/compare") / names[:120]
+        compare_runs(runs, rules, verdict, held_to), out or Path("outputs/compare") / names[:120]
     )
 
 
@@ -121,7 +137,7 @@ def report_finished(run_dir: Path, uri: str, rules: Mapping[str, Any], gates: Ga
     The run is finished and stays so: whatever goes wrong is said in one line, and None returned.
     """
     try:
-        written = report_run(str(run_dir), uri, ReportRules.of(rules), gates, None)
+        written = report_run(str(run_dir), uri, ReportRules.of(rules), gates, gates, None)
     except Exception as fault:  # nothing in a report may fail a training
         reason = (str(fault).splitlines() or [""])[0] or type(fault).__name__
         print(

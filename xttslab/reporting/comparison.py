@@ -9,7 +9,7 @@ from typing import Any
 
 from xttslab.errors import UserError
 from xttslab.evaluation.settings import ASPECTS
-from xttslab.reporting.analysis import NOT_MET, Analysis, Gates, ReportRules, analyse
+from xttslab.reporting.analysis import Analysis, Gates, ReportRules, analyse, unmet_gates
 from xttslab.reporting.charts import EpochMark, Line, LineChart, line_chart
 from xttslab.reporting.listening import VOTES, Vote, preference, read_votes
 from xttslab.reporting.loss_tables import TEXT_GAIN
@@ -25,7 +25,9 @@ from xttslab.reporting.pairing import (
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.sample_clips import Sample, data_uri, sentence_texts, spoken_samples
 from xttslab.reporting.scores import TITLES, nearest
+from xttslab.reporting.summary import best_and_worst, curve_of, next_steps, system_rows
 from xttslab.reporting.verdict import (
+    Contender,
     Decision,
     PairEvidence,
     Verdict,
@@ -65,16 +67,20 @@ class Comparison:
     data: Sequence[tuple[str, Sequence[str]]]
     common: Mapping[str, Sequence[str]]
     verdict: Verdict
+    draws: int  # of the bootstrap
 
 
 def compare_runs(
-    runs: Sequence[RunData], rules: ReportRules, verdict: VerdictRules, gates: Gates
+    runs: Sequence[RunData], rules: ReportRules, verdict: VerdictRules, gates: Sequence[Gates]
 ) -> Comparison:
-    """Compare runs pair by pair. Raises UserError for fewer than two, or the same one twice."""
+    """Compare runs pair by pair, each held to its own of the `gates`.
+
+    Raises UserError for fewer than two, or the same one twice.
+    """
     names = [run.name for run in runs]
     if len(names) < 2 or len(set(names)) < len(names):
         raise UserError(f"runs=[{','.join(names)}]: name two or more different runs")
-    analyses = [analyse(run, rules, gates) for run in runs]
+    analyses = [analyse(run, rules, own) for run, own in zip(runs, gates, strict=True)]
     votes = all_votes(runs)
     pairs = [_pair(one, other, votes, verdict) for one, other in combinations(analyses, 2)]
     decisions = {(pair.first, pair.second): pair.decision for pair in pairs}
@@ -84,14 +90,14 @@ def compare_runs(
         settings_that_differ(runs),
         _data(runs),
         common_eval(runs),
-        conclude([(a.run, a.findings, _unmet(a)) for a in analyses], decisions, verdict),
+        conclude([_contender(a) for a in analyses], decisions, verdict),
+        verdict.draws,
     )
 
 
-def _unmet(analysis: Analysis) -> list[str]:
-    """The minimum gates that a run does not meet; what was not measured is not among them."""
-    results = [r for r in analysis.gates if r.gate.level == "minimum" and r.state == NOT_MET]
-    return [result.gate.name for result in results]
+def _contender(analysis: Analysis) -> Contender:
+    unmet = unmet_gates(analysis.gates)
+    return Contender(analysis.run, analysis.findings, unmet, analysis.judgement)
 
 
 def all_votes(runs: Sequence[RunData]) -> list[Vote]:
@@ -194,6 +200,16 @@ def comparison_content(comparison: Comparison) -> dict[str, Any]:
         "title": " against ".join(names),
         "names": names,
         "verdict": comparison.verdict,
+        "beside_bases": comparison.analyses,
+        "curve": curve_of(comparison.analyses),
+        "heard": [(a.run.name, best_and_worst(a)) for a in comparison.analyses],
+        "next_steps": next_steps(comparison.analyses, comparison.verdict.winner),
+        "other_gates": len({str(a.gates_held) for a in comparison.analyses}) > 1,
+        "systems_of": [
+            (a.run.name, rows)
+            for a in comparison.analyses
+            if len(rows := system_rows(a, comparison.draws)) > 1
+        ],
         "facts": [(run.name, run_facts(run)) for run in runs],
         "settings": comparison.settings,
         "data": comparison.data,

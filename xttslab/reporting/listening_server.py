@@ -14,11 +14,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-
-import yaml
 
 from xttslab.errors import UserError
 from xttslab.reporting.findings import FindingRules, find
@@ -34,7 +31,12 @@ from xttslab.reporting.listening import (
     read_votes,
 )
 from xttslab.reporting.run_data import RunData
-from xttslab.reporting.sample_clips import playable, sentence_texts, spoken_samples
+from xttslab.reporting.sample_clips import (
+    playable,
+    real_recordings,
+    sentence_texts,
+    spoken_samples,
+)
 from xttslab.reporting.scores import OVERALL, TITLES, nearest
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.run_tracker import RunTracker
@@ -202,12 +204,8 @@ def _spoken(run: RunData, rules: FindingRules) -> list[Stimulus]:
 
 def _real(run: RunData) -> list[Stimulus]:
     """The held-out recordings of a run's data, as far as its folders are here."""
-    path = run.files.get("config/config.yaml")
-    config = yaml.safe_load(path.read_text(encoding="utf-8")) if path else None
-    sources = ((config or {}).get("dataset") or {}).get("sources") or {}
-    found = []
-    for clip in run.clips:
-        audio = Path(sources.get(clip.source, "")) / clip.audio_file
-        if clip.split == "eval" and clip.source in sources and audio.is_file():
-            found.append(Stimulus("", audio.stem, clip.text, clip.category, audio))
-    return found
+    return [
+        Stimulus("", audio.stem, clip.text, clip.category, audio)
+        for clip, audio in real_recordings(run)
+        if audio.is_file()
+    ]

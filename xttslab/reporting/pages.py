@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xttslab.reporting.analysis import MET, Analysis, GateResult, ReportRules
+from xttslab.evaluation.scorecard import ZERO_SHOT
+from xttslab.reporting.analysis import Analysis, GateResult, ReportRules
 from xttslab.reporting.charts import run_charts
 from xttslab.reporting.findings import NOT_MEASURED
 from xttslab.reporting.loss_tables import batch_of, beside, measures
 from xttslab.reporting.run_data import TEXT_WEIGHT, RunData
 from xttslab.reporting.sample_clips import sample_groups
 from xttslab.reporting.scores import TITLES
+from xttslab.reporting.summary import (
+    best_and_worst,
+    curve_of,
+    gates_said,
+    score_bars,
+    system_rows,
+)
 
 _SIGNS = {"below": "<", "at_most": "≤", "at_least": "≥"}
 
@@ -23,8 +31,17 @@ def report_content(analysis: Analysis, rules: ReportRules) -> dict[str, Any]:
     clips = rules.advice.category_clips, rules.advice.category_enough
     return {
         "title": f"Analysis of {run.name}",
+        "run_name": run.name,
         "facts": run_facts(run),
-        "short": _in_short(analysis),
+        "headfacts": head_facts(run),
+        "judgement": analysis.judgement,
+        "worth": analysis.worth,
+        "gates_said": gates_said(analysis),
+        "bars_of": score_bars(analysis),
+        "base_named": analysis.worth.base if ZERO_SHOT in analysis.scores.beside else "",
+        "curve": curve_of([analysis]),
+        "heard": best_and_worst(analysis),
+        "rows_of_systems": system_rows(analysis, rules.worth.draws),
         "missing": analysis.missing,
         "rows": analysis.rows,
         "sound": bool(measures(run)),
@@ -79,16 +96,15 @@ def run_facts(run: RunData) -> list[tuple[str, str]]:
     return [(name, value) for name, value in known.items() if value]
 
 
-def _in_short(analysis: Analysis) -> list[str]:
-    gates = [result.state for result in analysis.gates if result.gate.level == "minimum"]
-    met, unknown = gates.count(MET), gates.count(NOT_MEASURED)
-    lines = [_checkpoint(analysis)]
-    if gates:
-        lines.append(f"Minimum gates met: {met} of {len(gates)}, {unknown} not measured.")
-    if analysis.advice:
-        first = analysis.advice[0]
-        lines.append(f"Most pressing: {first.what} Because {first.because}.")
-    return lines
+def head_facts(run: RunData) -> list[str]:
+    """What stands beside a run's name: model, data, epochs and where it went on from."""
+    known = dict(run_facts(run))
+    found = [known[name] for name in ("model", "data") if name in known]
+    if "epochs" in known:
+        found.append(f"{known['epochs']} epochs")
+    if "continued from" in known:
+        found.append(f"continued from {known['continued from']}")
+    return found
 
 
 def _naive_gap(run: RunData) -> str:

@@ -199,7 +199,7 @@ def _same_scale(one: AspectScore, other: AspectScore) -> bool:
 
 
 def score_differences(
-    first: Scorecard | None, second: Scorecard | None, draws: int
+    first: Scorecard | None, second: Scorecard | None, draws: int, confidence: float = 0.95
 ) -> dict[str, Difference]:
     """Aspect (and `overall`) → difference of the scores over utterances that both runs spoke.
 
@@ -207,7 +207,7 @@ def score_differences(
     """
     if first is None or second is None:
         return {}
-    one, other = _utterances(first), _utterances(second)
+    one, other = utterances(first), utterances(second)
     keys = sorted(one.keys() & other.keys())
     found = {}
     apart = on_other_scales(first, second)
@@ -220,7 +220,9 @@ def score_differences(
             continue
         texts = [key[0] for key in keys]
         means = [float(values[known].mean()) for values in scores]
-        interval = paired_difference(*scores, texts, draws)
+        interval = None
+        if len({text for text, counts in zip(texts, known, strict=True) if counts}) > 1:
+            interval = paired_difference(*scores, texts, draws, confidence)
         found[aspect] = Difference(aspect, *means, int(known.sum()), interval)
     return found
 
@@ -247,7 +249,7 @@ def _at(run: RunData, metric: str, epoch: int | None) -> float | None:
     return run.value(metric, epoch) if epoch is not None else run.value(metric)
 
 
-def _utterances(card: Scorecard) -> dict[tuple[str, str, str, int], ClipScore]:
+def utterances(card: Scorecard) -> dict[tuple[str, str, str, int], ClipScore]:
     """Utterances by what was to be spoken: text, category, set and seed."""
     return {(clip.text, clip.category, clip.sentence_set, clip.seed): clip for clip in card.clips}
 

@@ -11,8 +11,11 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from xttslab.data.manifest import ASSUMED, PROPOSED
 from xttslab.errors import UserError
@@ -86,6 +89,14 @@ class RunData:
             return float(self.params[param])
         except (KeyError, ValueError):
             return None
+
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        """The run's resolved configuration as plain data; empty where its file is gone."""
+        path = self.files.get("config/config.yaml")
+        if path is None:
+            return {}
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
     @property
     def epochs(self) -> int | None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import soundfile
 
 from xttslab.data.audio import mp3
+from xttslab.data.manifest import EVAL
 from xttslab.evaluation.scorecard import ClipScore
-from xttslab.reporting.run_data import RunData
+from xttslab.reporting.run_data import ManifestClip, RunData
 from xttslab.reporting.scores import Scores, nearest
 
 log = logging.getLogger(__name__)
@@ -78,15 +79,34 @@ def spoken_samples(run: RunData) -> dict[int, list[tuple[str, str, Path]]]:
     return found
 
 
+def real_recording(run: RunData, category: str, text: str) -> Sample | None:
+    """A held-out recording of the speaker to hear beside a sample: of its category if there is one,
+    and about as long; None where none is on this disk."""
+    held = [
+        (clip, audio)
+        for clip, audio in real_recordings(run)
+        if audio.is_file() and clip.text.strip()
+    ]
+    alike = [pair for pair in held if pair[0].category == category] or held
+    for clip, audio in sorted(alike, key=lambda pair: abs(len(pair[0].text) - len(text))):
+        if uri := data_uri(audio):
+            return Sample(clip.audio_file, clip.category, clip.text, "", uri)
+    return None
+
+
+def real_recordings(run: RunData) -> list[tuple[ManifestClip, Path]]:
+    """The held-out clips of a run's data and where its configuration says that they lie."""
+    sources = (run.config.get("dataset") or {}).get("sources") or {}
+    return [
+        (clip, Path(sources[clip.source]) / clip.audio_file)
+        for clip in run.clips
+        if clip.split == EVAL and clip.source in sources
+    ]
+
+
 def sentence_texts(run: RunData) -> dict[str, str]:
     """Sample name (`03_greeting`) → what it says, from the run's configuration."""
-    import yaml
-
-    path = run.files.get("config/config.yaml")
-    if path is None:
-        return {}
-    config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    sentences = (config.get("samples") or {}).get("sentences") or []
+    sentences = (run.config.get("samples") or {}).get("sentences") or []
     return {f"{n:02d}_{entry['category']}": entry["text"] for n, entry in enumerate(sentences, 1)}
 
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 
 from xttslab.errors import UserError
 from xttslab.evaluation.scales import Interval
-from xttslab.evaluation.scorecard import ClipScore, Scorecard
+from xttslab.evaluation.scorecard import ZERO_SHOT, ClipScore, Scorecard
 from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.run_data import RunData
 
 CARD = "evaluation/scorecard.json"
+_BESIDE = re.compile(r"evaluation/scorecards/([^/]+)\.json")  # rows beside the run
 _TRAINING_CARD = re.compile(r"samples/epoch_(\d+)/scorecard\.json")
 OVERALL = "overall"
 TITLES = {
@@ -50,7 +51,8 @@ class Scores:
     """Scores by aspect (and `overall`), by category, from listeners, and why some are missing.
 
     `origin` says which samples were scored; `epoch` is theirs, None where the evaluation spoke them
-    with the run's best weights."""
+    with the run's best weights. `beside` are the cards of what was scored with them: the base
+    (`zero_shot`; in training the samples of epoch 0), real recordings, other systems."""
 
     by_aspect: Mapping[str, ShownScore] = field(default_factory=dict)
     by_category: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class Scores:
     card: Scorecard | None = None
     origin: str = ""
     epoch: int | None = None
+    beside: Mapping[str, Scorecard] = field(default_factory=dict)
 
     @property
     def best(self) -> list[ClipScore]:
@@ -78,7 +81,7 @@ def read_scores(run: RunData, epoch: int | None) -> Scores:
     """
     name, origin, scored = _card_of(run, epoch)
     card, fault = read_card(run, name)
-    by_aspect = _card_scores(card) if card else {} if fault else _metric_scores(run, epoch)
+    by_aspect = card_scores(card) if card else {} if fault else _metric_scores(run, epoch)
     listener = {name: given for name in TITLES if (given := _listened(run, name))}
     missing = {name: score.missing for name, score in card.aspects.items()} if card else {}
     if fault:
@@ -91,6 +94,7 @@ def read_scores(run: RunData, epoch: int | None) -> Scores:
         card,
         origin if card else "",
         scored if card else None,
+        _beside(run, scored) if card else {},
     )
 
 
@@ -113,6 +117,16 @@ def _card_of(run: RunData, epoch: int | None) -> tuple[str, str, int | None]:
     return found[scored], f"the samples of epoch {scored}", scored
 
 
+def _beside(run: RunData, epoch: int | None) -> dict[str, Scorecard]:
+    """Row → its card: the evaluation's, or the samples of epoch 0 as the base of training's."""
+    if epoch is not None:
+        rows = {ZERO_SHOT: "samples/epoch_000/scorecard.json"} if epoch else {}
+    else:
+        rows = {match[1]: name for name in run.files if (match := _BESIDE.fullmatch(name))}
+    cards = {row: read_card(run, name)[0] for row, name in sorted(rows.items())}
+    return {row: card for row, card in cards.items() if card is not None}
+
+
 def read_card(run: RunData, name: str = CARD) -> tuple[Scorecard | None, str]:
     """A stored scorecard of a run, and why one that is there cannot be used."""
     path = run.files.get(name)
@@ -126,7 +140,8 @@ def read_card(run: RunData, name: str = CARD) -> tuple[Scorecard | None, str]:
         return None, f"{path.name} is damaged ({fault}); evaluate the run again"
 
 
-def _card_scores(card: Scorecard) -> dict[str, ShownScore]:
+def card_scores(card: Scorecard) -> dict[str, ShownScore]:
+    """The scores of a card by aspect, and `overall`; what was not measured is absent."""
     scores = {
         name: ShownScore(
             aspect.score.value, aspect.score, None, aspect.basis, aspect.validated, aspect.notes

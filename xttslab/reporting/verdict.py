@@ -16,6 +16,7 @@ from xttslab.reporting.findings import Findings
 from xttslab.reporting.listening import Preference
 from xttslab.reporting.pairing import Difference
 from xttslab.reporting.run_data import RunData
+from xttslab.reporting.worth import BAD, GOOD, OPEN, Judgement
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,13 @@ class Decision:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The headline, its reasons, and what would change it."""
+    """The headline, its reasons, and what would change it; `tone` as of a `Judgement`."""
 
     headline: str
     winner: str | None
     reasons: Sequence[str]
     would_change: Sequence[str]
+    tone: str = OPEN
 
 
 def decide(evidence: PairEvidence, rules: VerdictRules) -> Decision:
@@ -102,16 +104,32 @@ def decide(evidence: PairEvidence, rules: VerdictRules) -> Decision:
     return Decision(None, "", reasons, any(part is not None for part in known))
 
 
+@dataclass(frozen=True)
+class Contender:
+    """A run that may be deployed: its findings, the minimum gates that it does not meet, and what
+    its own report says of it beside its base."""
+
+    run: RunData
+    findings: Findings
+    unmet: Sequence[str]
+    judgement: Judgement
+
+    @property
+    def at(self) -> str:
+        """Which weights of it are meant, after its name."""
+        epoch = self.findings.choice.epoch
+        if epoch == 0:
+            return " as it was before training (no epoch of it is better)"
+        return "" if epoch is None else f" (checkpoint of epoch {epoch})"
+
+
 def conclude(
-    runs: Sequence[tuple[RunData, Findings, Sequence[str]]],
+    runs: Sequence[Contender],
     decisions: Mapping[tuple[str, str], Decision],
     rules: VerdictRules,
 ) -> Verdict:
-    """The verdict over all runs: the one that no other beats, and whether it should train on.
-
-    `runs`: each with its findings and the names of the minimum gates that it does not meet.
-    """
-    names = [run.name for run, *_ in runs]
+    """The verdict over all runs: the one that no other beats, and whether it should train on."""
+    names = [one.run.name for one in runs]
     several = len(decisions) > 1
     reasons = [
         f"{' against '.join(pair)}: {reason}" if several else reason
@@ -127,9 +145,13 @@ def conclude(
     }
     unbeaten = [name for name in names if name not in beaten]
     if headline := _undecided(unbeaten or names, decisions):
+        left = [one for one in runs if one.run.name in (unbeaten or names)]
+        if all(one.judgement.no_gain for one in left):
+            headline += ", and none is better than its base: do not deploy them"
+            return Verdict(headline, None, reasons, changes, BAD)
         return Verdict(headline, None, reasons, changes)
-    winner, findings, unmet = next(entry for entry in runs if entry[0].name == unbeaten[0])
-    return _about_winner(winner, findings, unmet, reasons, changes)
+    winner = next(one for one in runs if one.run.name == unbeaten[0])
+    return _about_winner(winner, reasons, changes)
 
 
 def _undecided(unbeaten: Sequence[str], decisions: Mapping[tuple[str, str], Decision]) -> str:
@@ -147,26 +169,24 @@ def _undecided(unbeaten: Sequence[str], decisions: Mapping[tuple[str, str], Deci
     return ""
 
 
-def _about_winner(
-    run: RunData,
-    findings: Findings,
-    unmet: Sequence[str],
-    reasons: Sequence[str],
-    changes: Sequence[str],
-) -> Verdict:
-    trend, epoch = findings.trend, findings.choice.epoch
+def _about_winner(winner: Contender, reasons: Sequence[str], changes: Sequence[str]) -> Verdict:
+    name, findings, unmet = winner.run.name, winner.findings, winner.unmet
+    named = f"{name}{winner.at}"
+    if winner.judgement.no_gain:
+        told = winner.judgement.headline
+        headline = f"{named} is the best, but {told[:1].lower()}{told[1:]}"
+        return Verdict(headline, name, [*winner.judgement.reasons, *reasons], changes, BAD)
+    trend = findings.trend
     if trend and trend.falling and not findings.overfitting:
-        headline = f"Train {run.name} on, to about epoch {trend.worth_until}"
-        return Verdict(headline, run.name, [findings.fall_said, *reasons], changes)
-    at = "" if epoch is None else f" (checkpoint of epoch {epoch})"
-    if epoch == 0:
-        at = " as it was before training (no epoch of it is better)"
+        headline = f"Train {name} on, to about epoch {trend.worth_until}"
+        return Verdict(headline, name, [findings.fall_said, *reasons], changes)
     if unmet:
-        headline = f"{run.name}{at} is the best, but not good enough to deploy"
+        headline = f"{named} is the best, but not good enough to deploy"
         return Verdict(
-            headline, run.name, [f"minimum gates not met: {', '.join(unmet)}", *reasons], changes
+            headline, name, [f"minimum gates not met: {', '.join(unmet)}", *reasons], changes, BAD
         )
-    return Verdict(f"Deploy {run.name}{at}", run.name, reasons, changes)
+    tone = GOOD if winner.judgement.tone == GOOD else OPEN
+    return Verdict(f"Deploy {named}", name, reasons, changes, tone)
 
 
 def _by_listeners(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None, str]:
@@ -189,6 +209,8 @@ def _by_scores(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None,
     if overall is None:
         return None, evidence.scores_obstacle or "no scores on common sentences: evaluate both runs"
     said = f"overall score {_change(overall, 2)}"
+    if overall.interval is None:
+        return None, f"{said}: a single sentence decides nothing"
     return _winner(evidence, overall, rules.score, overall.value, said)
 
 

@@ -1,0 +1,160 @@
+"""The first screen of a report and of a comparison: scores, one curve, what to hear, what next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from xttslab.evaluation.scorecard import CODEC, REAL, ZERO_SHOT, ClipScore, Scorecard
+from xttslab.reporting.advice import Advice
+from xttslab.reporting.analysis import MET, Analysis
+from xttslab.reporting.charts import EpochMark, Line, LineChart, line_chart
+from xttslab.reporting.findings import NOT_MEASURED
+from xttslab.reporting.loss_tables import measures
+from xttslab.reporting.pairing import Difference, score_differences, utterances
+from xttslab.reporting.sample_clips import (
+    Sample,
+    clip_file,
+    data_uri,
+    real_recording,
+    sample_groups,
+)
+from xttslab.reporting.scores import OVERALL, TITLES, ShownScore, card_scores
+
+_SHOWN = 3  # steps on the first screen
+_ROWS = {
+    REAL: "real recordings",
+    CODEC: "real recordings through codes and decoder",
+    ZERO_SHOT: "its base",
+}
+
+
+@dataclass(frozen=True)
+class SystemRow:
+    """One system in the table of scores. `against` is how much higher the run's overall score is
+    on the sentences that both said; None for the run itself and where they share none."""
+
+    name: str
+    scores: Mapping[str, ShownScore]
+    against: Difference | None = None
+
+
+def system_rows(analysis: Analysis, draws: int) -> list[SystemRow]:
+    """Real recordings, the run, its base, and every other system, as they were scored together."""
+    scores = analysis.scores
+    if scores.card is None:
+        return []
+    known = scores.beside
+    others = sorted(known.keys() - _ROWS.keys())
+    order = [row for row in (REAL, ZERO_SHOT, *others, CODEC) if row in known]
+    rows = [_row(analysis, row, known[row], draws) for row in order]
+    place = 1 if REAL in known else 0
+    return [*rows[:place], SystemRow(analysis.run.name, scores.by_aspect), *rows[place:]]
+
+
+def _row(analysis: Analysis, row: str, card: Scorecard, draws: int) -> SystemRow:
+    found = None
+    if row not in (REAL, CODEC):  # they say other sentences
+        found = score_differences(card, analysis.scores.card, draws).get(OVERALL)
+    named = analysis.worth.base if row == ZERO_SHOT else _ROWS.get(row, row)
+    return SystemRow(named, card_scores(card), found)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One sentence to hear: what the run says, its base, and a real recording of that tone."""
+
+    heading: str
+    sample: Sample
+    beside: Sequence[tuple[str, Sample]]
+
+
+def best_and_worst(analysis: Analysis) -> list[Heard]:
+    """The best and the worst scored sample, each beside its base and a real recording; without
+    scores the first of the samples nearest to the chosen epoch."""
+    run, scores = analysis.run, analysis.scores
+    found = []
+    for heading, clips in sample_groups(run, scores, analysis.findings.choice.epoch):
+        if not clips:
+            continue
+        sample = clips[0]
+        if found and sample.name == found[0].sample.name:
+            break  # there is one clip alone
+        beside = []
+        if base := _base_sample(analysis, sample):
+            beside.append((analysis.worth.base, base))
+        if real := real_recording(run, sample.category, sample.text):
+            beside.append(("the speaker", real))
+        found.append(Heard(heading, sample, beside))
+    return found
+
+
+def _base_sample(analysis: Analysis, sample: Sample) -> Sample | None:
+    """What the base says of the sentence of a scored sample."""
+    card, base = analysis.scores.card, analysis.scores.beside.get(ZERO_SHOT)
+    if card is None or base is None:
+        return None
+    spoken = {clip.name: key for key, clip in utterances(card).items()}
+    clip: ClipScore | None = utterances(base).get(spoken.get(sample.name, ("", "", "", -1)))
+    if clip is None:
+        return None
+    said = f"{clip.score:.1f} of 10" if clip.score is not None else ""
+    audio = data_uri(clip_file(analysis.run, clip.name))
+    return Sample(clip.name, clip.category, clip.text, said, audio) if audio else None
+
+
+def gates_said(analysis: Analysis) -> str:
+    """How many of the minimum gates are met; empty where there are none."""
+    states = [result.state for result in analysis.gates if result.gate.level == "minimum"]
+    if not states:
+        return ""
+    unknown = states.count(NOT_MEASURED)
+    rest = f", {unknown} not measured" if unknown else ""
+    return f"{states.count(MET)} of {len(states)} minimum gates met{rest}"
+
+
+def next_steps(analyses: Sequence[Analysis], winner: str | None) -> list[Advice]:
+    """What the winner's report asks for first; without a winner the first of each run's."""
+    best = [one for one in analyses if one.run.name == winner]
+    if best:
+        return list(best[0].advice[:_SHOWN])
+    firsts = [(one.run.name, one.advice[0]) for one in analyses if one.advice]
+    return [replace(first, what=f"{name}: {first.what}") for name, first in firsts][:_SHOWN]
+
+
+def curve_of(analyses: Sequence[Analysis]) -> LineChart | None:
+    """The held-out loss by which the checkpoint is chosen, with the chosen epoch marked: of one run
+    beside its loss on training clips, of several over each other."""
+    first = analyses[0]
+    name, several = first.findings.held_out.name, len(analyses) > 1
+    lines, marks = [], []
+    for one in analyses:
+        own, line = one.findings.held_out.name, one.run.name if several else name
+        if own != name:  # another loss: not on this axis
+            continue
+        lines.append(Line(line, one.findings.held_out.points, "" if several else "held out"))
+        epoch = one.findings.choice.epoch
+        if epoch is not None:
+            label = f"{one.run.name}: epoch {epoch}" if several else f"chosen: epoch {epoch}"
+            marks.append(EpochMark(epoch, label if not several else f"epoch {epoch}", line))
+    if not several:
+        train = first.run.curve(name.replace("eval/", "train_eval/", 1))
+        lines.append(Line(train.name, train.points, "training clips"))
+    unit = "mean of an epoch" if measures(first.run) else "nats per token"
+    title = f"{name}: lower is better"
+    return line_chart("first", title, unit, lines, marks)
+
+
+def score_bars(analysis: Analysis) -> list[tuple[str, ShownScore | None, float | None, str]]:
+    """Title, score, the base's score, and why there is none, of the six aspects and overall."""
+    scores, base = analysis.scores, analysis.scores.beside.get(ZERO_SHOT)
+    of_base = card_scores(base) if base else {}
+    return [
+        (
+            title,
+            scores.by_aspect.get(name),
+            of_base[name].value if name in of_base else None,
+            scores.missing.get(name, ""),
+        )
+        for name, title in TITLES.items()
+    ]
