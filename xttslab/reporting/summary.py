@@ -61,7 +61,7 @@ def _row(analysis: Analysis, row: str, card: Scorecard, draws: int) -> SystemRow
 
 
 @dataclass(frozen=True)
-class Heard:
+class SideBySide:
     """One sentence to hear: what the run says, its base, and a real recording of that tone."""
 
     heading: str
@@ -69,7 +69,7 @@ class Heard:
     beside: Sequence[tuple[str, Sample]]
 
 
-def best_and_worst(analysis: Analysis) -> list[Heard]:
+def best_and_worst(analysis: Analysis) -> list[SideBySide]:
     """The best and the worst scored sample, each beside its base and a real recording; without
     scores the first of the samples nearest to the chosen epoch."""
     run, scores = analysis.run, analysis.scores
@@ -85,7 +85,7 @@ def best_and_worst(analysis: Analysis) -> list[Heard]:
             beside.append((analysis.worth.base, base))
         if real := real_recording(run, sample.category, sample.text):
             beside.append(("the speaker", real))
-        found.append(Heard(heading, sample, beside))
+        found.append(SideBySide(heading, sample, beside))
     return found
 
 
