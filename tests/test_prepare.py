@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
+from xttslab.commands import plain_name
 from xttslab.data.audio import read_audio, write_audio
 from xttslab.data.predictors import PredictorMissing
 from xttslab.data.preparing.sources import ASSETS
 from xttslab.errors import UserError
 from xttslab.evaluation.recognition import RecogniserFault
-from xttslab.prepare import SHARED, SHARED_FOR_VOICES, main, plain_name
+from xttslab.prepare import SHARED, SHARED_FOR_VOICES, main
 
 ROOT = Path(__file__).parents[1]
 QUICK = ("voices=null", "workers=1")

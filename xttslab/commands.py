@@ -62,6 +62,13 @@ def prepared_conf(data_dir: str) -> Path:
     return Path(data_dir) / "conf"
 
 
+def plain_name(arguments: Sequence[str]) -> list[str]:
+    """`dataset=NAME` → `name=NAME`: Hydra would look for NAME in the group of data sets, and here
+    it is the folder's name alone."""
+    named = "dataset="
+    return [f"name={a[len(named) :]}" if a.startswith(named) else a for a in arguments]
+
+
 def write_utf8() -> None:
     """Print in UTF-8 whatever the system's encoding is: cp1250 lacks →, cp1252 lacks ő."""
     for stream in (sys.stdout, sys.stderr):

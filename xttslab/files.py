@@ -61,6 +61,26 @@ def replacing(path: Path, durable: bool = False, shared: bool = False) -> Iterat
         _discard(partial)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a text file and to the disk; one that a killed process left unfinished stays a
+    line of its own, so that it spoils no other.
+
+    Raises UserError when the disk is full or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+b") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else f"\n{line}"
+            file.write(f"{line}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as fault:
+        remedy = "free some space or choose another folder"
+        raise UserError(f"{path}: cannot be written ({fault.strerror}); {remedy}") from fault
+
+
 def require_folder(path: Path, option: str) -> None:
     """Raise UserError unless `path`, the value of `option`, is a folder."""
     if not path.is_dir():

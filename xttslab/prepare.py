@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xttslab.commands import CONF, launch, prepared_conf
+from xttslab.commands import CONF, launch, plain_name, prepared_conf
 from xttslab.errors import UserError
 
 if TYPE_CHECKING:
@@ -113,13 +113,6 @@ def _voices(method: str | None) -> Voices | None:
         print("speakers are not checked: resemblyzer is not installed", file=sys.stderr)
         return None
     return get_method(method)
-
-
-def plain_name(arguments: Sequence[str]) -> list[str]:
-    """`dataset=NAME` → `name=NAME`: Hydra would look for NAME in the group of data sets, and here
-    it is a new name."""
-    named = "dataset="
-    return [f"name={a[len(named) :]}" if a.startswith(named) else a for a in arguments]
 
 
 if __name__ == "__main__":

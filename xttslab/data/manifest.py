@@ -130,15 +130,18 @@ def read_folder(
 def write_metadata(path: Path, clips: Iterable[Clip]) -> None:
     """Write `metadata.csv` (all columns, audio paths relative to it), atomically."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter="|", lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for clip in clips:
-        audio = clip.audio
-        name = audio.relative_to(path.parent) if audio.is_relative_to(path.parent) else audio
-        category = _category_cell(clip)
-        row = (name.as_posix(), clip.text, clip.speaker, category)
-        writer.writerow((*row, clip.language, clip.split, clip.source))
+    writer = csv.DictWriter(buffer, COLUMNS, delimiter="|", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(cells_of(clip, path.parent) for clip in clips)
     write_atomically(path, buffer.getvalue().encode())
+
+
+def cells_of(clip: Clip, folder: Path) -> dict[str, str]:
+    """The row of a clip in the `metadata.csv` of `folder`, by column."""
+    audio = clip.audio
+    name = audio.relative_to(folder) if audio.is_relative_to(folder) else audio
+    row = (name.as_posix(), clip.text, clip.speaker, _category_cell(clip))
+    return dict(zip(COLUMNS, (*row, clip.language, clip.split, clip.source), strict=True))
 
 
 def assign_split(clips: Sequence[Clip], hashes: Sequence[str], share: float = 0.1) -> list[Clip]:
@@ -156,6 +159,11 @@ def assign_split(clips: Sequence[Clip], hashes: Sequence[str], share: float = 0.
         for rank, i in enumerate(fresh):
             placed[i] = replace(clips[i], split=EVAL if rank < wanted - held else TRAIN)
     return placed
+
+
+def is_category(name: str) -> bool:
+    """Whether MLflow can carry a category of this name."""
+    return bool(_CATEGORY.fullmatch(name))
 
 
 def slug(name: str) -> str:
@@ -196,7 +204,7 @@ def _clip(row: MetadataRow, audio: Path, path: Path, source: str, language: str)
     values = row.values
     cell = values.get("category", "")
     category = cell.removesuffix(PROPOSED)
-    if category and not _CATEGORY.fullmatch(category):
+    if category and not is_category(category):
         raise UserError(
             f"{path} line {row.line}: category {category!r} may hold a-z, 0-9, _ and - only; "
             f"write {slug(category)!r}"

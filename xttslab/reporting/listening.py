@@ -18,6 +18,7 @@ from scipy.stats import binomtest, t
 from xttslab.errors import UserError
 from xttslab.evaluation.scales import Interval
 from xttslab.evaluation.settings import ASPECTS
+from xttslab.files import append_line
 
 VOTES = "listener/votes.jsonl"
 AB, REAL_OR_SYNTHETIC, SCORES = "ab", "real", "scores"
@@ -110,9 +111,7 @@ def _today(vote: dict[str, Any]) -> dict[str, Any]:
 
 def append_vote(path: Path, vote: Vote) -> None:
     """Add one vote to a file, so that a crash loses at most the one being given."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(vote), ensure_ascii=False) + "\n")
+    append_line(path, json.dumps(asdict(vote), ensure_ascii=False))
 
 
 def _named(name: str, votes: Sequence[object], estimate: Interval) -> dict[str, float]:

@@ -14,6 +14,7 @@ from xttslab.data.audio import content_hash
 from xttslab.data.manifest import ASSUMED, Clip, Rejection, assign_split
 from xttslab.data.preparing.checks import Candidate, Checks, Finding, leaks, repeated
 from xttslab.data.preparing.folder import Folder, Record, write_table
+from xttslab.data.preparing.review_files import DELETED, left_out_in_review
 from xttslab.data.preparing.transcripts import Texts
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
@@ -72,13 +73,14 @@ class Assembly:
         stored = {record.name: record for record in self.folder.journal}
         current = by_name(self.folder.rows(self.language))
         written = {name: c for name, c in by_name(self.folder.written()).items() if name in stored}
-        rows, deleted = merge(made, current, written)
+        refused = left_out_in_review(self.folder, set(current))
+        rows, deleted = merge({n: c for n, c in made.items() if n not in refused}, current, written)
         candidates = [self._candidate(row, stored, texts) for row in rows]
         usable = [c for c in candidates if not c.record.reason]
         findings = self.checks.findings(usable)
         kept = self._kept_by_hand(current, written)
         out = self._left_out(usable, findings, kept)
-        rejected = [*faults, *_record_faults(stored.values()), *_deleted(deleted)]
+        rejected = [*faults, *_record_faults(stored.values()), *_deleted(deleted, refused)]
         rejected += [_rejection(usable[row], finding) for row, finding in sorted(out.items())]
         rest = [candidate for row, candidate in enumerate(usable) if row not in out]
         self._write_tables(rest, rejected, texts)
@@ -90,7 +92,7 @@ class Assembly:
         clips = self._split(rest)
         seen = [finding for finding in findings if finding.row not in out]
         self._write_review(usable, seen, clips)
-        self.folder.write_rows(clips, deleted)
+        self.folder.write_rows(clips, deleted, [usable[row].clip for row in out])
 
     def _candidate(self, row: Clip, stored: Mapping[str, Record], texts: Texts) -> Candidate:
         name = row.audio.stem
@@ -163,9 +165,13 @@ def _place(record: Record) -> str:
     return record.value if record.name == record.base else f"{record.value} at {record.start:.1f} s"
 
 
-def _deleted(clips: Sequence[Clip]) -> list[Rejection]:
-    reason = "its row was deleted from metadata.csv"
-    return [Rejection(f"wavs/{clip.audio.name}", reason, clip.text) for clip in clips]
+def _deleted(clips: Sequence[Clip], refused: Mapping[str, Rejection]) -> list[Rejection]:
+    """Clips whose row a person took away, those of a review with the reason given there."""
+    rest = [clip for clip in clips if clip.audio.stem not in refused]
+    return [
+        *refused.values(),
+        *(Rejection(f"wavs/{clip.audio.name}", DELETED, clip.text) for clip in rest),
+    ]
 
 
 def _rejection(candidate: Candidate, finding: Finding) -> Rejection:

@@ -194,17 +194,40 @@ class Folder:
 
     def written(self) -> list[Clip]:
         """The rows as `prepare` last wrote them, deleted ones included."""
+        return self._stored("written.json")
+
+    def left_out(self) -> list[Clip]:
+        """The clips that the checks of the last `prepare` left out."""
+        return self._stored("left_out.json")
+
+    def made(self) -> list[Clip]:
+        """The rows as `prepare` would have written them had no person changed any."""
+        return self._stored("made.json")
+
+    def write_rows(
+        self,
+        rows: Sequence[Clip],
+        deleted: Sequence[Clip],
+        made: Sequence[Clip],
+        left_out: Sequence[Clip],
+    ) -> None:
+        """Write metadata.csv, and beside it what later shows the changes of a person: the rows of
+        `written`, of `made` and of `left_out`."""
+        self._store("left_out.json", left_out)
+        self._store("made.json", made)
+        self._store("written.json", (*rows, *deleted))
+        write_metadata(self.path / "metadata.csv", rows)
+
+    def _stored(self, name: str) -> list[Clip]:
         try:
-            stored = json.loads((self.state / "written.json").read_text(encoding="utf-8"))
+            stored = json.loads((self.state / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return []
         return [Clip(**row | {"audio": self.audio(row["audio"])}) for row in stored]
 
-    def write_rows(self, rows: Sequence[Clip], deleted: Sequence[Clip]) -> None:
-        """Write metadata.csv, and the copy that later shows what a person changed."""
-        copy = [asdict(clip) | {"audio": clip.audio.stem} for clip in (*rows, *deleted)]
-        write_atomically(self.state / "written.json", json.dumps(copy, ensure_ascii=False).encode())
-        write_metadata(self.path / "metadata.csv", rows)
+    def _store(self, name: str, clips: Iterable[Clip]) -> None:
+        rows = [asdict(clip) | {"audio": clip.audio.stem} for clip in clips]
+        write_atomically(self.state / name, json.dumps(rows, ensure_ascii=False).encode())
 
     def write_config(self, conf: Path, language: str) -> None:
         """Write the dataset config that makes `train dataset=NAME` compose, unless it exists."""
@@ -213,13 +236,15 @@ class Folder:
             write_atomically(path, _CONFIG.format(name=self.name, language=language).encode())
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_table(
+    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], durable: bool = False
+) -> None:
     """Write a pipe-separated table with a header, atomically."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter="|", lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    write_atomically(path, buffer.getvalue().encode())
+    write_atomically(path, buffer.getvalue().encode(), durable)
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
