@@ -29,7 +29,8 @@ def merge(
     those that a person deleted.
 
     `made`: clips as their sources describe them now; `current`: the rows of metadata.csv;
-    `written`: the rows as `prepare` last wrote them. Existing rows keep their order.
+    `written`: the rows as `prepare` alone would last have written them, so that a person's change
+    stays one for ever. Existing rows keep their order.
     """
     rows = [_follow(row, made.get(name), written.get(name)) for name, row in current.items()]
     rows += [clip for name, clip in made.items() if name not in current and name not in written]
@@ -55,6 +56,22 @@ def _follow(row: Clip, made: Clip | None, written: Clip | None) -> Clip:
     return row
 
 
+def _alone(row: Clip, made: Clip | None, before: Clip | None) -> Clip:
+    """The row as it would be had no person changed a cell of it."""
+    known = before or row
+    if made is None:
+        return known
+    named = made.category != ASSUMED or not made.category_assumed
+    source = made if named else known
+    return replace(
+        row,
+        text=made.text or known.text,
+        speaker=made.speaker,
+        category=source.category,
+        category_assumed=source.category_assumed,
+    )
+
+
 @dataclass(frozen=True)
 class Assembly:
     """Joins, checks, splits and writes the rows of one data set."""
@@ -74,7 +91,10 @@ class Assembly:
         current = by_name(self.folder.rows(self.language))
         written = {name: c for name, c in by_name(self.folder.written()).items() if name in stored}
         refused = left_out_in_review(self.folder, set(current))
-        rows, deleted = merge({n: c for n, c in made.items() if n not in refused}, current, written)
+        basis = {n: c for n, c in by_name(self.folder.made()).items() if n in written}
+        fresh = {n: c for n, c in made.items() if n not in refused}
+        rows, gone = merge(fresh, current, written | basis)
+        deleted = [written[clip.audio.stem] for clip in gone]
         candidates = [self._candidate(row, stored, texts) for row in rows]
         usable = [c for c in candidates if not c.record.reason]
         findings = self.checks.findings(usable)
@@ -92,7 +112,10 @@ class Assembly:
         clips = self._split(rest)
         seen = [finding for finding in findings if finding.row not in out]
         self._write_review(usable, seen, clips)
-        self.folder.write_rows(clips, deleted, [usable[row].clip for row in out])
+        alone = [
+            _alone(c, made.get(n), (written | basis).get(n)) for n, c in by_name(clips).items()
+        ]
+        self.folder.write_rows(clips, deleted, alone, [usable[row].clip for row in out])
 
     def _candidate(self, row: Clip, stored: Mapping[str, Record], texts: Texts) -> Candidate:
         name = row.audio.stem
