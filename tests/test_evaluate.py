@@ -10,19 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
 from tests.conftest import CONF, TINY_MODEL, make_clips
-from tests.evaluation.conftest import embed, tone
-from xttslab.data import speaker_encoders as speaker
+from tests.evaluation.conftest import patch_predictors, tone
+from xttslab.data import speaker_encoders
 from xttslab.data.audio import write_audio
 from xttslab.data.predictors import PredictorMissing
 from xttslab.errors import UserError
 from xttslab.evaluate import main
 from xttslab.evaluation import measuring, naturalness, recognition
-from xttslab.evaluation import scoring as scoring_module
 from xttslab.evaluation.spoken_clips import RATE
 
 REPOSITORY = CONF.parent
@@ -58,9 +56,9 @@ def no_predictor(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PredictorMissing("it cannot be imported; run `pip install it`")
 
     for module, loader in (
-        (speaker, "_encoder"),
+        (speaker_encoders, "_encoder"),
+        (speaker_encoders, "_campplus"),
         (naturalness, "_distillmos"),
-        (naturalness, "_dnsmos"),
         (recognition, "_pipeline"),
     ):
         monkeypatch.setattr(module, loader, missing)
@@ -71,9 +69,7 @@ def no_predictor(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def simple(no_predictor: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the speaker measure and DistillMOS exist, and cost nothing."""
-    monkeypatch.setattr(measuring, "embed", embed)
-    monkeypatch.setattr(scoring_module, "embed", embed)
-    monkeypatch.setattr(measuring, "predict_distillmos", lambda a: np.array([3.0 + a[0].max()]))
+    patch_predictors(monkeypatch)
 
 
 def rows(path: str) -> list[dict[str, str]]:
@@ -90,7 +86,7 @@ def test_any_folder_is_scored_as_a_table(evaluate: Callable[..., None], capsys: 
     assert table[0]["text"] == "Jó napot!"
     assert float(table[0]["speaker_similarity"]) > 0.9
     assert {"cer", "distillmos", "score_voice_similarity", "score_pronunciation"} <= set(table[0])
-    assert json.loads(Path("scores.json").read_text(encoding="utf-8"))["version"] == "1"
+    assert json.loads(Path("scores.json").read_text(encoding="utf-8"))["version"] == "2"
     shown = capsys.readouterr().out
     assert "speaker " in shown
     assert "CPU s" in shown

@@ -85,7 +85,7 @@ def _score_folder(config: DictConfig) -> None:
     if config.texts and not Path(config.texts).is_file():
         raise UserError(f"{config.texts}: no such file; correct texts=")
     from xttslab.evaluation.bench import Stopwatch
-    from xttslab.evaluation.cards import card_lines, end_lines
+    from xttslab.evaluation.card_output import card_lines, end_lines
     from xttslab.evaluation.folder_scores import score_folder
 
     names = ("clips", "references", "texts", "other_speakers")

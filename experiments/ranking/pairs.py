@@ -13,9 +13,9 @@ import numpy as np
 
 from experiments.ranking.material import Voice
 from experiments.ranking.planting import SMOOTHNESS, babble, white_noise
-from xttslab.data.speaker_encoders import resemblyzer as embed
+from xttslab.data.speaker_encoders import campplus
 from xttslab.evaluation.emotion import RealProsody, centre
-from xttslab.evaluation.naturalness import predict_distillmos, predict_dnsmos
+from xttslab.evaluation.naturalness import predict_distillmos
 from xttslab.evaluation.pronunciation import compare
 from xttslab.evaluation.prosody import describe
 from xttslab.evaluation.recognition import Recognised, Recogniser
@@ -39,7 +39,7 @@ def speaker_pairs(
     voices: Mapping[str, Voice], count: int, random: np.random.Generator
 ) -> list[Pair]:
     """A clip of the speaker against a clip of somebody else, both beside 8 clips of the speaker."""
-    embeddings = {name: embed([c.audio for c in voice.clips]) for name, voice in voices.items()}
+    embeddings = {name: campplus([c.audio for c in voice.clips]) for name, voice in voices.items()}
     speakers = [name for name, voice in voices.items() if len(voice.clips) > 9]
     pairs = []
     for number in range(count):
@@ -84,20 +84,18 @@ def naturalness_pairs(
     }
     noisy = [white_noise(audio, 15.0, random) for audio in groups["real"]]
     pairs = []
-    for name, predict in (("DistillMOS", predict_distillmos), ("DNSMOS", predict_dnsmos)):
-        scores = {group: predict(audios) for group, audios in groups.items()}
-        aspect = "naturalness" if name == "DistillMOS" else "naturalness (second opinion)"
-        for first, second in (("real", "DCTTS"), ("DCTTS", "Tacotron"), ("real", "Tacotron")):
-            drawn = zip(
-                random.choice(scores[first], each), random.choice(scores[second], each), strict=True
-            )
-            pairs += [
-                Pair(aspect, f"{first} before {second}", float(a), float(b)) for a, b in drawn
-            ]
-        with_noise = zip(scores["real"], predict(noisy), strict=True)
+    scores = {group: predict_distillmos(audios) for group, audios in groups.items()}
+    for first, second in (("real", "DCTTS"), ("DCTTS", "Tacotron"), ("real", "Tacotron")):
+        drawn = zip(
+            random.choice(scores[first], each), random.choice(scores[second], each), strict=True
+        )
         pairs += [
-            Pair(aspect, "clean before 15 dB noise", float(a), float(b)) for a, b in with_noise
+            Pair("naturalness", f"{first} before {second}", float(a), float(b)) for a, b in drawn
         ]
+    with_noise = zip(scores["real"], predict_distillmos(noisy), strict=True)
+    pairs += [
+        Pair("naturalness", "clean before 15 dB noise", float(a), float(b)) for a, b in with_noise
+    ]
     return pairs
 
 

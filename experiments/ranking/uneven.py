@@ -9,7 +9,7 @@ import numpy as np
 from experiments.ranking.material import Voice
 from experiments.ranking.pairs import Pair
 from experiments.ranking.planting import click, dropout, stutter, white_noise
-from xttslab.data.speaker_encoders import resemblyzer as embed
+from xttslab.data.speaker_encoders import campplus
 from xttslab.evaluation.naturalness import predict_distillmos
 from xttslab.evaluation.scales import ClipSet, make_scale, score_means, score_spread
 from xttslab.evaluation.settings import Scoring
@@ -34,7 +34,7 @@ def consistency_pairs(
     for name, voice in voices.items():
         clean = [clip.audio for clip in voice.clips]
         spoilt = [_spoil(audio, random) for audio in clean]
-        embedded = embed(clean)
+        embedded = campplus(clean)
         tables = {
             "clean": _measures(clean, embedded, scoring),
             "spoilt": _measures(spoilt, embedded, scoring),
@@ -64,7 +64,7 @@ def _measures(
 ) -> dict[str, np.ndarray]:
     rates = [defects_per_second(find_defects(a), len(a) / RATE, scoring.defects) for a in audios]
     return {
-        "speaker_similarity": mean_similarity(embed(audios), references),
+        "speaker_similarity": mean_similarity(campplus(audios), references),
         "distillmos": predict_distillmos(audios),
         "defects_per_s": np.array(rates),
     }

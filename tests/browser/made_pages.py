@@ -16,10 +16,10 @@ import soundfile
 
 from tests.reporting.runs import clips_of, falling, gates, rules
 from xttslab.data.audio import mp3
-from xttslab.evaluation.cards import write_card
+from xttslab.evaluation.aspects import ASPECTS
+from xttslab.evaluation.card_output import write_card
 from xttslab.evaluation.scales import Interval
 from xttslab.evaluation.scorecard import AspectScore, ClipScore, Scorecard
-from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.audit import write_audit
 from xttslab.reporting.audit_facts import AuditRules
 from xttslab.reporting.build import write_comparison, write_report

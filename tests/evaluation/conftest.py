@@ -17,8 +17,7 @@ from omegaconf import OmegaConf
 from tests.conftest import CONF, TINY_MODEL, make_clips
 from xttslab.data.audio import read_audio
 from xttslab.data.manifest import read_folder
-from xttslab.evaluation import measuring
-from xttslab.evaluation import scoring as scoring_module
+from xttslab.evaluation import measuring, speaker_similarity
 from xttslab.evaluation.recognition import Recognised, Recogniser, Word
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.spoken_clips import RATE, SpokenClip
@@ -46,6 +45,18 @@ def embed(audios: list[np.ndarray]) -> np.ndarray:
     table = np.zeros((len(audios), 256), dtype=np.float32)
     table[:, 0], table[:, 1] = np.cos(angles), np.sin(angles)
     return table
+
+
+def natural(audios: list[np.ndarray], on_done: object = None) -> np.ndarray:
+    """An opinion that rises with the loudness."""
+    return np.array([3.0 + audio.max() for audio in audios])
+
+
+def patch_predictors(patch: pytest.MonkeyPatch) -> None:
+    """Predictors that need no package and no time."""
+    for measure in speaker_similarity.ENCODERS:
+        patch.setitem(speaker_similarity.ENCODERS, measure, embed)
+    patch.setattr(measuring, "predict_distillmos", natural)
 
 
 class Repeater(Recogniser):
@@ -112,10 +123,7 @@ def subject(model: dict[str, Any], dataset: dict[str, Any]) -> Subject:
 def quick_scoring(scoring: Scoring) -> Iterator[Scoring]:
     """Scoring that needs no predictor and no time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measuring, "embed", embed)
-        patch.setattr(scoring_module, "embed", embed)
-        patch.setattr(measuring, "predict_distillmos", lambda a: np.array([3.0 + a[0].max()]))
-        patch.setattr(measuring, "predict_dnsmos", lambda a: np.array([3.0]))
+        patch_predictors(patch)
         yield replace(scoring, recogniser=Repeater(), bootstrap=50)
 
 

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from tests.reporting.cards import card
-from xttslab.evaluation.cards import (
-    _plain,
+from xttslab.evaluation.card_output import (
     missing_lines,
     sample_lines,
     scores_table,
     write_card,
     write_clips,
 )
+from xttslab.evaluation.cards import _plain
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import Scoring
 
@@ -75,13 +75,3 @@ def test_what_is_missing_and_what_stands_out_is_said() -> None:
         "best   8.0  00_neutral.wav: it is clean",
         "worst  4.0  01_neutral.wav: it clicks",
     ]
-
-
-def test_a_card_with_the_names_of_earlier_versions_is_read() -> None:
-    stored = CARD.to_dict()
-    for clip in stored["clips"]:
-        clip["mark"], clip["marks"] = clip.pop("score"), clip.pop("scores")
-    for aspect in stored["aspects"].values():
-        aspect["mark"] = aspect.pop("score")
-        aspect["rests_on"], aspect["people"] = aspect.pop("basis"), aspect.pop("validated")
-    assert Scorecard.from_dict(json.loads(json.dumps(stored))) == CARD

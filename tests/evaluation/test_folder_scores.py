@@ -10,7 +10,10 @@ import pytest
 from tests.evaluation.conftest import tone
 from xttslab.data.audio import write_audio
 from xttslab.errors import UserError
-from xttslab.evaluation.folder_scores import read_clips
+from xttslab.evaluation import speaker_similarity
+from xttslab.evaluation.bench import Stopwatch
+from xttslab.evaluation.folder_scores import read_clips, score_folder
+from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.spoken_clips import RATE
 
 
@@ -101,3 +104,20 @@ def test_a_recording_that_cannot_be_read_is_named(folder: Path) -> None:
     (folder / "b.wav").write_bytes(np.zeros(100, np.uint8).tobytes())
     with pytest.raises(UserError, match=r"b\.wav: cannot be decoded"):
         read_clips(folder)
+
+
+def test_references_of_two_people_are_refused(
+    tmp_path: Path, quick_scoring: Scoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, level in (("a1", 0.1), ("a2", 0.1), ("a3", 0.1), ("b1", 0.9), ("b2", 0.9)):
+        write_audio(tmp_path / "real" / f"{name}.wav", tone(2.5, level=level), RATE)
+    write_audio(tmp_path / "clips" / "c.wav", tone(1.0), RATE)
+
+    def two(audios: list[np.ndarray]) -> np.ndarray:
+        return np.stack([np.eye(2)[int(audio.max() > 0.5)] for audio in audios])
+
+    monkeypatch.setitem(speaker_similarity.ENCODERS, "speaker_similarity", two)
+    places = (tmp_path / "clips", tmp_path / "real", None, None, tmp_path / "scores.csv")
+    wanted = r"real: 2 of 5 recordings are of another person than most \(b1.wav, b2.wav\)"
+    with pytest.raises(UserError, match=wanted):
+        score_folder(*places, quick_scoring, Stopwatch())

@@ -3,7 +3,7 @@ import pytest
 
 from tests.evaluation.conftest import silence, tone
 from xttslab.data.predictors import PredictorMissing
-from xttslab.evaluation import measuring
+from xttslab.evaluation import measuring, speaker_similarity
 from xttslab.evaluation.measuring import measure
 from xttslab.evaluation.recognition import Recogniser
 from xttslab.evaluation.settings import Scoring
@@ -15,8 +15,9 @@ def _no_heavy_predictors(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object) -> None:
         raise PredictorMissing("left out of this test")
 
-    for name in ("embed", "predict_distillmos", "predict_dnsmos"):
-        monkeypatch.setattr(measuring, name, missing)
+    for name in speaker_similarity.ENCODERS:
+        monkeypatch.setitem(speaker_similarity.ENCODERS, name, missing)
+    monkeypatch.setattr(measuring, "predict_distillmos", missing)
     monkeypatch.setattr(Recogniser, "transcribe", missing)
 
 
@@ -34,9 +35,10 @@ def test_every_column_has_a_value_or_nan_for_every_clip(scoring: Scoring) -> Non
     assert np.isfinite(found.values["defects_per_s"]).tolist() == [True, False, False]
     assert found.weights["cer"].tolist() == [4, 3, 0]
     assert found.weights["defects_per_s"].tolist() == [1, 1, 0]
-    assert found.embeddings is None
+    assert found.voices == {}
     assert found.missing == dict.fromkeys(
-        ("speaker_similarity", "cer", "distillmos", "dnsmos"), "left out of this test"
+        ("speaker_similarity", "resemblyzer_similarity", "cer", "distillmos"),
+        "left out of this test",
     )
 
 

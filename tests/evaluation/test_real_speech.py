@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.conftest import tone
+from xttslab.evaluation import speaker_similarity
 from xttslab.evaluation.emotion import RealProsody
 from xttslab.evaluation.measuring import Measured
 from xttslab.evaluation.prosody import Prosody
@@ -26,12 +27,12 @@ def real() -> RealSpeech:
     own = np.zeros((3, 256))
     own[0, 0] = own[1, 1] = own[2, 2] = np.sqrt(0.5)
     own[:, 3] = np.sqrt(0.5)
-    other = np.zeros((1, 256))
-    other[0, 0] = 1.0
+    other = np.zeros((8, 256))
+    other[:, 0] = 1.0
     measured = Measured(
         clips=clips,
         mute=np.zeros(3, dtype=bool),
-        embeddings=own,
+        voices={"speaker_similarity": own},
         heard=tuple(heard(text) for text in TEXTS),
         prosody=(None,) * 3,
         values={"cer": np.array([0.0, 0.25, 0.5]), "distillmos": np.array([4.0, np.nan, 4.4])},
@@ -39,19 +40,30 @@ def real() -> RealSpeech:
         missing={},
         seconds={},
     )
-    return RealSpeech(measured, other, RealProsody.of([]))
+    return RealSpeech(measured, {"speaker_similarity": other}, RealProsody.of([]))
 
 
 def test_voice_similarity_lies_between_others_and_the_speakers_own_clips(
-    real: RealSpeech, scoring: Scoring
+    real: RealSpeech, scoring: Scoring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scale = real.scale("speaker_similarity", scoring)
+    own = real.measured.voices["speaker_similarity"]
+    monkeypatch.setitem(speaker_similarity.ENCODERS, "speaker_similarity", lambda audios: own)
+    ceiling = real.voice_ceiling("speaker_similarity", [0.2, 0.2])
+    scale = real.scale("speaker_similarity", scoring, ceiling)
     assert scale.ceiling.value == pytest.approx(0.5)
     assert scale.floor.value == pytest.approx(np.sqrt(0.5) / 3)
     assert (scale.floor.source, scale.ceiling.source) == (
-        "1 clips of others",
-        "3 real clips of the speaker",
+        "8 clips of others",
+        "3 real clips of the speaker, at the lengths of the scored ones",
     )
+
+
+def test_fewer_than_eight_clips_of_others_leave_the_fixed_floor(
+    real: RealSpeech, scoring: Scoring
+) -> None:
+    few = replace(real, others={"speaker_similarity": real.others["speaker_similarity"][:7]})
+    floor = few.scale("speaker_similarity", scoring).floor
+    assert (floor.value, floor.source) == (0.37, "fixed")
 
 
 def test_the_ceiling_of_cer_is_weighted_and_its_floor_is_mismatched_text(
@@ -65,14 +77,14 @@ def test_the_ceiling_of_cer_is_weighted_and_its_floor_is_mismatched_text(
 
 
 def test_unmeasured_ends_are_the_fixed_ones(real: RealSpeech, scoring: Scoring) -> None:
-    bare = replace(real.measured, embeddings=None, values={}, heard=(None,) * 3)
-    nothing = RealSpeech(bare, None, RealProsody.of([]))
+    bare = replace(real.measured, voices={}, values={}, heard=(None,) * 3)
+    nothing = RealSpeech(bare, {}, RealProsody.of([]))
     for measure in ("speaker_similarity", "cer", "distillmos"):
         scale = nothing.scale(measure, scoring)
         rule = scoring.scales[measure]
         assert (scale.floor.value, scale.ceiling.value) == (rule.floor, rule.ceiling)
         assert scale.floor.source == scale.ceiling.source == "fixed"
-    assert np.isnan(nothing.similarity(np.ones((2, 256)))).all()
+    assert np.isnan(nothing.similarity("speaker_similarity", np.ones((2, 256)))).all()
 
 
 def test_the_mos_ceiling_needs_two_real_clips(real: RealSpeech, scoring: Scoring) -> None:

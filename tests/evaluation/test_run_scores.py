@@ -31,6 +31,7 @@ from xttslab.evaluation.run_scores import (
 )
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import Scoring
+from xttslab.evaluation.speaker_similarity import VOICE
 from xttslab.evaluation.spoken_clips import RATE, SpokenClip
 from xttslab.evaluation.subject import Subject
 from xttslab.evaluation.utterances import Sentences
@@ -56,7 +57,9 @@ class Hearing:
 
 def scorer(words: str | None, embeddings: np.ndarray | None) -> SimpleNamespace:
     scoring = SimpleNamespace(language="hu", recogniser=Hearing(words))
-    real = SimpleNamespace(measured=SimpleNamespace(embeddings=embeddings))
+    real = SimpleNamespace(
+        measured=SimpleNamespace(voices={} if embeddings is None else {VOICE: embeddings})
+    )
     return SimpleNamespace(scoring=scoring, real=real)
 
 

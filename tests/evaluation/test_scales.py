@@ -7,6 +7,7 @@ from xttslab.evaluation.scales import (
     Scale,
     draw_counts,
     interval,
+    limit,
     make_scale,
     paired_difference,
     score_means,
@@ -14,7 +15,7 @@ from xttslab.evaluation.scales import (
     to_score,
     weighted_means,
 )
-from xttslab.evaluation.settings import ScaleRule
+from xttslab.evaluation.settings import GateRule, ScaleRule
 
 
 def test_takes_of_one_sentence_are_drawn_together() -> None:
@@ -166,3 +167,9 @@ def test_measured_ends_that_lie_too_close_or_cross_are_not_used(ceiling: float) 
     scale = make_scale(RULE, Anchor(0.9, "shuffled"), Anchor(ceiling, "real"))
     assert (scale.floor.value, scale.ceiling.value) == (0.95, 0.10)
     assert scale.ceiling.source.startswith(f"fixed: measured 0.9 to {ceiling:.3g} is too narrow")
+
+
+def test_a_gate_lets_through_what_its_aspect_allows() -> None:
+    rule = GateRule(fails=2.0, holds=4.0)
+    found = limit(np.array([0.0, 0.2, 0.3, 0.4, 1.0]), rule, failed=3.0)
+    assert found == pytest.approx([0.3, 0.3, 0.65, 1.0, 1.0])

@@ -3,13 +3,14 @@ from dataclasses import replace
 import pytest
 
 from xttslab.errors import UserError
-from xttslab.evaluation.settings import ASPECTS, ScaleRule, Scoring
+from xttslab.evaluation.aspects import ASPECTS, TITLES
+from xttslab.evaluation.settings import GateRule, ScaleRule, Scoring
 
 
-def test_the_shipped_settings_cover_six_aspects_of_equal_weight(scoring: Scoring) -> None:
-    assert set(scoring.aspects) == set(ASPECTS)
-    assert {rule.weight for rule in scoring.aspects.values()} == {1.0}
-    assert all(rule.basis and rule.validated for rule in scoring.aspects.values())
+def test_the_shipped_settings_weigh_every_aspect_of_the_table(scoring: Scoring) -> None:
+    assert set(scoring.weights) == set(ASPECTS)
+    assert set(TITLES) == {*ASPECTS, "overall"}
+    assert all(aspect.basis and aspect.validated and aspect.remedy for aspect in ASPECTS.values())
 
 
 @pytest.mark.parametrize(
@@ -26,8 +27,12 @@ def test_scales_that_mean_nothing_are_refused(arguments: tuple, message: str) ->
 
 
 def test_an_aspect_that_is_unknown_or_without_scale_is_refused(scoring: Scoring) -> None:
-    with pytest.raises(UserError, match="the six are voice_similarity, pronunciation"):
-        replace(scoring, aspects={"charm": scoring.aspects["emotion"]})
+    with pytest.raises(UserError, match=r"weights of \['charm'\]; the aspects are voice"):
+        replace(scoring, weights={"charm": 1.0})
     scales = {name: rule for name, rule in scoring.scales.items() if name != "cer"}
     with pytest.raises(UserError, match="no scale for cer; add it under evaluation"):
         replace(scoring, scales=scales)
+    with pytest.raises(UserError, match="a gate on 'charm'; choose language or an aspect"):
+        replace(scoring, gates={"charm": GateRule(2.0, 4.0)})
+    with pytest.raises(UserError, match=r"a gate that fails at 4\.0 and holds at 4\.0"):
+        GateRule(4.0, 4.0)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from xttslab.evaluation.aspects import ASPECTS
 from xttslab.evaluation.scales import Interval
 from xttslab.evaluation.scorecard import AspectScore, ClipScore, Scorecard
-from xttslab.evaluation.settings import ASPECTS
 
 
 def card(texts: Sequence[str], scores: np.ndarray, measured: str = "naturalness") -> Scorecard:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.reporting.cards import voice_card
 from tests.reporting.runs import analysed, calm_run, falling, gates, overfitted_run, rules
-from xttslab.evaluation.cards import write_card
+from xttslab.evaluation.card_output import write_card
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.reporting.analysis import analyse
 from xttslab.reporting.build import write_report

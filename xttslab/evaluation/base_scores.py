@@ -13,7 +13,7 @@ from typing import Any
 from xttslab.data.audio import content_hash, read_audio, write_audio
 from xttslab.data.manifest import Clip
 from xttslab.errors import UserError
-from xttslab.evaluation.cards import write_card
+from xttslab.evaluation.card_output import write_card
 from xttslab.evaluation.scorecard import VERSION, ClipScore, Scorecard
 from xttslab.evaluation.spoken_clips import SpokenClip
 from xttslab.evaluation.subject import Subject

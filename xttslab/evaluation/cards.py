@@ -1,30 +1,25 @@
-"""Builds the scorecard of a set of clips, and writes it as JSON, as a table and as lines."""
+"""Builds the scorecard of a set of clips from what was scored, the gates applied."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
-from xttslab.evaluation.bench import Stopwatch
+from xttslab.evaluation.aspects import ASPECTS
 from xttslab.evaluation.emotion import RealProsody
 from xttslab.evaluation.measuring import Measured
 from xttslab.evaluation.reasons import ClipEvidence, bad_points, good_points
 from xttslab.evaluation.scales import (
-    HIGHEST,
     Interval,
     ScoredAspect,
     interval,
+    limit,
     make_scale,
     to_score,
 )
 from xttslab.evaluation.scorecard import AspectScore, ClipScore, Scorecard
-from xttslab.evaluation.settings import ASPECTS, Scoring
-from xttslab.files import write_atomically
+from xttslab.evaluation.settings import HIGHEST, Scoring
 
 
 def make_card(
@@ -32,12 +27,13 @@ def make_card(
     scored: Mapping[str, ScoredAspect],
     features: np.ndarray,
     no_emotion: str,
+    doubts: Mapping[str, str],
     real: RealProsody,
     scoring: Scoring,
 ) -> Scorecard:
     """Put the card together. `features` (n, 4) are the clips' centred prosody; `no_emotion` says
-    why categories have no score for emotion."""
-    weights = {name: scoring.aspects[name].weight for name in scored}
+    why categories have no score for emotion, `doubts` why aspects do not count in overall."""
+    weights = {name: scoring.weights[name] for name in scored if name not in doubts}
     clips = tuple(
         _clip_score(row, measured, scored, weights, features, real, scoring)
         for row in range(len(measured.clips))
@@ -45,16 +41,21 @@ def make_card(
     ranked = sorted((clip for clip in clips if clip.score is not None), key=lambda clip: clip.score)
     shown = min(scoring.shown, len(ranked) // 2) or len(ranked[:1])
     reasons = {**measured.missing, **({"emotion_distance": no_emotion} if no_emotion else {})}
+    overall = _overall(scored, weights, scoring)
     return Scorecard(
-        overall=_overall(scored, weights, scoring),
-        overall_by_category=_by_category(scored, weights),
-        aspects={name: _aspect(name, scored.get(name), reasons, scoring) for name in ASPECTS},
+        overall=overall,
+        overall_by_category=_by_category(scored, weights, scoring),
+        aspects={
+            name: _aspect(name, scored.get(name), reasons, doubts.get(name, ""), scoring)
+            for name in ASPECTS
+        },
         clips=clips,
         best=tuple(clip.name for clip in ranked[::-1][:shown]),
         worst=tuple(clip.name for clip in ranked[:shown]),
         missing=dict(measured.missing),
         seconds=dict(measured.seconds),
-        measured_with={"recogniser": scoring.recogniser.model, "language": scoring.language},
+        measured_with={"recogniser": scoring.recogniser.name, "language": scoring.language},
+        failures=_failures(scored, overall, scoring),
     )
 
 
@@ -75,9 +76,10 @@ def _clip_score(
     words = heard.text if heard is not None else None
     mute = bool(measured.mute[row])
     told = not mute and "emotion" in scores
+    counted = {name: score for name, score in scores.items() if name in weights}
     evidence = ClipEvidence(
         measures=measures,
-        scores={} if mute else scores,
+        scores={} if mute else counted,
         plain=_plain(measures, scored, scoring),
         behind={name: found.measure for name, found in scored.items()},
         heard=words,
@@ -87,7 +89,7 @@ def _clip_score(
     )
     return ClipScore(
         clip.name, clip.text, clip.category, clip.seed, clip.sentence_set, clip.seconds,
-        measures, scores, _mean(scores, weights), words, mute,
+        measures, scores, _held(_mean(counted, weights), counted, scoring), words, mute,
         good_points(evidence), "nothing is to be heard" if mute else bad_points(evidence),
     )  # fmt: skip
 
@@ -107,9 +109,13 @@ def _plain(
 
 
 def _aspect(
-    name: str, scored: ScoredAspect | None, reasons: Mapping[str, str], scoring: Scoring
+    name: str,
+    scored: ScoredAspect | None,
+    reasons: Mapping[str, str],
+    doubt: str,
+    scoring: Scoring,
 ) -> AspectScore:
-    rule = scoring.aspects[name]
+    rule = ASPECTS[name]
     if scored is None:
         why = [reasons[measure] for measure in rule.measures if measure in reasons]
         return AspectScore(
@@ -132,29 +138,69 @@ def _aspect(
         validated=rule.validated,
         details=dict(scored.details),
         notes=(*scored.notes, *notes),
+        doubt=doubt,
     )
 
 
 def _overall(
     scored: Mapping[str, ScoredAspect], weights: Mapping[str, float], scoring: Scoring
 ) -> Interval | None:
-    """Weighted mean of the aspects that were measured, each cut off at 10 first."""
-    if not scored:
+    """Weighted mean of the aspects that count, each cut off at 10 first, and then held down by the
+    gates of all that were measured; None where nothing counts."""
+    if not weights:
         return None
-    share = _mean({name: min(found.share, 1.0) for name, found in scored.items()}, weights)
-    parts = np.stack([weights[name] * np.clip(m.draws, 0, 1) for name, m in scored.items()])
-    draws = parts.sum(axis=0) / sum(weights[name] for name in scored)
+    share = _mean({name: min(scored[name].share, 1.0) for name in weights}, weights)
+    parts = np.stack([weights[name] * np.clip(scored[name].draws, 0, 1) for name in weights])
+    draws = parts.sum(axis=0) / sum(weights.values())
+    for name, rule in scoring.gates.items():
+        if name in scored:
+            share = min(share, float(limit(scored[name].share, rule, scoring.failed)))
+            draws = np.minimum(draws, limit(scored[name].draws, rule, scoring.failed))
     return _in_scores(interval(share, draws, scoring.confidence))
 
 
+def _failures(
+    scored: Mapping[str, ScoredAspect], overall: Interval | None, scoring: Scoring
+) -> tuple[str, ...]:
+    """The gates that fail, or hold overall where it is, in words, lowest limit first."""
+    found = []
+    for name, rule in scoring.gates.items():
+        if name not in scored or overall is None:
+            continue
+        score = float(to_score(scored[name].share))
+        most = HIGHEST * float(limit(scored[name].share, rule, scoring.failed))
+        if score <= rule.fails or most <= overall.value + 1e-6 < HIGHEST:
+            held = f"overall is at most {most:.1f}"
+            found.append((most, f"{ASPECTS[name].failure} ({score:.1f} of 10): {held}"))
+    return tuple(words for _, words in sorted(found))
+
+
 def _by_category(
-    scored: Mapping[str, ScoredAspect], weights: Mapping[str, float]
+    scored: Mapping[str, ScoredAspect], weights: Mapping[str, float], scoring: Scoring
 ) -> dict[str, float]:
     tables: dict[str, dict[str, float]] = {}
     for aspect, found in scored.items():
         for category, share in found.by_category.items():
             tables.setdefault(category, {})[aspect] = float(to_score(share))
-    return {category: _mean(scores, weights) for category, scores in tables.items()}
+    means = {
+        category: (_mean({k: v for k, v in scores.items() if k in weights}, weights), scores)
+        for category, scores in tables.items()
+    }
+    return {
+        category: _held(mean, scores, scoring)
+        for category, (mean, scores) in means.items()
+        if mean is not None
+    }
+
+
+def _held(score: float | None, scores: Mapping[str, float], scoring: Scoring) -> float | None:
+    """A mean score, held down by the gates of the scores behind it."""
+    limits = [
+        HIGHEST * float(limit(scores[name] / HIGHEST, rule, scoring.failed))
+        for name, rule in scoring.gates.items()
+        if name in scores
+    ]
+    return None if score is None else min([score, *limits])
 
 
 def _mean(scores: Mapping[str, float], weights: Mapping[str, float]) -> float | None:
@@ -166,86 +212,3 @@ def _in_scores(share: Interval) -> Interval:
     """Shares as scores, 0 to 10."""
     low, high = np.clip((share.low, share.high), 0, 1)
     return Interval(float(to_score(share.value)), float(HIGHEST * low), float(HIGHEST * high))
-
-
-_WIDTH = 18
-
-
-def write_clips(path: Path, cards: Mapping[str, Scorecard]) -> None:
-    """One row a clip of every card, atomically; with several cards a first column
-    `system` says whose clip it is. UTF-8, commas; an empty cell was not measured.
-
-    Raises UserError when the file cannot be written.
-    """
-    rows = [
-        ({"system": name} if len(cards) > 1 else {}) | row
-        for name, card in cards.items()
-        for row in card.rows()
-    ]
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _cell(value) for name, value in row.items()})
-    write_atomically(path, buffer.getvalue().encode())
-
-
-def write_card(path: Path, card: Scorecard) -> None:
-    """The card as JSON, as `Scorecard.from_dict` reads it back."""
-    content = json.dumps(card.to_dict(), ensure_ascii=False, indent=1)
-    write_atomically(path, content.encode())
-
-
-def card_lines(cards: Mapping[str, Scorecard]) -> list[str]:
-    """Lines: scores side by side; what the first card lacks, and its best and worst clips."""
-    first = next(iter(cards.values()))
-    return [*scores_table(cards), *missing_lines(first), *sample_lines(first)]
-
-
-def end_lines(watch: Stopwatch, out: Path, tracked: bool = False) -> list[str]:
-    """Lines: the seconds of every stage, and where the results lie."""
-    return [*watch.lines(), f"{'scores':<12}{out}{', and in MLflow' if tracked else ''}"]
-
-
-def scores_table(cards: Mapping[str, Scorecard]) -> list[str]:
-    """Lines: one an aspect, one column a card, scores with their intervals."""
-    lines = [_line("out of 10", list(cards))]
-    for name in ASPECTS:
-        scores = [_shown_interval(card.aspects[name].score) for card in cards.values()]
-        lines.append(_line(name.replace("_", " "), scores))
-    return [*lines, _line("overall", [_shown_interval(card.overall) for card in cards.values()])]
-
-
-def missing_lines(card: Scorecard) -> list[str]:
-    """Lines: which aspects were not measured, and why."""
-    return [
-        f"not measured: {name.replace('_', ' ')} ({score.missing})"
-        for name, score in card.aspects.items()
-        if score.score is None
-    ]
-
-
-def sample_lines(card: Scorecard) -> list[str]:
-    """Lines: the best and the worst clips, and why."""
-    lines = []
-    for kind, names in (("best", card.best), ("worst", card.worst)):
-        for name in names:
-            clip = card.clip(name)
-            reason = (clip.good if kind == "best" else clip.bad) or "nothing stands out"
-            lines.append(f"{kind:<6}{clip.score:4.1f}  {name}: {reason}")
-    return lines
-
-
-def _shown_interval(score: Interval | None) -> str:
-    return (
-        "not measured" if score is None else f"{score.value:.1f} ({score.low:.1f}-{score.high:.1f})"
-    )
-
-
-def _line(name: str, cells: list[str]) -> str:
-    return f"{name:<{_WIDTH}}" + "".join(f"{cell:<{_WIDTH}}" for cell in cells).rstrip()
-
-
-def _cell(value: object) -> object:
-    return f"{value:.6g}" if isinstance(value, float) else value

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xttslab.data.audio import write_audio
-from xttslab.evaluation.cards import write_card, write_clips
+from xttslab.evaluation.aspects import ASPECTS
+from xttslab.evaluation.card_output import write_card, write_clips
 from xttslab.evaluation.reference_search import Ranked
 from xttslab.evaluation.run_scores import Evaluation
 from xttslab.evaluation.scorecard import RUN, ClipScore
-from xttslab.evaluation.settings import ASPECTS
 from xttslab.files import replacing, write_atomically
 from xttslab.speaking.loading import Chosen, write_chosen
 from xttslab.tracking.journal import Journal

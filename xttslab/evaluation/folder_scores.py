@@ -13,7 +13,8 @@ from xttslab.data.metadata import MetadataRow, read_rows
 from xttslab.data.preparing.sources import AUDIO_SUFFIXES
 from xttslab.errors import UserError
 from xttslab.evaluation.bench import Stopwatch
-from xttslab.evaluation.cards import write_card, write_clips
+from xttslab.evaluation.card_output import write_card, write_clips
+from xttslab.evaluation.real_speech import RealSpeech
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.scoring import Scorer
 from xttslab.evaluation.settings import Scoring
@@ -124,14 +125,25 @@ def score_folder(
         out: the table; in a folder that exists, `scores.csv` there.
         watch: times the stages.
 
-    Raises UserError as `read_clips` does.
+    Raises UserError as `read_clips` does, and for references of more than one person.
     """
     with watch.stage("read"):
         spoken = read_clips(clips, texts)
         real = read_clips(references)
         foreign = read_clips(other_speakers) if other_speakers else []
-    card = Scorer(real, scoring, foreign, watch=watch).score(spoken)
+    scorer = Scorer(real, scoring, foreign, watch=watch)
+    _require_one_voice(references, scorer.real)
+    card = scorer.score(spoken)
     table = out / "scores.csv" if out.is_dir() else out
     write_clips(table, {"clips": card})
     write_card(table.with_suffix(".json"), card)
     return card
+
+
+def _require_one_voice(folder: Path, real: RealSpeech) -> None:
+    if real.foreign:
+        named = ", ".join(real.foreign[:5]) + (" …" if len(real.foreign) > 5 else "")
+        raise UserError(
+            f"{folder}: {len(real.foreign)} of {len(real.measured.clips)} recordings are of "
+            f"another person than most ({named}); give references of one speaker"
+        )

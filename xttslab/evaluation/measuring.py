@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from xttslab.data.speaker_encoders import resemblyzer as embed
 from xttslab.evaluation.bench import Bench, Stopwatch
-from xttslab.evaluation.naturalness import predict_distillmos, predict_dnsmos
+from xttslab.evaluation.naturalness import predict_distillmos
 from xttslab.evaluation.pronunciation import WordComparison, compare, normalise
 from xttslab.evaluation.prosody import FEATURES, Prosody, describe
 from xttslab.evaluation.recognition import Recognised
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.signal import has_speech
 from xttslab.evaluation.smoothness import Defects, defects_per_second, find_defects
+from xttslab.evaluation.speaker_similarity import ENCODERS, embed
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k
 
 
@@ -23,13 +23,14 @@ from xttslab.evaluation.spoken_clips import SpokenClip, at_16k
 class Measured:
     """Raw measures of a set of n clips; what has no value is NaN or None.
 
-    values: measure → (n,). weights: measure → (n,), how much each clip counts in a mean (1 where a
-    measure is not listed). missing: measure → why no clip has it. seconds: stage → time taken.
+    voices: measure → speaker embeddings (n, size). values: measure → (n,). weights: measure → (n,),
+    how much each clip counts in a mean (1 where a measure is not listed). missing: measure → why no
+    clip has it. seconds: stage → time taken.
     """
 
     clips: tuple[SpokenClip, ...]
     mute: np.ndarray
-    embeddings: np.ndarray | None
+    voices: Mapping[str, np.ndarray]
     heard: tuple[Recognised | None, ...]
     prosody: tuple[Prosody | None, ...]
     values: Mapping[str, np.ndarray]
@@ -53,13 +54,11 @@ def measure(
     with Bench(progress, len(clips), watch) as bench:
         audios = [at_16k(clip) for clip in clips]
         mute = np.array([not has_speech(audio) for audio in audios], dtype=bool)
-        embeddings = bench.run("speaker", ["speaker_similarity"], lambda: embed(audios))
+        voices = _embed(audios, bench)
         heard = _recognise(clips, audios, scoring, bench)
         compared = _compare(clips, heard, scoring.language)
         values = {"cer": _column([row and row.cer for row in compared])}
-        for name, predict in (("distillmos", predict_distillmos), ("dnsmos", predict_dnsmos)):
-            found = bench.each(name, [name], audios, lambda audio, p=predict: float(p([audio])[0]))
-            values[name] = _column(found)
+        values["distillmos"] = _naturalness(audios, bench)
         prosody = measure_prosody(clips, audios, scoring.language, bench)
         values |= _prosody_columns(prosody)
         defects = _defects(clips, audios, compared, bench)
@@ -69,9 +68,24 @@ def measure(
         "defects_per_s": np.array([clip.seconds for clip in clips]),
     }
     return Measured(
-        tuple(clips), mute, embeddings, heard, prosody, values, weights, bench.missing,
+        tuple(clips), mute, voices, heard, prosody, values, weights, bench.missing,
         bench.seconds,
     )  # fmt: skip
+
+
+def _embed(audios: Sequence[np.ndarray], bench: Bench) -> dict[str, np.ndarray]:
+    found = {
+        name: bench.run("speaker", [name], lambda name=name: embed(name, audios))
+        for name in ENCODERS
+    }
+    return {name: embeddings for name, embeddings in found.items() if embeddings is not None}
+
+
+def _naturalness(audios: Sequence[np.ndarray], bench: Bench) -> np.ndarray:
+    found = bench.run(
+        "distillmos", ["distillmos"], lambda: predict_distillmos(audios, bench.advance)
+    )
+    return np.full(len(audios), np.nan) if found is None else found
 
 
 def measure_prosody(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -13,41 +14,74 @@ from xttslab.evaluation.pronunciation import normalise, pooled_rate
 from xttslab.evaluation.prosody import Prosody
 from xttslab.evaluation.scales import Anchor, Scale, make_scale
 from xttslab.evaluation.settings import FIXED, MISMATCHED, OTHERS, ScaleRule, Scoring
-from xttslab.evaluation.speaker_similarity import mean_similarity, own_similarity
-from xttslab.evaluation.spoken_clips import SpokenClip
+from xttslab.evaluation.speaker_similarity import (
+    ENCODERS,
+    VOICE,
+    VoiceCeiling,
+    foreign_rows,
+    mean_similarity,
+    voice_ceiling,
+)
+from xttslab.evaluation.spoken_clips import SpokenClip, at_16k
 
 _FEWEST = 2  # real clips behind a measured ceiling
+_FEWEST_OTHERS = 8  # clips of other people behind a measured floor
 
 
 @dataclass(frozen=True, eq=False)
 class RealSpeech:
     """What scores are read against.
 
-    measured: the speaker's real clips; their `speaker_similarity` is to the speaker's other clips.
-    others: embeddings (m, 256) of other speakers, or None. prosody: the real clips by category.
+    measured: the speaker's real clips. others: measure → embeddings (m, size) of other speakers.
+    prosody: the real clips by category.
     """
 
     measured: Measured
-    others: np.ndarray | None
+    others: Mapping[str, np.ndarray]
     prosody: RealProsody
+    _ceilings: dict[tuple[str, tuple[float, ...]], VoiceCeiling] = field(default_factory=dict)
 
-    def similarity(self, embeddings: np.ndarray) -> np.ndarray:
-        """Mean cosine of clips (n, 256) to the real clips, (n,)."""
-        own = self.measured.embeddings
+    def similarity(self, measure: str, embeddings: np.ndarray) -> np.ndarray:
+        """Mean cosine of clips (n, size) to the real clips, (n,)."""
+        own = self.measured.voices.get(measure)
         return np.full(len(embeddings), np.nan) if own is None else mean_similarity(embeddings, own)
 
-    def scale(self, measure: str, scoring: Scoring) -> Scale:
-        """The scale of a measure that has one scale for all clips."""
+    @cached_property
+    def foreign(self) -> list[str]:
+        """Names of the real clips that are of another voice than most."""
+        own = self.measured.voices.get(VOICE)
+        clips = self.measured.clips
+        rows = [] if own is None else foreign_rows(own, [clip.seconds for clip in clips])
+        return [clips[row].name for row in rows]
+
+    def scale(self, measure: str, scoring: Scoring, ceiling: VoiceCeiling | None = None) -> Scale:
+        """The scale of a measure; `ceiling` is that of a voice (`voice_ceiling`)."""
         rule = scoring.scales[measure]
-        return make_scale(rule, self._floor(rule, scoring.language), self._ceiling(measure, rule))
+        found = self._voice_anchor(ceiling) if ceiling else self._ceiling(measure, rule)
+        return make_scale(rule, self._floor(measure, rule, scoring.language), found)
+
+    def voice_ceiling(self, measure: str, seconds: Sequence[float]) -> VoiceCeiling | None:
+        """The ceiling of a voice measure for clips of these lengths; None where it has to be the
+        fixed one: fewer than two real clips with speech, or clips of two people."""
+        own = self.measured.voices.get(measure)
+        if own is None or self.foreign or (~np.isnan(own).any(axis=1)).sum() < _FEWEST:
+            return None
+        rounded = tuple(sorted(max(0.5, round(2 * length) / 2) for length in seconds))
+        if (measure, rounded) not in self._ceilings:
+            audios = [at_16k(clip) for clip in self.measured.clips]
+            self._ceilings[measure, rounded] = voice_ceiling(measure, audios, own, rounded)
+        found = self._ceilings[measure, rounded]
+        return None if np.isnan(found.values).all() else found
+
+    def _voice_anchor(self, ceiling: VoiceCeiling) -> Anchor:
+        known = ceiling.values[~np.isnan(ceiling.values)]
+        what = f"{len(known)} real clips of the speaker, at the lengths of the scored ones"
+        return Anchor(float(known.mean()), what)
 
     def _ceiling(self, measure: str, rule: ScaleRule) -> Anchor | None:
-        if rule.ceiling_from == FIXED:
+        if rule.ceiling_from == FIXED or measure in ENCODERS:
             return None
-        if measure == "speaker_similarity" and self.measured.embeddings is not None:
-            values = own_similarity(self.measured.embeddings)
-        else:
-            values = self.measured.values.get(measure, np.zeros(0))
+        values = self.measured.values.get(measure, np.zeros(0))
         weights = self.measured.weights.get(measure, np.ones(len(values)))
         known = ~np.isnan(values)
         if known.sum() < _FEWEST:
@@ -55,17 +89,28 @@ class RealSpeech:
         mean = float(np.average(values[known], weights=weights[known]))
         return Anchor(mean, f"{int(known.sum())} real clips of the speaker")
 
-    def _floor(self, rule: ScaleRule, language: str) -> Anchor | None:
+    def misheard(self) -> float | None:
+        """Character error rate of the real clips, as one text; None where none was recognised."""
+        rates = self.measured.values.get("cer", np.zeros(0))
+        known = ~np.isnan(rates)
+        if not known.any():
+            return None
+        return float(np.average(rates[known], weights=self.measured.weights["cer"][known]))
+
+    def _floor(self, measure: str, rule: ScaleRule, language: str) -> Anchor | None:
         if rule.floor_from == OTHERS:
-            return self._other_speakers()
+            return self._other_speakers(measure)
         return self._mismatched(language) if rule.floor_from == MISMATCHED else None
 
-    def _other_speakers(self) -> Anchor | None:
-        if self.others is None or not len(self.others):
+    def _other_speakers(self, measure: str) -> Anchor | None:
+        """Mean similarity of the other speakers' clips; fewer than eight say too little."""
+        if measure not in self.others:
             return None
-        found = self.similarity(self.others)
+        found = self.similarity(measure, self.others[measure])
         known = found[~np.isnan(found)]
-        return Anchor(float(known.mean()), f"{len(known)} clips of others") if len(known) else None
+        if len(known) < _FEWEST_OTHERS:
+            return None
+        return Anchor(float(known.mean()), f"{len(known)} clips of others")
 
     def _mismatched(self, language: str) -> Anchor | None:
         """Character error rate of each real clip against the text of the next one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from xttslab.evaluation.aspects import ASPECTS
 from xttslab.evaluation.emotion import FEATURES, JUST_NOTICEABLE
 from xttslab.evaluation.smoothness import Defects, DefectWeights
 
@@ -71,23 +72,33 @@ def bad_points(evidence: ClipEvidence) -> str:
 
 def _praise(evidence: ClipEvidence, aspect: str) -> str:
     least = _CLEAR if aspect == "pronunciation" else _GOOD
-    deserved = evidence.plain.get(aspect, least) >= least
-    return (_GOOD_WORDS if deserved else _LIKE_REAL_WORDS)[aspect](evidence)
+    if evidence.plain.get(aspect, least) < least:
+        return _filled(ASPECTS[aspect].like_real, evidence, aspect)
+    return _GOOD_WORDS.get(aspect, _plainly("good", aspect))(evidence)
 
 
 def _blame(evidence: ClipEvidence, aspect: str) -> str:
-    deserved = evidence.plain.get(aspect, 0.0) < (_CLEAR if aspect == "pronunciation" else _BAD)
-    return (_BAD_WORDS if deserved else _LESS_THAN_REAL_WORDS)[aspect](evidence)
+    most = _CLEAR if aspect == "pronunciation" else _BAD
+    if evidence.plain.get(aspect, 0.0) >= most:
+        return _filled(ASPECTS[aspect].unlike_real, evidence, aspect)
+    return _BAD_WORDS.get(aspect, _plainly("bad", aspect))(evidence)
 
 
-def _value(evidence: ClipEvidence, aspect: str) -> float:
-    return evidence.measures[evidence.behind[aspect]]
+def _plainly(side: str, aspect: str) -> Callable[[ClipEvidence], str]:
+    return lambda evidence: _filled(getattr(ASPECTS[aspect], side), evidence, aspect)
+
+
+def _filled(words: str, evidence: ClipEvidence, aspect: str) -> str:
+    """Words of the table with the raw measure and the category in them."""
+    value = evidence.measures.get(evidence.behind.get(aspect, ""))
+    shown = "" if value is None else ASPECTS[aspect].number.format(value)
+    return words.format(number=shown, category=evidence.category)
 
 
 def _another_voice(evidence: ClipEvidence) -> str:
-    if "speaker_similarity" not in evidence.measures:
+    if evidence.behind["voice_similarity"] not in evidence.measures:
         return "no voice is to be heard"
-    return f"another voice ({_value(evidence, 'voice_similarity'):.2f})"
+    return _filled(ASPECTS["voice_similarity"].bad, evidence, "voice_similarity")
 
 
 def _misheard(evidence: ClipEvidence) -> str:
@@ -129,48 +140,11 @@ def _counted(evidence: ClipEvidence) -> str:
     return ", ".join(words)
 
 
-def _number(evidence: ClipEvidence, aspect: str) -> str:
-    """The raw measure behind an aspect in words."""
-    value = _value(evidence, aspect)
-    return {
-        "voice_similarity": f"{value:.2f}",
-        "pronunciation": f"{min(value, 1):.0%} misheard",
-        "naturalness": f"{value:.1f} of 5",
-        "smoothness": f"{value:.1f} defects a second",
-    }[aspect]
-
-
-_GOOD_WORDS: dict[str, Callable[[ClipEvidence], str]] = {
-    "voice_similarity": lambda e: f"the voice is right ({_number(e, 'voice_similarity')})",
-    "pronunciation": lambda e: f"clear words ({_number(e, 'pronunciation')})",
-    "naturalness": lambda e: f"natural sound ({_number(e, 'naturalness')})",
-    "emotion": lambda e: f"the tone of {e.category}",
-    "smoothness": _smooth,
-}
-_LIKE_REAL_WORDS: dict[str, Callable[[ClipEvidence], str]] = {
-    "voice_similarity": lambda e: (
-        f"as like the voice as the recordings are ({_number(e, 'voice_similarity')})"
-    ),
-    "pronunciation": lambda e: (
-        f"words no less clear than in the recordings ({_number(e, 'pronunciation')})"
-    ),
-    "naturalness": lambda e: f"sounds as the recordings do ({_number(e, 'naturalness')})",
-    "smoothness": lambda e: f"no rougher than the recordings ({_number(e, 'smoothness')})",
-}
-_LESS_THAN_REAL_WORDS: dict[str, Callable[[ClipEvidence], str]] = {
-    "voice_similarity": lambda e: (
-        f"less like the voice than the recordings are ({_number(e, 'voice_similarity')})"
-    ),
-    "pronunciation": lambda e: (
-        f"words less clear than in the recordings ({_number(e, 'pronunciation')})"
-    ),
-    "naturalness": lambda e: f"less natural than the recordings ({_number(e, 'naturalness')})",
-    "smoothness": lambda e: f"rougher than the recordings ({_number(e, 'smoothness')})",
-}
+# What says more than the words of the table.
+_GOOD_WORDS: dict[str, Callable[[ClipEvidence], str]] = {"smoothness": _smooth}
 _BAD_WORDS: dict[str, Callable[[ClipEvidence], str]] = {
     "voice_similarity": _another_voice,
     "pronunciation": _misheard,
-    "naturalness": lambda e: f"artificial sound ({_number(e, 'naturalness')})",
     "emotion": _wrong_tone,
     "smoothness": _defects,
 }

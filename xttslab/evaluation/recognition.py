@@ -39,6 +39,7 @@ _TOKENS_PER_SECOND = 10  # fast Hungarian needs 6; more is a recogniser that loo
 _INSTALL_WHISPER = "run `pip install faster-whisper`"
 _MODEL = f"use {PACKAGED}, or a folder that holds a faster-whisper model"
 _DEVICE = "use cpu"
+_BETTER = "large-v3-turbo"
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,15 @@ class Recogniser:
             if on_done:
                 on_done(len(batch))
         return [Recognised(tuple(sorted(row, key=lambda word: word.start))) for row in words]
+
+    @property
+    def name(self) -> str:
+        """What recognises, for people to read."""
+        return "packaged Whisper base" if self.model == PACKAGED else self.model
+
+    def better(self) -> str:
+        """What to do where this recogniser mishears too much."""
+        return f"set evaluation.scoring.recogniser.model={_BETTER}, or to a tuned model's folder"
 
     def check(self) -> None:
         """Raise RecogniserFault for a setting that cannot work here, and PredictorMissing

@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from xttslab.errors import UserError
 from xttslab.evaluation.base_scores import base_scores
 from xttslab.evaluation.bench import Stopwatch
-from xttslab.evaluation.cards import card_lines, end_lines
+from xttslab.evaluation.card_output import card_lines, end_lines
 from xttslab.evaluation.evaluation_files import track_evaluation, track_search, write_evaluation
 from xttslab.evaluation.folder_scores import read_clips
 from xttslab.evaluation.other_systems import read_systems, require_systems

@@ -18,7 +18,7 @@ from xttslab.evaluation.pronunciation import normalise, pooled_rate
 from xttslab.evaluation.scorecard import CODEC, REAL, RUN, ZERO_SHOT, Scorecard
 from xttslab.evaluation.scoring import Scorer
 from xttslab.evaluation.settings import Scoring
-from xttslab.evaluation.speaker_similarity import voice_drift
+from xttslab.evaluation.speaker_similarity import VOICE, voice_drift
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, held_out, real_clips
 from xttslab.evaluation.subject import Subject
 from xttslab.evaluation.utterances import (
@@ -234,7 +234,7 @@ def _cer(clip: SpokenClip, scorer: Scorer) -> float | None:
 
 
 def _drift(clip: SpokenClip, scorer: Scorer) -> float | None:
-    real = scorer.real.measured.embeddings
+    real = scorer.real.measured.voices.get(VOICE)
     if real is None:
         return None
     drift = voice_drift(at_16k(clip), real)

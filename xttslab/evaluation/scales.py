@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from xttslab.evaluation.settings import FIXED, ScaleRule
+from xttslab.evaluation.settings import FIXED, HIGHEST, GateRule, ScaleRule
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,6 @@ def paired_difference(
     return interval(value, weighted_means(difference, ones, counts), confidence)
 
 
-HIGHEST = 10.0
 _BEYOND = 1.25  # one clip may outweigh another, but a single lucky value not all the others
 _NARROWEST = 0.25  # a measured scale must span this share of the fixed one
 
@@ -90,19 +89,34 @@ class Scale:
     floor: Anchor
     ceiling: Anchor
 
-    def share(self, values: np.ndarray) -> np.ndarray:
+    def share(self, values: np.ndarray, ceilings: np.ndarray | None = None) -> np.ndarray:
         """Where values lie between floor (0) and ceiling (1), cut to 0 … 1.25.
+
+        `ceilings`: one for each value, where it depends on the clip.
 
         Real recordings vary around the ceiling: clips above it may make up for clips below, or the
         mean of real recordings would not get 10. NaN stays NaN.
         """
-        span = self.ceiling.value - self.floor.value
+        span = (self.ceiling.value if ceilings is None else ceilings) - self.floor.value
         return np.clip((values - self.floor.value) / span, 0.0, _BEYOND)
+
+    def least_ceilings(self, ceilings: np.ndarray) -> np.ndarray:
+        """The ceilings of single clips, none nearer to the floor than half the scale."""
+        return np.maximum(ceilings, (self.floor.value + self.ceiling.value) / 2)
 
 
 def to_score(share: np.ndarray | float) -> np.ndarray:
     """A share of the way from floor to ceiling as a score, 0 to 10."""
     return HIGHEST * np.clip(share, 0.0, 1.0)
+
+
+def limit(share: np.ndarray | float, rule: GateRule, failed: float) -> np.ndarray:
+    """The highest overall share that a gate lets through, for shares of its aspect.
+
+    `failed` (a score) up to the rule's `fails`, 1 from its `holds` on, a straight line between.
+    """
+    scores = HIGHEST * np.asarray(share)
+    return np.interp(scores, (rule.fails, rule.holds), (failed / HIGHEST, 1.0))
 
 
 def make_scale(rule: ScaleRule, floor: Anchor | None, ceiling: Anchor | None) -> Scale:
@@ -159,16 +173,23 @@ class ClipSet:
 
 
 def score_means(
-    measure: str, values: np.ndarray, weights: np.ndarray, scale: Scale, clips: ClipSet
+    measure: str,
+    values: np.ndarray,
+    weights: np.ndarray,
+    scale: Scale,
+    clips: ClipSet,
+    ceilings: np.ndarray | None = None,
 ) -> ScoredAspect | None:
     """Score a measure whose mean over the clips counts; None when no clip has a value.
+
+    `ceilings` (n,) of the clips, where they have one each.
 
     A mute clip has share 0: silence must never improve a mean by being absent from it, and a set
     of nothing but silence (a model that diverged) has score 0.
     """
     if np.isnan(values).all() and not clips.mute.all():
         return None
-    shares = np.where(clips.mute, 0.0, scale.share(values))
+    shares = np.where(clips.mute, 0.0, scale.share(values, ceilings))
     weights = np.where(clips.mute, np.maximum(weights, weights.mean()), weights)
 
     def mean(of: np.ndarray, rows: np.ndarray) -> float:

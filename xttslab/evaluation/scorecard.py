@@ -9,10 +9,9 @@ from typing import Any
 from xttslab.errors import UserError
 from xttslab.evaluation.scales import Anchor, Interval
 
-_COLUMNS = ("speaker_similarity", "cer", "distillmos", "dnsmos", "defects_per_s")
-_RENAMED = {"mark": "score", "marks": "scores", "rests_on": "basis", "people": "validated"}
+_COLUMNS = ("speaker_similarity", "resemblyzer_similarity", "cer", "distillmos", "defects_per_s")
 RUN, ZERO_SHOT, CODEC, REAL = "run", "zero_shot", "codec", "real"  # rows of an evaluation
-VERSION = "1"  # of the measures and scales; cards of two versions must not be compared
+VERSION = "2"  # of the measures and scales; cards of two versions must not be compared
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ class AspectScore:
     `score` and its interval are None, and `missing` says why, when it was not measured. `value` is
     the mean raw value of `measure`; `floor` and `ceiling` are where scores 0 and 10 lie (means over
     the categories for emotion). `details` are further numbers that the score does not rest on.
+    `doubt` says why the score is not reliable; overall then leaves it out.
     """
 
     aspect: str
@@ -59,11 +59,15 @@ class AspectScore:
     details: Mapping[str, float]
     notes: tuple[str, ...] = ()
     missing: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
 class Scorecard:
-    """All scores of one set of clips, `best` and `worst` by name, `seconds` by stage."""
+    """All scores of one set of clips, `best` and `worst` by name, `seconds` by stage.
+
+    `failures` are the gates that hold overall down, in words, worst first; empty where none does.
+    """
 
     overall: Interval | None
     overall_by_category: Mapping[str, float]
@@ -74,6 +78,7 @@ class Scorecard:
     missing: Mapping[str, str]
     seconds: Mapping[str, float]
     measured_with: Mapping[str, str]
+    failures: tuple[str, ...] = ()
     version: str = VERSION
 
     def metrics(self) -> dict[str, float]:
@@ -139,23 +144,19 @@ class Scorecard:
         plain = dict(data)
         plain["overall"] = _interval(data["overall"])
         plain["aspects"] = {name: _aspect(score) for name, score in data["aspects"].items()}
-        plain["clips"] = tuple(ClipScore(**_renamed(clip)) for clip in data["clips"])
+        plain["clips"] = tuple(ClipScore(**clip) for clip in data["clips"])
+        plain["failures"] = tuple(data["failures"])
         plain["best"], plain["worst"] = tuple(data["best"]), tuple(data["worst"])
         return cls(**plain)
 
 
 def _aspect(data: Mapping[str, Any]) -> AspectScore:
-    plain = _renamed(data)
+    plain = dict(data)
     plain["score"] = _interval(plain["score"])
     for end in ("floor", "ceiling"):
         plain[end] = Anchor(**data[end]) if data[end] else None
     plain["notes"] = tuple(data["notes"])
     return AspectScore(**plain)
-
-
-def _renamed(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored record under the names of today; cards written before carry the old ones."""
-    return {_RENAMED.get(name, name): value for name, value in data.items()}
 
 
 def _interval(data: Mapping[str, float] | None) -> Interval | None:

@@ -15,8 +15,8 @@ import numpy as np
 
 from xttslab.data.manifest import Clip
 from xttslab.data.predictors import PredictorMissing
-from xttslab.data.speaker_encoders import resemblyzer as embed
 from xttslab.errors import UserError
+from xttslab.evaluation.aspects import ASPECTS
 from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.cards import make_card
 from xttslab.evaluation.emotion import real_shares, score_emotion
@@ -25,10 +25,10 @@ from xttslab.evaluation.real_speech import RealSpeech, real_prosody
 from xttslab.evaluation.scales import ClipSet, ScoredAspect, draw_counts, score_means, score_spread
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import Scoring
-from xttslab.evaluation.speaker_similarity import own_similarity, similarity_to_others
+from xttslab.evaluation.speaker_similarity import ENCODERS, embed, similarity_to_others
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, real_clips
 
-_BY_MEANS = ("voice_similarity", "pronunciation", "naturalness", "smoothness")
+_BY_SET = {"emotion", "consistency"}  # all other aspects are means over the clips
 
 
 def score_clips(
@@ -99,39 +99,40 @@ class Scorer:
         return self.score_measured(self._leaving_itself_out(measured))
 
     def _leaving_itself_out(self, measured: Measured) -> Measured:
-        real = self.real.measured.embeddings
-        if measured.embeddings is None or real is None:
-            return measured
-        found = similarity_to_others(measured.embeddings, real)
-        return measured.with_values({"speaker_similarity": found})
+        real = self.real.measured.voices
+        found = {
+            name: similarity_to_others(embeddings, real[name])
+            for name, embeddings in measured.voices.items()
+            if name in real
+        }
+        return measured.with_values(found)
 
     def score_measured(self, measured: Measured) -> Scorecard:
         """Score clips that were measured before."""
         measured = _with_similarity(measured, self.real)
         clips = _clip_set(measured, self.scoring)
-        aspects = {name: self._score_means(name, measured, clips) for name in _BY_MEANS}
+        means = [name for name in ASPECTS if name not in _BY_SET]
+        aspects = {name: self._score_means(name, measured, clips) for name in means}
         emotion, features, reason = score_emotion(measured.prosody, self.real.prosody, clips)
         aspects["emotion"] = emotion
         found = {name: scored for name, scored in aspects.items() if scored is not None}
         rule = self.scoring.scales["spread"]
-        spread = score_spread(found, self._real_shares(found), (rule.floor, rule.ceiling), clips)
+        real = self._real_shares(found, measured)
+        spread = score_spread(found, real, (rule.floor, rule.ceiling), clips)
         if spread is not None:
             found["consistency"] = spread
-        return make_card(measured, found, features, reason, self.real.prosody, self.scoring)
+        doubts = doubts_of(self.real, self.scoring)
+        return make_card(measured, found, features, reason, doubts, self.real.prosody, self.scoring)
 
     def _score_means(self, aspect: str, measured: Measured, clips: ClipSet) -> ScoredAspect | None:
         """Score an aspect by the first of its measures that was taken; the others are details."""
         scored: list[ScoredAspect] = []
-        if aspect == "voice_similarity" and measured.embeddings is not None:
-            # Where no voice is found there is no value: that must cost scores, not save them.
-            voiceless = np.isnan(measured.embeddings).any(axis=1)
-            clips = replace(clips, mute=clips.mute | voiceless)
-        for name in self.scoring.aspects[aspect].measures:
+        for name in ASPECTS[aspect].measures:
             if name in measured.missing:
                 continue
             values = measured.values.get(name, np.full(len(measured.clips), np.nan))
             weights = measured.weights.get(name, np.ones(len(values)))
-            found = score_means(name, values, weights, self.real.scale(name, self.scoring), clips)
+            found = self._score_mean(name, values, weights, measured, clips)
             scored += [found] if found else []
         if not scored:
             return None
@@ -139,7 +140,28 @@ class Scorer:
         opinions = {f"score_by_{other.measure}": 10 * min(other.share, 1.0) for other in rest}
         return first.with_details(opinions)
 
-    def _real_shares(self, aspects: Mapping[str, ScoredAspect]) -> dict[str, np.ndarray]:
+    def _score_mean(
+        self,
+        name: str,
+        values: np.ndarray,
+        weights: np.ndarray,
+        measured: Measured,
+        clips: ClipSet,
+    ) -> ScoredAspect | None:
+        if name not in measured.voices:
+            return score_means(name, values, weights, self.real.scale(name, self.scoring), clips)
+        # Where no voice is found there is no value: that must cost scores, not save them.
+        voiceless = np.isnan(measured.voices[name]).any(axis=1)
+        clips = replace(clips, mute=clips.mute | voiceless)
+        seconds = np.array([clip.seconds for clip in measured.clips])
+        ceiling = self.real.voice_ceiling(name, seconds)
+        scale = self.real.scale(name, self.scoring, ceiling)
+        each = None if ceiling is None else scale.least_ceilings(ceiling.at(seconds))
+        return score_means(name, values, weights, scale, clips, each)
+
+    def _real_shares(
+        self, aspects: Mapping[str, ScoredAspect], measured: Measured
+    ) -> dict[str, np.ndarray]:
         """Shares of the single real clips by aspect: how much natural speech varies."""
         shares = {}
         for name, scored in aspects.items():
@@ -147,10 +169,14 @@ class Scorer:
                 shares[name] = real_shares(self.real.prosody)
                 continue
             values = self.real.measured.values.get(scored.measure)
-            if scored.measure == "speaker_similarity" and self.real.measured.embeddings is not None:
-                values = own_similarity(self.real.measured.embeddings)
+            ceiling = None
+            if scored.measure in ENCODERS:
+                lengths = [clip.seconds for clip in measured.clips]
+                ceiling = self.real.voice_ceiling(scored.measure, lengths)
+                values = ceiling.values if ceiling else None
             if values is not None:
-                shares[name] = self.real.scale(scored.measure, self.scoring).share(values)
+                scale = self.real.scale(scored.measure, self.scoring, ceiling)
+                shares[name] = scale.share(values)
         return shares
 
 
@@ -163,17 +189,31 @@ def _check(clips: Sequence[SpokenClip]) -> None:
         raise UserError(f"{len(twice)} clip names come twice, {twice[0]!r} first; rename them")
 
 
-def _embedded(others: Sequence[SpokenClip]) -> np.ndarray | None:
-    try:
-        return embed([at_16k(clip) for clip in others]) if others else None
-    except PredictorMissing:
-        return None  # said once, where the clips themselves are measured
+def _embedded(others: Sequence[SpokenClip]) -> dict[str, np.ndarray]:
+    audios = [at_16k(clip) for clip in others]
+    found = {}
+    for name in ENCODERS if audios else ():
+        try:
+            found[name] = embed(name, audios)
+        except PredictorMissing:
+            pass  # said once, where the clips themselves are measured
+    return found
 
 
 def _with_similarity(measured: Measured, real: RealSpeech) -> Measured:
-    if measured.embeddings is None:
-        return measured
-    return measured.with_values({"speaker_similarity": real.similarity(measured.embeddings)})
+    found = {name: real.similarity(name, vectors) for name, vectors in measured.voices.items()}
+    return measured.with_values(found)
+
+
+def doubts_of(real: RealSpeech, scoring: Scoring) -> dict[str, str]:
+    """Aspect → why its score is not reliable beside these real clips; it leaves overall then."""
+    rate = real.misheard()
+    if rate is None or rate <= scoring.misheard:
+        return {}
+    return {
+        "pronunciation": f"the recogniser ({scoring.recogniser.name}) mishears {rate:.0%} of the "
+        f"real clips' letters, more than {scoring.misheard:.0%}; {scoring.recogniser.better()}"
+    }
 
 
 def _clip_set(measured: Measured, scoring: Scoring) -> ClipSet:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xttslab.errors import UserError
+from xttslab.evaluation.aspects import ASPECTS
 from xttslab.evaluation.recognition import Recogniser
 from xttslab.evaluation.smoothness import DefectWeights
 
-ASPECTS = (
-    "voice_similarity",
-    "pronunciation",
-    "naturalness",
-    "emotion",
-    "smoothness",
-    "consistency",
-)
+HIGHEST = 10.0  # the best score
+LANGUAGE = "language"  # the gate that holds where clips are in another language
 FIXED, REAL, OTHERS, MISMATCHED = "fixed", "real", "others", "mismatched"
 _FLOORS, _CEILINGS = (FIXED, OTHERS, MISMATCHED), (FIXED, REAL)
 
@@ -45,38 +40,55 @@ class ScaleRule:
 
 
 @dataclass(frozen=True)
-class AspectRule:
-    """One of the six aspects: the first of `measures` that could be taken is scored.
+class GateRule:
+    """How far one aspect's score holds the overall score down.
 
-    `weight` is its share in the overall score, `basis` what it is measured with, `validated`
-    whether that was ever checked against people.
+    At a score of `fails` and below overall is at most `Scoring.failed`; from `holds` on the aspect
+    sets no limit; between the two the limit rises in a straight line.
     """
 
-    measures: Sequence[str]
-    weight: float
-    basis: str
-    validated: str
+    fails: float
+    holds: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fails < self.holds <= HIGHEST:
+            raise UserError(
+                f"a gate that fails at {self.fails} and holds at {self.holds}; "
+                "give 0 ≤ fails < holds ≤ 10"
+            )
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """All settings of a scorecard. `bootstrap` draws give intervals that hold `confidence`;
-    `shown` best and worst samples are named."""
+    """All settings of a scorecard.
+
+    `weights`: each aspect's share in the overall score. `gates`: aspects (and `language`) without
+    which nothing else counts: overall is at most `failed` where one fails. `misheard`: the highest
+    character error rate of the real clips with which pronunciation still counts. `bootstrap` draws
+    give intervals that hold `confidence`; `shown` best and worst samples are named.
+    """
 
     language: str
     recogniser: Recogniser
     defects: DefectWeights
     scales: Mapping[str, ScaleRule]
-    aspects: Mapping[str, AspectRule]
+    weights: Mapping[str, float]
+    gates: Mapping[str, GateRule]
+    failed: float
+    misheard: float
     bootstrap: int
     confidence: float
     seed: int
     shown: int
 
     def __post_init__(self) -> None:
-        if set(self.aspects) != set(ASPECTS):
-            raise UserError(f"aspects {sorted(self.aspects)}; the six are {', '.join(ASPECTS)}")
-        wanted = {measure for rule in self.aspects.values() for measure in rule.measures}
+        if set(self.weights) != set(ASPECTS):
+            names = ", ".join(ASPECTS)
+            raise UserError(f"weights of {sorted(self.weights)}; the aspects are {names}")
+        unknown = sorted(set(self.gates) - {*ASPECTS, LANGUAGE})
+        if unknown:
+            raise UserError(f"a gate on {unknown[0]!r}; choose {LANGUAGE} or an aspect")
+        wanted = {measure for aspect in ASPECTS.values() for measure in aspect.measures}
         unscaled = sorted(wanted - set(self.scales))
         if unscaled:
             raise UserError(f"no scale for {unscaled[0]}; add it under evaluation.scoring.scales")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xttslab.evaluation.settings import ASPECTS
+from xttslab.evaluation.aspects import ASPECTS
 from xttslab.reporting.findings import Findings
 from xttslab.reporting.loss_tables import beside
 from xttslab.reporting.run_data import RunData
-from xttslab.reporting.scores import TITLES, Scores
+from xttslab.reporting.scores import Scores
 from xttslab.reporting.worth import ALIKE, BETTER, WORSE, Worth
 
 
@@ -178,17 +178,6 @@ def clipping(case: Case) -> Advice | None:
     )
 
 
-_REMEDIES = {
-    "voice_similarity": "Use longer, cleaner reference clips of this speaker "
-    "(python -m xttslab.evaluate search=references).",
-    "pronunciation": "Correct the transcripts that the audit doubts; spell out figures.",
-    "naturalness": "Lower samples.temperature, and train on recordings of one sound quality.",
-    "emotion": "Record more clips of the weak categories; choose their references by measurement.",
-    "smoothness": "Trim silence and clicks; raise samples.repetition_penalty against stuck codes.",
-    "consistency": "Even out the categories (batch.balance=sqrt); lower samples.temperature.",
-}
-
-
 def weakest_aspect(case: Case) -> Advice | None:
     """What to do about the lowest score."""
     scores = {name: score.value for name, score in case.scores.by_aspect.items() if name in ASPECTS}
@@ -199,9 +188,9 @@ def weakest_aspect(case: Case) -> Advice | None:
         return None
     return Advice(
         "weakest_aspect",
-        _REMEDIES[lowest],
-        f"{TITLES[lowest]} has the lowest score, {beside(scores[lowest], case.rules.low_score, 1)} "
-        "of 10",
+        ASPECTS[lowest].remedy,
+        f"{ASPECTS[lowest].title} has the lowest score, "
+        f"{beside(scores[lowest], case.rules.low_score, 1)} of 10",
         0.4 + 0.4 * (1 - scores[lowest] / 10),
     )
 

@@ -8,13 +8,14 @@ from math import isnan
 from typing import Any
 
 from xttslab.errors import UserError
+from xttslab.evaluation.aspects import TITLES
 from xttslab.reporting import advice, data_advice
 from xttslab.reporting.advice import Advice, AdviceRules, Case
 from xttslab.reporting.curves import CurveRules
 from xttslab.reporting.findings import NOT_MEASURED, FindingRules, Findings, TextGainRules, find
 from xttslab.reporting.loss_tables import LossRow, Meaning, beside, meanings, metric_rows
 from xttslab.reporting.run_data import RunData
-from xttslab.reporting.scores import TITLES, Scores, read_scores
+from xttslab.reporting.scores import Scores, read_scores
 from xttslab.reporting.worth import Judgement, Worth, WorthRules, judge, worth_of
 
 MET, NOT_MET = "met", "not met"

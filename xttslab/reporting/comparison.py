@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from xttslab.errors import UserError
-from xttslab.evaluation.settings import ASPECTS
+from xttslab.evaluation.aspects import ASPECTS, TITLES
 from xttslab.reporting.analysis import Analysis, Gates, ReportRules, analyse, unmet_gates
 from xttslab.reporting.charts import EpochMark, Line, LineChart, line_chart
 from xttslab.reporting.listening import VOTES, Vote, preference, read_votes
@@ -24,7 +24,7 @@ from xttslab.reporting.pairing import (
 )
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.sample_clips import Sample, data_uri, sentence_texts, spoken_samples
-from xttslab.reporting.scores import TITLES, nearest
+from xttslab.reporting.scores import nearest
 from xttslab.reporting.summary import best_and_worst, curve_of, next_steps, system_rows
 from xttslab.reporting.verdict import (
     Contender,

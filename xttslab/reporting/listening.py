@@ -16,8 +16,8 @@ from typing import Any
 from scipy.stats import binomtest, t
 
 from xttslab.errors import UserError
+from xttslab.evaluation.aspects import RATED
 from xttslab.evaluation.scales import Interval
-from xttslab.evaluation.settings import ASPECTS
 from xttslab.files import append_line
 
 VOTES = "listener/votes.jsonl"
@@ -63,7 +63,7 @@ def listener_metrics(votes: Sequence[Vote], run: str) -> dict[str, float]:
     a run, each with `/count`, `/low` and `/high`; only what was voted on."""
     about = [vote for vote in votes if run in vote.runs]
     found: dict[str, float] = {}
-    given = {name: [v.scores[name] for v in about if name in v.scores] for name in ASPECTS}
+    given = {name: [v.scores[name] for v in about if name in v.scores] for name in RATED}
     for name, scores in given.items():
         found |= _named(name, scores, _mean(scores))
     together = [fmean(vote.scores.values()) for vote in about if vote.scores]
@@ -82,8 +82,8 @@ def listener_metrics(votes: Sequence[Vote], run: str) -> dict[str, float]:
 def check_scores(scores: Mapping[str, object]) -> dict[str, int]:
     """Scores as they came from a page. Raises UserError for an aspect or a score that is none."""
     for name, score in scores.items():
-        if name not in ASPECTS:
-            raise UserError(f"{name!r} is no aspect; the six are {', '.join(ASPECTS)}")
+        if name not in RATED:
+            raise UserError(f"{name!r} is no aspect; choose {', '.join(RATED)}")
         if not isinstance(score, int) or not 1 <= score <= 10:
             raise UserError(f"{name}: the score {score!r} is not a number from 1 to 10")
     return {name: int(str(score)) for name, score in scores.items()}

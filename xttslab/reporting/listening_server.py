@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from xttslab.errors import UserError
+from xttslab.evaluation.aspects import RATED, TITLES
 from xttslab.reporting.findings import FindingRules, find
 from xttslab.reporting.html import render
 from xttslab.reporting.listening import (
@@ -37,7 +38,7 @@ from xttslab.reporting.sample_clips import (
     sentence_texts,
     spoken_samples,
 )
-from xttslab.reporting.scores import OVERALL, TITLES, nearest
+from xttslab.reporting.scores import nearest
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.run_tracker import RunTracker
 
@@ -76,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
         place = urlsplit(self.path).path
         if place == "/":
             tasks = self.server.test.public()
-            aspects = [entry for entry in TITLES.items() if entry[0] != OVERALL]
+            aspects = [(name, TITLES[name]) for name in RATED]
             content = {"tasks": tasks, "aspects": aspects, "title": "Blind listening"}
             self._send(
                 "text/html; charset=utf-8", render("listening_test.html.j2", content).encode()

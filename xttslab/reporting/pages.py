@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from xttslab.evaluation.aspects import TITLES
 from xttslab.evaluation.scorecard import ZERO_SHOT
 from xttslab.reporting.analysis import Analysis, GateResult, ReportRules
 from xttslab.reporting.charts import run_charts
@@ -12,7 +13,6 @@ from xttslab.reporting.findings import NOT_MEASURED
 from xttslab.reporting.loss_tables import batch_of, beside, measures
 from xttslab.reporting.run_data import TEXT_WEIGHT, RunData
 from xttslab.reporting.sample_clips import sample_groups
-from xttslab.reporting.scores import TITLES
 from xttslab.reporting.summary import (
     best_and_worst,
     curve_of,

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xttslab.evaluation.aspects import ASPECTS, OVERALL
 from xttslab.evaluation.scales import Interval, paired_difference
 from xttslab.evaluation.scorecard import AspectScore, ClipScore, Scorecard
-from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.run_data import RunData
-from xttslab.reporting.scores import OVERALL
 
 log = logging.getLogger(__name__)
 

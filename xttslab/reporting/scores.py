@@ -13,24 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from xttslab.errors import UserError
+from xttslab.evaluation.aspects import ASPECTS, OVERALL, TITLES
 from xttslab.evaluation.scales import Interval
 from xttslab.evaluation.scorecard import ZERO_SHOT, ClipScore, Scorecard
-from xttslab.evaluation.settings import ASPECTS
 from xttslab.reporting.run_data import RunData
 
 CARD = "evaluation/scorecard.json"
 _BESIDE = re.compile(r"evaluation/scorecards/([^/]+)\.json")  # rows beside the run
 _TRAINING_CARD = re.compile(r"samples/epoch_(\d+)/scorecard\.json")
-OVERALL = "overall"
-TITLES = {
-    "voice_similarity": "Voice similarity",
-    "pronunciation": "Pronunciation",
-    "naturalness": "Naturalness",
-    "emotion": "Emotion/tone",
-    "smoothness": "Smoothness",
-    "consistency": "Consistency",
-    OVERALL: "Overall",
-}
 
 
 @dataclass(frozen=True)

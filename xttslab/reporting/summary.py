@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from xttslab.evaluation.aspects import OVERALL, TITLES
 from xttslab.evaluation.scorecard import CODEC, REAL, ZERO_SHOT, ClipScore, Scorecard
 from xttslab.reporting.advice import Advice
 from xttslab.reporting.analysis import MET, Analysis
@@ -19,7 +20,7 @@ from xttslab.reporting.sample_clips import (
     real_recording,
     sample_groups,
 )
-from xttslab.reporting.scores import OVERALL, TITLES, ShownScore, card_scores
+from xttslab.reporting.scores import ShownScore, card_scores
 
 _SHOWN = 3  # steps on the first screen
 _ROWS = {

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from xttslab.evaluation.aspects import TITLES
 from xttslab.evaluation.scorecard import ZERO_SHOT, Scorecard
 from xttslab.reporting.findings import Findings
 from xttslab.reporting.pairing import Difference, on_other_scales, score_differences, utterances
 from xttslab.reporting.run_data import RunData
-from xttslab.reporting.scores import TITLES, Scores
+from xttslab.reporting.scores import Scores
 
 BETTER, WORSE, ALIKE, MIXED, UNKNOWN = "better", "worse", "no better", "mixed", "not measured"
 QUESTIONS = {

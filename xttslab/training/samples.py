@@ -17,7 +17,7 @@ from xttslab.data.audio import read_audio, write_audio
 from xttslab.data.corpus import Corpus
 from xttslab.data.manifest import Clip
 from xttslab.errors import UserError
-from xttslab.evaluation.cards import write_card
+from xttslab.evaluation.card_output import write_card
 from xttslab.evaluation.scoring import SampleScorer, sample
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.spoken_clips import SpokenClip
