@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from xttslab.data.audio import write_audio
@@ -253,6 +253,7 @@ CELLS = st.text(alphabet='ab./|";,\t\n\ré\x00\u2028', max_size=12)
 
 
 @settings(max_examples=200, deadline=None)
+@example(content=b'";\x00\r;\r;";')  # a quoted cell of three lines that names no file
 @given(content=st.binary(max_size=200) | st.lists(CELLS, max_size=12).map("".join).map(str.encode))
 @pytest.mark.parametrize("header", [b"", b"audio_file|text\n"])
 def test_any_bytes_give_clips_rejections_or_one_line(

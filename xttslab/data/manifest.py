@@ -53,11 +53,15 @@ class Clip:
 
 @dataclass(frozen=True)
 class Rejection:
-    """A clip that is not used: which, why, and the value that decided it."""
+    """A clip that is not used: which, why, and the value that decided it, in one line."""
 
     audio_file: str
     reason: str
     value: str
+
+    def __post_init__(self) -> None:
+        # a quoted cell may hold line ends, and tables and messages give a rejection one line
+        object.__setattr__(self, "value", " ".join(str(self.value).split()))
 
 
 def find_metadata(folder: Path) -> list[Path]:
