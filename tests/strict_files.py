@@ -105,15 +105,18 @@ def _by_package() -> bool:
 def _is_closed(path: str) -> bool:
     """Whether nobody at all has the file open; a quick look that may say no of a closed one.
 
-    The kernel gives a write lease on such files alone (fcntl(2)).
+    The kernel gives a write lease on such files alone (fcntl(2)). Whoever opens the file meanwhile
+    waits, and the holder gets a signal: SIGURG, which does nothing, as SIGIO would end the process.
     """
     import fcntl
+    import signal
 
     try:
         number = os.open(path, os.O_RDONLY)
     except OSError:
         return False
     try:
+        fcntl.fcntl(number, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(number, fcntl.F_SETLEASE, fcntl.F_WRLCK)
         fcntl.fcntl(number, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         return True

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,24 @@ def test_what_runs_at_the_end_of_the_process_is_let_through(tmp_path: Path) -> N
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "x"], capture_output=True)
     assert done.stderr == b""
     assert not (tmp_path / "x").exists()
+
+
+def test_a_look_at_a_file_that_another_opens_ends_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    path, real = tmp_path / "x", fcntl.fcntl
+    path.write_bytes(b"0")
+    other = threading.Thread(target=path.read_bytes)
+
+    def call(number: int, command: int, *value: int) -> int:
+        result = real(number, command, *value)
+        if value == (fcntl.F_WRLCK,):
+            other.start()  # its open waits for the lease, and the kernel sends the holder a signal
+            time.sleep(0.05)
+        return result
+
+    monkeypatch.setattr(fcntl, "fcntl", call)
+    assert strict_files._is_closed(str(path))
+    other.join()
