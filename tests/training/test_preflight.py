@@ -79,7 +79,7 @@ def test_stages_of_sound_say_what_they_take_too(
 
 def test_models_that_score_samples_on_the_card_are_counted(workplace, tiny, capsys) -> None:
     scored = ["samples.every_n_epochs=1", "samples.score_every_n_epochs=9"]
-    config = tiny("run_name=scored", *scored, "evaluation.scoring.recogniser.device=auto")
+    config = tiny("run_name=scored", *scored, "evaluation.scoring.recogniser.device=cuda")
     plan = flight.Plan.of(config, Path(), 3.5)
     gpt = _full_size()
     memory = estimate_memory(gpt, BatchSize(1, 1000, 517), True, False)

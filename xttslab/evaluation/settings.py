@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xttslab.errors import UserError
 from xttslab.evaluation.aspects import ASPECTS
@@ -92,3 +92,7 @@ class Scoring:
         unscaled = sorted(wanted - set(self.scales))
         if unscaled:
             raise UserError(f"no scale for {unscaled[0]}; add it under evaluation.scoring.scales")
+
+    def beside_training(self) -> Scoring:
+        """The same with a recogniser that leaves a card to the training."""
+        return replace(self, recogniser=self.recogniser.beside_training())

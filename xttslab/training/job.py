@@ -120,7 +120,7 @@ class Job:
             scores = EpochScores(
                 self.corpus.clips,
                 list(samples.score_sources),
-                instantiate(self.config.evaluation.scoring),
+                instantiate(self.config.evaluation.scoring).beside_training(),
                 every,
                 Selection(**plain(self.config.checkpoint.selection)),
             )
@@ -129,7 +129,7 @@ class Job:
     def plan(self) -> Plan:
         """What the pre-flight must know of this run."""
         scoring = self.config.evaluation.scoring.recogniser if self._scores_every() else None
-        on_card = scoring is not None and scoring.device != "cpu"
+        on_card = scoring is not None and scoring.device == "cuda"
         return Plan.of(self.config, self.run_dir, RECOGNISER_GB if on_card else 0.0)
 
     def _scores_every(self) -> int:
