@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,8 +9,6 @@ import pytest
 import torch
 
 from tests.conftest import sampling
-from tests.model.test_generation import TINY, build
-from xttslab.model.codec import Codec
 from xttslab.model.decoder import HOP, MiniDecoder, XttsDecoder
 from xttslab.model.sampling import Generated
 from xttslab.model.streaming import (
@@ -20,7 +17,6 @@ from xttslab.model.streaming import (
     SentenceStream,
     WaveStream,
     settled,
-    speak_on,
 )
 from xttslab.model.voice import Speaking, Voice
 
@@ -123,18 +119,3 @@ def test_a_pause_is_kept_back_until_sound_follows_and_babble_is_not_given() -> N
     assert 61 <= codes < 90
     whole = Voice(None, None, decoder, None).decode(spoken, speaker, settings)
     np.testing.assert_allclose(np.concatenate(given), whole, atol=2e-3 * np.abs(whole).max())
-
-
-def test_a_voice_streams_what_it_speaks() -> None:
-    _, gpt = build(TINY)
-    codec = Codec(torch.ones(80), hidden=8, codebook_dim=8, codes=32, blocks=1)
-    voice = Voice(gpt, codec, source_filter(64), lambda tokens: 40.0)
-    latents, speaker = torch.randn(32, 64), torch.randn(8, 1)
-    settings = Speaking(sampling(), seed=3)
-    (whole,) = voice.speak([[5, 6, 7]], [latents], [speaker], settings)
-    chunks = list(speak_on(voice, [5, 6, 7], latents, speaker, settings))
-    assert len(np.concatenate(chunks)) >= len(whole)
-    error = np.abs(np.concatenate(chunks)[: len(whole)] - whole).max() / np.abs(whole).max()
-    assert error < 2e-3
-    faster = replace(settings, trim_babble=False)
-    assert len(np.concatenate(list(speak_on(voice, [5], latents, speaker, faster)))) > 0

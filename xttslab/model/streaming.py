@@ -8,7 +8,6 @@ every chunk lies on the whole sentence's grid: what is cut out of it needs no cr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -24,12 +23,10 @@ from xttslab.model.decoder import (
     MiniDecoder,
     XttsDecoder,
 )
-from xttslab.model.generation import Generation
-from xttslab.model.sampling import Generated, Sentence
+from xttslab.model.sampling import Generated
 from xttslab.model.voice import (
     CERTAIN,
     Speaking,
-    Voice,
     finished_at,
     sounding_until,
     stretched,
@@ -217,23 +214,3 @@ class SentenceStream:
         until, finished = sounding_until(known, chance[:codes])
         self.over = self.over or finished
         return until
-
-
-def speak_on(
-    voice: Voice, text: Sequence[int], latents: Tensor, speaker: Tensor, settings: Speaking
-) -> Iterator[np.ndarray]:
-    """The chunks (n,) float32 at 24 kHz of a token sequence, while the GPT speaks it.
-
-    `latents` (32, D) and `speaker` (S, 1) are as `Voice.reference` gives them. All chunks together
-    are what `Voice.speak` gives for the text.
-    """
-    together = Generation(voice.gpt)
-    sentence = Sentence(text, latents, voice.limit(len(text)), settings.seed)
-    (place,) = together.add([sentence], settings.sampling)
-    sound = SentenceStream(voice.decoder, speaker, settings)
-    steps = 0
-    while len(together) and not sound.over:
-        finished = bool(together.step())
-        steps += 1
-        if finished or sound.ready(steps):
-            yield sound.push(together.spoken(place), finished)

@@ -9,6 +9,7 @@ from scipy.signal import butter, find_peaks, sosfiltfilt
 
 FRAME_S = 0.01
 SILENCE_DB = -40.0  # below the loudest frames of a piece
+FLOOR_DB = -70.0  # of full scale: quieter is no sound
 MARGIN_S = 0.04  # kept around the speech of a piece: soft first and last sounds
 FADE_S = 0.005
 LARGEST_GAIN_DB = 6.0
@@ -45,19 +46,20 @@ def join(waves: Sequence[np.ndarray], pauses: Sequence[float], rate: int) -> np.
     return joined * np.float32(0.98 / peak) if peak > 0.98 else joined
 
 
-def speech_frames(wave: np.ndarray, rate: int) -> np.ndarray:
-    """Which 10 ms frames hold speech: within SILENCE_DB of the loud ones. Empty for silence."""
+def speech_frames(wave: np.ndarray, rate: int, floor: float = FLOOR_DB) -> np.ndarray:
+    """Which 10 ms frames hold speech: within SILENCE_DB of the loud ones, and over `floor` dB of
+    full scale. Empty for silence."""
     step = int(FRAME_S * rate)
     frames = wave[: len(wave) // step * step].reshape(-1, step)
     if not frames.size:
         return np.zeros(0, dtype=bool)
     level = 10 * np.log10((frames.astype(np.float64) ** 2).mean(axis=1) + 1e-10)
-    return level > max(np.percentile(level, 95) + SILENCE_DB, -70.0)
+    return level > max(np.percentile(level, 95) + SILENCE_DB, floor)
 
 
-def sounding(wave: np.ndarray, rate: int) -> tuple[int, int]:
+def sounding(wave: np.ndarray, rate: int, floor: float = FLOOR_DB) -> tuple[int, int]:
     """The sample of a wave's first sound and the one behind its last; (0, 0) for silence."""
-    heard = np.flatnonzero(speech_frames(wave, rate))
+    heard = np.flatnonzero(speech_frames(wave, rate, floor))
     step = int(FRAME_S * rate)
     return (int(heard[0]) * step, int(heard[-1] + 1) * step) if len(heard) else (0, 0)
 

@@ -7,7 +7,7 @@ A voice that is to speak as fast as its reference must be told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from xttslab.model.voice import (
 )
 from xttslab.speaking.joining import syllable_rate
 from xttslab.speaking.lines import LONGEST, Heard, Origin, SpeechLine, SpokenLine, heard_of
+from xttslab.speaking.live_lines import LiveLines
 from xttslab.speaking.piece_jobs import PieceJob, generate_jobs, join_jobs
 from xttslab.speaking.pieces import Piece, read_pieces
 from xttslab.text.lexicon import Lexicon
@@ -93,6 +94,29 @@ class Speaker:
         self._require_voice(category, recordings)
         settings = settings or self.usual_settings(None if recordings else category)
         return self.speak([SpeechLine(text, settings, category or "", recordings, longest)])[0].wave
+
+    def stream(
+        self,
+        text: str,
+        category: str | None = None,
+        speaker_wav: Recordings = None,
+        settings: Speaking | None = None,
+        longest: int = LONGEST,
+    ) -> Iterator[np.ndarray]:
+        """What `say` speaks, as chunks (n,) of it while it is generated; the levels of pieces are
+        not evened.
+
+        Raises UserError as `say` does, and for a pace, which is measured on the whole.
+        """
+        recordings = paths_of(speaker_wav)
+        self._require_voice(category, recordings)
+        settings = settings or self.usual_settings(None if recordings else category)
+        if settings.pace is not None:
+            raise UserError(f"pace={settings.pace}: is measured on the whole; stream with speed=")
+        line = SpeechLine(text, settings, category or "", recordings, longest)
+        speaking = LiveLines(self.voice, TOGETHER)
+        speaking.add(line, self.jobs([line]), None, live=True)
+        return (chunk.wave for _ in iter(lambda: len(speaking), 0) for chunk in speaking.step())
 
     def speak(
         self, lines: Sequence[SpeechLine], together: int = TOGETHER, progress: bool = True
