@@ -80,6 +80,7 @@ def _plan(config: DictConfig) -> PreparationPlan:
         check_texts=config.check_texts,
         language=config.language,
         speaker=config.speaker,
+        keep_speaker=str(config.keep_speaker),
         eval_share=config.eval_share,
         workers=config.workers,
     )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from xttslab.files import write_atomically
-
-if TYPE_CHECKING:
-    from xttslab.reporting.scores import ShownScore
+from xttslab.reporting.scores import ShownScore
 
 
 def render(template: str, content: Mapping[str, Any]) -> str:

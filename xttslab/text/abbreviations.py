@@ -111,6 +111,12 @@ def expand_abbreviations(text: str) -> str:
     return _BARE.sub(lambda m: _like(m[1], _WORDS[m[1].lower()]), text)
 
 
+def keeps_sentence_open(word: str) -> bool:
+    """Whether a word is a title or the like ("dr."), so that its full stop ends no sentence."""
+    bare = word.strip("\"'„“»«()[]").lower()
+    return bare.endswith(".") and bare[:-1] in _OPEN
+
+
 def _apart(match: re.Match[str]) -> str:
     short, follows = match[1].lower(), match[2]
     suffixed = short in _INFLECTED and follows[0].islower() and is_suffix(follows)

@@ -45,6 +45,7 @@ PLAN = PreparationPlan(
     check_texts=True,
     language="hu",
     speaker="demo",
+    keep_speaker="",
     eval_share=0.1,
     workers=1,
 )

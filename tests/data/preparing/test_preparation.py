@@ -3,6 +3,7 @@ run does nothing."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -158,6 +159,47 @@ def test_a_text_beside_one_clip_needs_no_recogniser(
     rows = {clip.audio.name: clip.text for clip in folder.rows("hu")}
     assert rows == {"a.wav": "Ez a(z) a.", "b.wav": "Ez a(z) b."}
     assert rejections(folder) == {}
+
+
+@pytest.fixture
+def interview(tmp_path: Path, spoken: list[np.ndarray]) -> Path:
+    """Six clips in a row, every third spoken by Béla, with the times of segments."""
+    parts, entries, start = [], [], 0.0
+    for number, clip in enumerate(spoken[:6]):
+        end, name = start + len(clip) / SAMPLE_RATE, "AAB"[number % 3]
+        text = f"Ez a mondat a {number}. számú."
+        entries.append({"text": text, "start": start + 0.05, "end": end, "speaker": name})
+        parts += [clip, np.zeros(SAMPLE_RATE // 2, np.float32)]
+        start = end + 0.5
+    write_audio(tmp_path / "show" / "show.wav", np.concatenate(parts))
+    (tmp_path / "show" / "show.json").write_text(json.dumps({"segments": entries}), "utf-8")
+    return tmp_path / "show"
+
+
+def test_a_transcript_with_times_gives_each_clip_its_text_and_speaker(
+    interview: Path, folder: Folder, plan: PreparationPlan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert prepare(interview, folder, plan)
+    assert "show.wav: cut by show.json (times of segments, 6 sentences" in capsys.readouterr().out
+    rows = [(clip.text[14], clip.speaker) for clip in folder.rows("hu")]
+    assert rows == list(zip("012345", "AABAAB", strict=True))
+    assert not prepare(interview, folder, plan)
+    assert prepare(interview, folder, replace(plan, keep_speaker="b"))
+    assert [(clip.text[14], clip.speaker) for clip in folder.rows("hu")] == [("2", "B"), ("5", "B")]
+    value = {value.split(",")[0] for _, value in rejections(folder).values()}
+    assert value == {"4 passages of A"}
+
+
+def test_a_transcript_of_another_recording_is_a_row(
+    interview: Path, folder: Folder, plan: PreparationPlan
+) -> None:
+    late = '{"segments": [{"text": "Vége.", "start": 900, "end": 902}]}'
+    (interview / "show.json").write_text(late, "utf-8")
+    prepare(interview, folder, plan)
+    ((reason, value),) = rejections(folder).values()
+    assert reason == "show.json does not fit it"
+    assert value.startswith("it ends at 902.0 s, the recording at ")
+    assert {clip.text for clip in folder.rows("hu")} == {""}
 
 
 def test_a_row_that_a_person_broke_is_not_written_over(

@@ -153,32 +153,33 @@ def test_a_text_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     place(tmp_path, a__txt="00:00:00,079 --> 00:00:01,850 [Speaker 0]\nJó estét!")
     (tmp_path / "b.txt").write_bytes("Jó estét!\n".encode() + b"Nos \x97\n")
     texts, rejected = found(tmp_path)
-    assert texts == {"a.wav": "", "b.wav": "", "c.wav": ""}
-    times = "a text with times beside a recording is not read; leave the words alone in it"
+    assert texts == {"a.wav": "Jó estét!", "b.wav": "", "c.wav": ""}
+    phones = "labels of phones beside a recording are not read; leave the words alone in it"
     unreadable = "the text beside a recording cannot be read"
     assert [(row.audio_file, row.reason) for row in rejected] == [
-        ("a.txt", times),
         ("b.txt", unreadable),
-        ("c.lab", times),
+        ("c.lab", phones),
     ]
-    assert "b.txt line 2: byte 0x97 is not UTF-8" in rejected[1].value
+    assert "b.txt line 2: byte 0x97 is not UTF-8" in rejected[0].value
 
 
 def test_texts_that_are_not_read_are_named_by_kind(tmp_path: Path) -> None:
-    place(tmp_path, a__wav="a", b__wav="b", a__srt="1", b__srt="1", README__txt="x")
-    place(tmp_path, a__wav__txt="Jó", validated__tsv="path\tsentence\na.wav\tJó.\n")
+    place(tmp_path, a__wav="a", b__wav="b", a__srt="1", c__srt="1", README__txt="x")
+    place(tmp_path, c__wav__txt="Jó", validated__tsv="path\tsentence\na.wav\tJó.\n")
     place(tmp_path, slicer__list="a.wav|s|HU|Jó estét!\nb.wav|s|HU|Jó napot!\n")
     place(tmp_path, metadata__jsonl='{"file_name": "a.wav"}')
     write = "write them into a metadata.csv with the header audio_file|text"
     call = "call it metadata.csv, in the folder of the source, and they are"
+    empty = "a.srt: holds no words with times; export it with times, in seconds"
     assert found(tmp_path)[1] == [
-        Rejection("a.srt", f"texts that are not read (.srt); {write}", "and 1 more"),
-        Rejection("a.wav.txt", f"texts that are not read (.txt); {write}", ""),
+        Rejection("a.srt", "the text beside a recording cannot be read", empty),
+        Rejection("c.srt", f"texts that are not read (.srt); {write}", ""),
+        Rejection("c.wav.txt", f"texts that are not read (.txt); {write}", ""),
         Rejection("metadata.jsonl", f"texts that are not read (.jsonl); {write}", ""),
         Rejection("slicer.list", f"texts that are not read (.list); {call}", ""),
         Rejection("validated.tsv", f"texts that are not read (.tsv); {call}", ""),
     ]
-    assert [row.audio_file for row in found(tmp_path / "a.wav")[1]] == ["a.srt", "a.wav.txt"]
+    assert [row.audio_file for row in found(tmp_path / "a.wav")[1]] == ["a.srt"]
 
 
 def test_beside_metadata_other_texts_columns_and_recordings_are_named(tmp_path: Path) -> None:

@@ -41,7 +41,8 @@ class Record:
 
     `name` is its file's stem in `wavs/`, `base` the name of the file that it was cut from (the same
     for a file that is one clip); `start` and `end` are seconds in `origin`; `reason` and `value`
-    are set where no clip could be made. `features` are small arrays for comparing clips.
+    are set where no clip could be made. `text` and `speaker` are those of a transcript that it was
+    cut by, `transcript` is that file's name. `features` are small arrays for comparing clips.
     """
 
     name: str
@@ -55,6 +56,9 @@ class Record:
     digest: str = ""
     reason: str = ""
     value: str = ""
+    text: str = ""
+    speaker: str = ""
+    transcript: str = ""
     changes: tuple[tuple[str, str], ...] = ()
     measures: Mapping[str, float] = field(default_factory=dict)
     features: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)

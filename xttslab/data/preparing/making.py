@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -34,20 +35,25 @@ from xttslab.data.preparing.recordings import (
     make_segments,
     plan_segments,
 )
+from xttslab.data.preparing.sentence_cuts import OTHER_SPEAKER, SpokenPassage
 from xttslab.data.preparing.sources import Item
+from xttslab.data.preparing.timed_texts import TimedText
 from xttslab.data.preparing.work import ClipTask, Workshop, make_clip
 from xttslab.errors import UserError
 from xttslab.files import remove, write_atomically
 
+Fault = tuple[float, float, str, str]  # start and end in seconds, reason, value
 _BYTES_PER_SECOND = SAMPLE_RATE * (4 + 2)  # decoded to float, then clips of 16 bit
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A long file, and the record of the whole that its clips' records are made from."""
+    """A long file, the record of the whole that its clips' records are made from, and its
+    transcript with times, if it has one."""
 
     audio: Path
     blank: Record
+    timed: TimedText | None = None
 
 
 def segment_recordings(
@@ -81,9 +87,10 @@ def _segment_open(
             whole.append((rec, result))
     segments: list[SegmentTask] = []
     for (rec, decoded), detected in zip(whole, _detected(whole, workers), strict=True):
-        planned = plan_segments(rec.blank, detected[:, 0], workshop.recipe)
+        planned, left_out = plan_segments(rec.blank, detected, workshop.recipe, rec.timed)
         segments += _tasks(decoded, planned, workshop)
-        lists[rec.blank.name] = _unused(rec.blank, decoded, detected, workshop)
+        faults = [*_unused(decoded, detected, workshop), *_by_speaker(left_out)]
+        lists[rec.blank.name] = _rejected(rec.blank, faults, workshop)
     for records in run_all(make_segments, segments, workers, "clips"):
         known = lists[records[0].base]
         lists[records[0].base] = [*(known or ()), *records]
@@ -113,10 +120,8 @@ def _tasks(decoded: Decoded, planned: Sequence[Segment], workshop: Workshop) -> 
     return tasks
 
 
-def _unused(
-    blank: Record, decoded: Decoded, detected: np.ndarray, workshop: Workshop
-) -> list[Record]:
-    """Records of the parts that give no clip: loud sound that nobody speaks, a missing end."""
+def _unused(decoded: Decoded, detected: np.ndarray, workshop: Workshop) -> list[Fault]:
+    """The parts in which nobody speaks: loud sound of another kind, a missing end."""
     found = []
     if not workshop.recipe.speech.regions(detected[:, 0]):
         found.append((0.0, decoded.seconds, "no speech is heard", f"{decoded.seconds:.2f} s"))
@@ -126,19 +131,40 @@ def _unused(
     if decoded.truncated:
         what = "the file is cut off: its header promises more"
         found.append((decoded.seconds, decoded.seconds, what, f"{decoded.seconds:.1f} s are left"))
-    return [
-        workshop.reject(
-            workshop.keyed(
-                replace(blank, name=f"{blank.base}-{round(a * 1000):08d}-unused", start=a, end=b)
-            ),
-            Unusable(what, value),
-        )
-        for a, b, what, value in found
-    ]
+    return found
+
+
+def _by_speaker(left_out: Sequence[SpokenPassage]) -> list[Fault]:
+    """The passages of a transcript that give no clip; those of a speaker who is not wanted count
+    together."""
+    found, others = [], defaultdict(list)
+    for passage in left_out:
+        if passage.fault == OTHER_SPEAKER:
+            others[passage.speaker].append(passage)
+        else:
+            found.append((passage.start, passage.end, passage.fault, passage.value))
+    for name, passages in others.items():
+        seconds = sum(passage.end - passage.start for passage in passages)
+        value = f"{len(passages)} passages of {name or 'nobody by name'}, {seconds:.1f} s"
+        found.append((passages[0].start, passages[-1].end, OTHER_SPEAKER, value))
+    return found
+
+
+def _rejected(blank: Record, faults: Sequence[Fault], workshop: Workshop) -> list[Record]:
+    """A record of each part of a recording that gives no clip."""
+    records, names = [], Counter[str]()
+    for start, end, what, value in faults:
+        name = f"{blank.base}-{round(start * 1000):08d}-unused"
+        names[name] += 1
+        name += str(names[name]) if names[name] > 1 else ""
+        keyed = workshop.keyed(replace(blank, name=name, start=start, end=end))
+        records.append(workshop.reject(keyed, Unusable(what, value)))
+    return records
 
 
 def _list_file(rec: Recording, workshop: Workshop) -> Path:
-    key = key_of(RECIPE_VERSION, workshop.recipe, workshop.recipe.voices is not None)
+    voices = workshop.recipe.voices is not None
+    key = key_of(RECIPE_VERSION, workshop.recipe, voices, *([rec.timed] if rec.timed else ()))
     name = f"{rec.blank.origin_digest[:16]}-{key[:16]}.json"
     return workshop.folder / ".prepare" / "recordings" / name
 
@@ -203,7 +229,7 @@ def make_clips(
     recordings, tasks = [], []
     for item, blank in blanks:
         if _is_segmented(item, workshop.recipe, segment_long):
-            recordings.append(Recording(item.clip.audio, blank))
+            recordings.append(Recording(item.clip.audio, blank, item.transcript))
         else:
             tasks.append(ClipTask(item.clip.audio, blank, workshop))
     records = list(run_all(make_clip, tasks, workers, "clips"))
@@ -216,7 +242,10 @@ def make_clips(
 
 
 def _is_segmented(item: Item, recipe: Recipe, segment_long: bool) -> bool:
-    """Whether a file is divided at its pauses."""
+    """Whether a file is divided, at its pauses or by its transcript."""
+    if item.transcript is not None:
+        several = len(item.transcript.speakers()) > 1
+        return several or _seconds(item.clip.audio) > recipe.segments.max_s
     if item.recording and not item.clip.text:
         return True
     if not item.recording and not segment_long:

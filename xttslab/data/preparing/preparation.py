@@ -26,7 +26,8 @@ from xttslab.data.preparing.checks import Checks
 from xttslab.data.preparing.finishing import Recipe
 from xttslab.data.preparing.folder import TABLES, Folder, key_of, read_table
 from xttslab.data.preparing.making import Made, make_clips
-from xttslab.data.preparing.sources import find_items
+from xttslab.data.preparing.sources import find_items, keep_one_speaker
+from xttslab.data.preparing.transcript_search import describe
 from xttslab.data.preparing.transcripts import SpeechRecogniser, Texts, Transcriber, find_texts
 from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
@@ -49,6 +50,7 @@ class PreparationPlan:
     check_texts: bool
     language: str
     speaker: str
+    keep_speaker: str
     eval_share: Annotated[float, Field(ge=0, lt=1)]
     workers: NonNegativeInt
 
@@ -70,10 +72,15 @@ def prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
 
 def _prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
     items, faults = find_items(source, folder.name, plan.language, plan.speaker)
+    items, others = keep_one_speaker(items, plan.keep_speaker)
+    faults = [*faults, *others]
     inputs = key_of(items, faults, replace(plan, workers=0), plan.recipe.voices is not None)
     done = folder.state / "done"
     if done.is_file() and done.read_text(encoding="utf-8") == _stamp(folder, inputs):
         return False
+    transcripts = [(item.origin, item.transcript) for item in items if item.transcript]
+    for line in describe(transcripts):
+        print(line)
     workshop = Workshop(folder.path, plan.recipe)
     segment_long = plan.recogniser is not None
     made, copies = make_clips(source, items, workshop, plan.workers, segment_long)
@@ -99,7 +106,12 @@ def _described(
     """Every usable clip by name, with its text, and a proposed category where it has none."""
     pairs = [(m.item.clip, r) for m in made for r in m.records if not r.reason]
     clips = [
-        replace(clip, audio=folder.audio(record.name), text=texts.by_name[record.name])
+        replace(
+            clip,
+            audio=folder.audio(record.name),
+            text=texts.by_name[record.name],
+            speaker=record.speaker or clip.speaker,
+        )
         for clip, record in pairs
     ]
     if proposer is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,9 +19,13 @@ from xttslab.data.audio import SAMPLE_RATE, AudioFault, true_runs
 from xttslab.data.preparing.decoding import Stream
 from xttslab.data.preparing.finishing import RECIPE_VERSION, Passage, Recipe
 from xttslab.data.preparing.folder import Record
+from xttslab.data.preparing.sentence_cuts import SpokenPassage, cut_sentences
 from xttslab.data.preparing.spectrum import frame_power
+from xttslab.data.preparing.timed_texts import TimedText
+from xttslab.data.preparing.transcript_fit import why_unfit
 from xttslab.data.preparing.voice_activity import (
     FRAME_SECONDS,
+    Span,
     detector_gain,
     speech_probability,
 )
@@ -178,29 +182,63 @@ def loud_without_speech(detected: np.ndarray) -> list[tuple[float, float]]:
     return [(float(a), float(b)) for a, b in spans if b - a >= _LEAST_FOREIGN]
 
 
-def plan_segments(blank: Record, probability: np.ndarray, recipe: Recipe) -> list[Segment]:
-    """The passages of a recording; `blank` is the record of the whole, `probability` (frames,)."""
+def plan_segments(
+    blank: Record, detected: np.ndarray, recipe: Recipe, timed: TimedText | None = None
+) -> tuple[list[Segment], list[SpokenPassage]]:
+    """The passages of a recording that become clips, and those that do not: divided at its pauses,
+    or by a transcript with times where there is one that fits.
+
+    `blank` is the record of the whole, `detected` (frames, 2) what `detect_speech` gives.
+    """
+    probability = detected[:, 0]
     regions = recipe.speech.regions(probability)
-    passages = recipe.segments.passages(regions, probability)
-    ends = [0.0, *(end for _, end in passages)]
-    starts = [*(start for start, _ in passages), len(probability) * FRAME_SECONDS]
-    segments = []
-    for index, (start, end) in enumerate(passages):
-        low = max(start - _CONTEXT, (ends[index] + start) / 2)
-        high = min(end + _CONTEXT, (end + starts[index + 1]) / 2)
+    passages = _passages(regions, detected, recipe, timed)
+    whole = len(probability) * FRAME_SECONDS
+    segments, before = [], 0.0
+    for index, passage in enumerate(passages):
+        start, end = passage.start, passage.end
+        after = passages[index + 1].start if index + 1 < len(passages) else whole
+        low = max(start - _CONTEXT, (min(before, start) + start) / 2)
+        high = min(end + _CONTEXT, (end + max(after, end)) / 2)
+        before = max(before, end)
+        if passage.fault:
+            continue
         first = int(low / FRAME_SECONDS)
         window = (first * FRAME_SECONDS, high)
         inside = [(max(a, start), min(b, end)) for a, b in regions if b > start and a < end]
-        name = f"{blank.name}-{round(start * 1000):08d}"
         segments.append(
             Segment(
-                replace(blank, name=name, start=start, end=end),
+                _named(blank, passage, timed),
                 window,
                 tuple((a - window[0], b - window[0]) for a, b in inside),
                 probability[first : int(np.ceil(high / FRAME_SECONDS))],
             )
         )
-    return segments
+    return segments, [passage for passage in passages if passage.fault]
+
+
+def _passages(
+    regions: Sequence[Span], detected: np.ndarray, recipe: Recipe, timed: TimedText | None
+) -> list[SpokenPassage]:
+    if timed is not None:
+        misfit = why_unfit(timed, detected, recipe.speech)
+        if misfit is None:
+            return cut_sentences(timed, detected, recipe.speech, recipe.segments)
+        whole = SpokenPassage(0.0, 0.0, "", "", f"{timed.path.name} does not fit it", misfit)
+        if timed.keep:  # who speaks is not known
+            return [whole]
+    spans = recipe.segments.passages(regions, detected[:, 0])
+    unfit = [whole] if timed is not None else []
+    return [*unfit, *(SpokenPassage(start, end, "", "") for start, end in spans)]
+
+
+def _named(blank: Record, passage: SpokenPassage, timed: TimedText | None) -> Record:
+    name = f"{blank.name}-{round(passage.start * 1000):08d}"
+    record = replace(blank, name=name, start=passage.start, end=passage.end)
+    if timed is None or not passage.text:
+        return record
+    said = {"text": passage.text, "speaker": passage.speaker, "transcript": timed.path.name}
+    return replace(record, **said)
 
 
 def read_span(path: Path, start: float, end: float) -> np.ndarray:

@@ -7,8 +7,8 @@ The demo recordings are the project's own: a synthetic speaker that is no person
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,8 +26,10 @@ from xttslab.data.manifest import (
     read_folder,
     write_metadata,
 )
-from xttslab.data.preparing.unread_texts import TABLES, unread_files, unread_rows
-from xttslab.data.text_files import read_text
+from xttslab.data.preparing.sentence_cuts import OTHER_SPEAKER
+from xttslab.data.preparing.timed_texts import TimedText
+from xttslab.data.preparing.transcript_search import Beside, find_beside, named_speaker
+from xttslab.data.preparing.unread_texts import TABLES, text_files, unread_files, unread_rows
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
 
@@ -38,9 +40,6 @@ _SOURCE = (
     "Synthetic Hungarian speech of a mixed voice that belongs to no person "
     "(Kokoro-82M, Apache-2.0; sentences by the xttslab project)"
 )
-BESIDE = (".txt", ".lab")  # endings of a file that holds what is said in the recording beside it
-_TIMES = re.compile(r"-->|^\W?\d{1,2}:\d{2}:\d{2}", re.MULTILINE)
-_LABELS = re.compile(r"(\s*\d+\s+\d+\s+\S+\s*)+")  # begin, end and phone, as HTK writes them
 
 
 def demo_names() -> list[str]:
@@ -81,12 +80,13 @@ def _sheet(name: str) -> str:
 @dataclass(frozen=True)
 class Item:
     """One audio file of a source: `origin` is its name there, `digest` its content's hash; a
-    `recording` is yet to be cut into clips."""
+    `recording` is yet to be cut into clips, by its `transcript` where it has one with times."""
 
     clip: Clip
     origin: str
     recording: bool
     digest: str
+    transcript: TimedText | None = None
 
 
 def locate(source: str | None, folder: Path) -> Path:
@@ -110,8 +110,9 @@ def find_items(
 ) -> tuple[list[Item], list[Rejection]]:
     """Read a source for data set `name`: a folder of clips with metadata, or long recordings.
 
-    Recordings are all audio files of a folder without metadata, or a single file; a `.txt` or
-    `.lab` beside one is what is said in it. Texts that are not read are named among the rejections.
+    Recordings are all audio files of a folder without metadata, or a single file; a text of its
+    name beside one is what is said in it, with times or without. Texts that are not read are named
+    among the rejections.
     Raises UserError where there is nothing to read.
     """
     labelled = source.is_dir() and has_metadata(source)
@@ -120,17 +121,14 @@ def find_items(
         clips, rejected = read_folder(source, name, language, raw=True)
         clips = [replace(c, speaker=speaker) if c.speaker == UNNAMED else c for c in clips]
         rejected += unread_rows(root, [clip.audio for clip in clips])
-        beside = []
+        beside = Beside()
     else:
         paths = _recordings(source)
-        beside = [path.with_suffix(ending) for path in paths for ending in BESIDE]
-        texts = {path: _text_beside(path, root) for path in paths}
-        clips = [
-            Clip(audio=path, text=text, speaker=speaker, language=language, source=name)
-            for path, (text, _) in texts.items()
-        ]
-        rejected = [fault for _, fault in texts.values() if fault]
-    rejected += unread_files(source, beside)
+        beside = find_beside(paths, text_files(source), root)
+        blank = Clip(audio=source, text="", speaker=speaker, language=language, source=name)
+        clips = [_recording(replace(blank, audio=path), beside) for path in paths]
+        rejected = beside.faults
+    rejected += unread_files(source, beside.read)
     items, unreadable = [], []
     for clip in clips:
         origin = Path(os.path.normpath(clip.audio)).relative_to(root).as_posix()
@@ -139,26 +137,51 @@ def find_items(
         except OSError as fault:  # no right to read it, a link to nowhere, or one in a circle
             unreadable.append(Rejection(origin, "the file cannot be read", fault.strerror or ""))
             continue
-        items.append(Item(clip, origin, not labelled, digest))
+        items.append(Item(clip, origin, not labelled, digest, beside.timed.get(clip.audio)))
     if not items:
         raise UserError(f"source {source}: no file in it can be read; {unreadable[0].value}")
     return items, [*rejected, *unreadable]
 
 
-def _text_beside(path: Path, root: Path) -> tuple[str, Rejection | None]:
-    """What the file beside a recording says is said in it, or why it is not read."""
-    beside = next((b for e in BESIDE if (b := path.with_suffix(e)).is_file()), None)
-    if beside is None:
-        return "", None
-    name = os.path.relpath(beside, root)
-    try:
-        text = read_text(beside)
-    except UserError as fault:
-        return "", Rejection(name, "the text beside a recording cannot be read", str(fault))
-    if _TIMES.search(text) or (beside.suffix == ".lab" and _LABELS.fullmatch(text)):
-        reason = "a text with times beside a recording is not read; leave the words alone in it"
-        return "", Rejection(name, reason, text.split("\n")[0][:40])
-    return " ".join(unicodedata.normalize("NFC", text).split()), None
+def keep_one_speaker(items: Sequence[Item], wanted: str) -> tuple[list[Item], list[Rejection]]:
+    """Keep what the speaker called `wanted` says; all of it where `wanted` is empty.
+
+    Of a recording with a transcript their sentences are kept, of clips those with that name in the
+    metadata. What names nobody is left out. Raises UserError, with the names that there are, where
+    nobody is called so.
+    """
+    if not wanted:
+        return list(items), []
+    seconds: Counter[str] = Counter()
+    clips: Counter[str] = Counter()
+    for item in items:
+        if item.transcript is not None:
+            seconds.update(item.transcript.speakers())
+        elif not item.recording:
+            clips[item.clip.speaker] += 1
+    name = named_speaker(wanted, *((seconds, "s") if seconds else (clips, "clips")))
+    kept, others = [], []
+    for item in items:
+        timed = item.transcript
+        names = set(timed.speakers()) if timed is not None else {item.clip.speaker}
+        if timed is None and item.recording:
+            reason = "left out: no transcript with times says who speaks, and keep_speaker asks"
+            others.append(Rejection(item.origin, reason, name))
+        elif name not in names:
+            others.append(Rejection(item.origin, OTHER_SPEAKER, ", ".join(sorted(names))))
+        else:
+            kept.append(replace(item, transcript=timed.keeping(name) if timed else None))
+    return kept, others
+
+
+def _recording(blank: Clip, beside: Beside) -> Clip:
+    """A recording with all that is said in it, and who says it where that is one person."""
+    timed = beside.timed.get(blank.audio)
+    if timed is None:
+        return replace(blank, text=beside.plain.get(blank.audio, ""))
+    names = list(timed.speakers())
+    speaker = names[0] if len(names) == 1 and names[0] else blank.speaker
+    return replace(blank, text=timed.text, speaker=speaker)
 
 
 def _recordings(source: Path) -> list[Path]:

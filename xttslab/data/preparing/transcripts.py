@@ -154,6 +154,12 @@ def find_texts(
         texts.recognised = _transcribe(wanted, folder, transcriber)
     for one in made:
         records, given = _usable(one.records), one.item.clip.text
+        for record in records:
+            if record.text:
+                texts.by_name[record.name] = record.text
+                texts.changes[record.name] = ("text by the times of", record.transcript)
+        if _is_segmented(one) and one.item.transcript is not None:
+            given = ""  # its sentences went to their clips, or it fits none
         if not _is_segmented(one):
             texts.by_name |= {record.name: given for record in records}
         elif given and transcriber is None:
@@ -193,4 +199,6 @@ def _is_segmented(made: Made) -> bool:
 
 
 def _needs_transcription(made: Made) -> bool:
-    return not made.item.clip.text or _is_segmented(made)
+    if _is_segmented(made):
+        return any(not record.text for record in _usable(made.records))
+    return not made.item.clip.text

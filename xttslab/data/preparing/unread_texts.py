@@ -41,13 +41,15 @@ def unread_files(source: Path, read: Iterable[Path]) -> list[Rejection]:
     metadata = find_metadata(root) if source.is_dir() and has_metadata(root) else []
     known = {os.path.normpath(path) for path in (*read, *metadata)}
     kinds: dict[str, list[Path]] = defaultdict(list)
-    for path in _text_files(source):
+    for path in text_files(source):
         if os.path.normpath(path) not in known:
             kinds[_fate(path, root, metadata)].append(path)
     return [row for fate, paths in kinds.items() for row in _grouped(root, paths, fate)]
 
 
-def _text_files(source: Path) -> Iterator[Path]:
+def text_files(source: Path) -> Iterator[Path]:
+    """The files of texts in a folder, or beside a single recording; not those that `prepare` writes
+    itself, and none that tells about the folder, such as a README."""
     if source.is_file():
         beside = sorted(source.parent.glob("*"))
         yield from (p for p in beside if p.name.startswith(f"{source.stem}.") and _is_text(p))

@@ -1,4 +1,4 @@
-"""Detects speech with Silero VAD (MIT licence), trims the silence around it and segments at pauses.
+"""Detects speech with Silero VAD (MIT), trims the silence around it and segments at pauses.
 
 The model file of the `silero-vad` package is run directly: importing the package would load torch
 into every worker and set its number of threads for the whole process.
@@ -188,9 +188,8 @@ def frame_rms(samples: np.ndarray) -> np.ndarray:
 
 
 def _follow(level: np.ndarray, index: int, step: int, reach: int, floor: float) -> int:
-    for _ in range(reach):
-        if not 0 <= index + step < len(level) or level[index + step] < floor:
-            break
+    last = index + reach * step
+    while index != last and 0 <= index + step < len(level) and level[index + step] >= floor:
         index += step
     return index
 
@@ -228,8 +227,12 @@ class Segmentation:
                 groups[-1].append(span)
             else:
                 groups.append([span])
-        found = [part for group in self._joined(groups) for part in self._divided(group)]
-        return [(part[0][0], part[-1][1]) for part in found]
+        return [(part[0][0], part[-1][1]) for part in self.grouped(groups)]
+
+    def grouped(self, groups: Sequence[Sequence[Span]]) -> list[list[Span]]:
+        """The same spans in order, a list a passage: short groups joined, long ones divided."""
+        joined = self._joined([list(group) for group in groups])
+        return [part for group in joined for part in self._divided(group)]
 
     def _bearable(self, span: Span, probability: np.ndarray) -> list[Span]:
         """Cut one stretch without a pause until no part passes the ceiling."""

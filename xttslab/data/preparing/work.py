@@ -33,6 +33,8 @@ class Workshop:
         """The record with the key over everything that its clip is made from."""
         voices = self.recipe.voices is not None
         origin = (blank.origin_digest, blank.start, blank.end)
+        if blank.transcript:
+            origin = (*origin, blank.text, blank.speaker, blank.transcript)
         return replace(blank, key=key_of(RECIPE_VERSION, self.recipe, voices, origin))
 
     def known(self, keyed: Record) -> Record | None:
