@@ -124,6 +124,21 @@ MISTAKES = [
     ("export", {"run": "file", "out": "full.wav"}, "full.wav: exists already; name another one"),
     ("export", {"run": "file", "out": "v", "mlflow_model": "file"}, "file: exists already"),
     ("import_run", {"source": "nincs"}, "nincs: no such folder; correct source="),
+    (
+        "review",
+        {"name": "Kvíz"},
+        "dataset=Kvíz: a name holds a-z, 0-9, _ and - only; write ",
+    ),
+    (
+        "review",
+        {"name": "nincs"},
+        "'nincs': data has no such prepared set; make it with `python ",
+    ),
+    (
+        "review",
+        {"name": "combined"},
+        "is made of other sets; review dataset=milliomos and ",
+    ),
     ("sync", {}, "outputs: no tracked run in it"),
 ]
 

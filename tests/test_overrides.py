@@ -136,6 +136,7 @@ def test_a_leading_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> 
         ("export", "run out mlflow_model", "", "half blend"),
         ("import_run", "source run_name", "", "model.dropout"),
         ("report", "run out", "", "rules.enough"),
+        ("review", "name data_dir host", "reasons", "port doubts.other"),
         ("sync", "uri output_dir", "", ""),
     ],
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from xttslab.files import write_atomically
-from xttslab.reporting.scores import ShownScore
+
+if TYPE_CHECKING:
+    from xttslab.reporting.scores import ShownScore
 
 
 def render(template: str, content: Mapping[str, Any]) -> str:
