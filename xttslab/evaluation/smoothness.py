@@ -75,7 +75,7 @@ def find_defects(
         dropouts=float(_dropouts(audio)),
         spectral_jumps=spectral_jumps(audio),
         pitch_jumps=float(_pitch_jumps(audio)),
-        cut_off=_cut_off(audio),
+        cut_off=cut_off(audio),
         repeated_s=repeated_seconds(audio),
         stuck_s=stuck_seconds(codes, speech_frames(audio)) if codes else 0.0,
         babble_s=babble,
@@ -132,7 +132,7 @@ def _pitch_jumps(audio: np.ndarray) -> int:
     return int(np.count_nonzero(leaps > 3.0))
 
 
-def _cut_off(audio: np.ndarray) -> float:
+def cut_off(audio: np.ndarray) -> float:
     """1 when the last 10 ms are as loud as speech (within 20 dB of its loud frames), else 0."""
     frames = speech_frames(audio)
     if not frames.any():
