@@ -5,6 +5,7 @@ python run.py demo      set-up, then the whole job on the packaged demo voice
 python run.py test      set-up, then every test; further arguments go to pytest
 python run.py ui        MLflow over mlruns/, opened at the list of runs
 python run.py doctor    is this machine fit, and what to do where it is not
+python run.py release   wheel and sdist into dist/; --trial installs and tries them
 
 The same on Linux, WSL2, macOS and Windows; the make targets call it. The environment need not be
 active.
@@ -54,6 +55,7 @@ class SetupError(Exception):
 def main(arguments):
     """Run one command; returns the exit status."""
     commands = {"setup": setup, "demo": demo, "test": test, "ui": ui, "doctor": doctor}
+    commands["release"] = release
     if not arguments or arguments[0] not in commands:
         print(__doc__)
         return 0 if arguments in (["--help"], ["-h"]) else 2
@@ -114,6 +116,12 @@ def doctor(arguments):
     """Is this machine fit to train?"""
     setup()
     return subprocess.call([PYTHON, "-m", "xttslab.doctor", *arguments], cwd=ROOT)
+
+
+def release(arguments):
+    """Build what is published."""
+    setup()
+    return subprocess.call([PYTHON, "-m", "experiments.release.run", *arguments], cwd=ROOT)
 
 
 def python_for(version):

@@ -15,11 +15,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 
-from tests import strict_files
+from tests import processes, strict_files
 from xttslab.data.audio import SAMPLE_RATE, content_hash, write_audio
 from xttslab.data.manifest import Clip, assign_split, write_metadata
 
 strict_files.install()
+processes.share_imports()
 
 if TYPE_CHECKING:
     from xttslab.model.sampling import Sampling
@@ -118,10 +119,18 @@ def make_clips(folder: Path, source: str, categories: Sequence[str], each: int =
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new MLflow database; making one takes seconds, copying it none."""
+    from filelock import FileLock
     from mlflow import MlflowClient
 
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of all workers of this session
+    path = folder / "store" / "mlflow.db"
+    path.parent.mkdir(exist_ok=True)
+    with FileLock(folder / "store.lock"):
+        if not (path.parent / "whole").is_file():
+            MlflowClient(f"sqlite:///{path}").search_experiments()
+            (path.parent / "whole").touch()
     return path
 
 

@@ -1,43 +1,50 @@
-"""Processes that train, forked from one that has imported what they need: that costs 8 s each."""
+"""Commands in processes of their own, forked from one that has imported what they need: that
+costs 8 s once, not in each."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import runpy
 import sys
+import tempfile
+import warnings
 from collections.abc import Callable, Mapping
-from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 # They start no thread, so that a fork is safe.
 _PRELOAD = ["mlflow", "sqlalchemy", "xttslab.training.run", "xttslab.commands"]
 _INHERITED = ("XTTSLAB_RUN_NAME", "LOCAL_RANK", "RANK", "MASTER_PORT")
+_START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 _LONGEST = 300.0  # seconds; processes that wait for each other for ever are faults
 
 
-class Training:
-    """`python -m xttslab.train` in the current folder, in a process of its own.
+class Command:
+    """`python -m NAME` in `folder`, the current one unless told; a name alone is xttslab's.
 
     `before` is called there first; `variables` are its environment's, beside this process' own.
     """
 
     def __init__(
         self,
-        run: str,
-        *overrides: str,
+        name: str,
+        *arguments: str,
+        folder: Path | None = None,
         before: Callable[[], None] | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        context = multiprocessing.get_context("forkserver")
-        _start_server(context)
         environment = {k: v for k, v in os.environ.items() if k not in _INHERITED}
         environment |= {"PYTHONPATH": str(ROOT), **(variables or {})}
-        number = len(list(Path().glob("said_*")))
-        self._said = Path.cwd() / f"said_{number}"
-        self._said.touch()
-        given = ([f"run_name={run}", *overrides], environment, str(Path.cwd()), str(self._said))
-        self._process = context.Process(target=_train, args=(*given, before))
+        name = name if "." in name else f"xttslab.{name}"
+        place = (folder or Path.cwd()).resolve()
+        files = tempfile.mkdtemp(prefix=f"{name}_")
+        self._out, self._err = (Path(files, stream) for stream in ("out", "err"))
+        given = (name, list(arguments), environment, str(place), str(self._out), str(self._err))
+        self._process = multiprocessing.get_context(_START).Process(
+            target=_run, args=(*given, before)
+        )
         self._process.start()
 
     @property
@@ -48,9 +55,23 @@ class Training:
     def running(self) -> bool:
         return self._process.exitcode is None
 
-    def said(self) -> str:
+    @property
+    def stdout(self) -> str:
         """What it has printed until now."""
-        return self._said.read_text(encoding="utf-8")
+        return self._out.read_text(encoding="utf-8") if self._out.exists() else ""
+
+    @property
+    def stderr(self) -> str:
+        """What it has complained of until now."""
+        return self._err.read_text(encoding="utf-8") if self._err.exists() else ""
+
+    def said(self) -> str:
+        """Both."""
+        return self.stdout + self.stderr
+
+    @property
+    def returncode(self) -> int:
+        return self.ended()
 
     def ended(self) -> int:
         """Wait for its end: the exit status, or minus the signal that ended it."""
@@ -59,36 +80,40 @@ class Training:
         return self._process.exitcode
 
 
-def _start_server(context: multiprocessing.context.ForkServerContext) -> None:
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(ROOT)  # what is preloaded is looked for there
-    try:
-        context.set_forkserver_preload(_PRELOAD)
-        forkserver.ensure_running()
-    finally:
-        os.environ.pop("PYTHONPATH")
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
+class Training(Command):
+    """`python -m xttslab.train run_name=RUN` in the current folder."""
+
+    def __init__(self, run: str, *overrides: str, **more: Any) -> None:
+        super().__init__("train", f"run_name={run}", *overrides, **more)
 
 
-def _train(
-    overrides: list[str],
+def share_imports() -> None:
+    """Let every process that the fork server starts find these imports done, also where a test of
+    `data.parallel` is the first to start it."""
+    if _START == "forkserver":
+        os.environ["PYTHONPATH"] = str(ROOT)  # what is preloaded is looked for there
+        multiprocessing.get_context("forkserver").set_forkserver_preload(_PRELOAD)
+        multiprocessing.set_forkserver_preload = lambda modules: None
+
+
+def _run(
+    name: str,
+    arguments: list[str],
     environment: dict[str, str],
     folder: str,
-    said: str,
+    out: str,
+    err: str,
     before: Callable[[], None] | None,
 ) -> None:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    output = os.open(said, os.O_WRONLY | os.O_APPEND)
-    os.dup2(output, sys.stdout.fileno())
-    os.dup2(output, sys.stderr.fileno())
+    for path, stream in ((out, sys.stdout), (err, sys.stderr)):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(file, stream.fileno())
     # Lightning starts further processes by the command of this one.
-    sys.argv = [str(ROOT / "xttslab" / "train.py"), *overrides]
+    sys.argv = [str(ROOT / f"{name.replace('.', '/')}.py"), *arguments]
+    warnings.simplefilter("ignore")
     if before:
         before()
-    from xttslab.commands import launch
-    from xttslab.train import main
-
-    launch(main, "train")
+    runpy.run_module(name, run_name="__main__")

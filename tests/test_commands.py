@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CONF
+from tests.processes import Command
 from xttslab import __version__, commands
 
 ROOT = CONF.parent
@@ -75,7 +76,7 @@ def command(*arguments: str, folder: Path, **more: str) -> subprocess.CompletedP
 def test_a_fault_is_one_line_with_a_remedy(
     tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    result = command("xttslab.train", *arguments, folder=tmp_path)
+    result = Command("train", *arguments, folder=tmp_path)
     assert result.returncode == 2
     assert result.stdout == ""
     (line,) = result.stderr.strip().splitlines()
@@ -86,7 +87,7 @@ def test_a_fault_is_one_line_with_a_remedy(
 def test_missing_weights_are_told_before_anything_is_loaded(tmp_path: Path) -> None:
     for name in ("milliomos", "blikk"):
         (tmp_path / "data" / name).mkdir(parents=True)
-    result = command("xttslab.train", "dataset=combined", "trainer.max_epochs=60", folder=tmp_path)
+    result = Command("train", "dataset=combined", "trainer.max_epochs=60", folder=tmp_path)
     assert result.returncode == 2
     (line,) = result.stderr.strip().splitlines()
     assert "models/xtts_v2" in line
@@ -238,11 +239,10 @@ def test_data_sets_are_found_beside_the_data(
     place = tmp_path / "Új ${mappa}, 'régi'"
     (place / "conf/dataset").mkdir(parents=True)
     (place / "conf/dataset/uj.yaml").write_text("name: uj\nsources: {}\n", encoding="utf-8")
-    shown = command("xttslab.train", "--cfg", "job", "dataset=uj", f"data_dir={place}",
-                    folder=tmp_path)  # fmt: skip
+    shown = Command("train", "--cfg", "job", "dataset=uj", f"data_dir={place}", folder=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert "  name: uj\n" in shown.stdout
-    assert command("xttslab.train", "dataset=uj", folder=tmp_path).returncode == 2
+    assert Command("train", "dataset=uj", folder=tmp_path).returncode == 2
 
 
 def sweep(tmp_path: Path, code: str) -> subprocess.CompletedProcess[str]:

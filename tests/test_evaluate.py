@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from hydra import compose, initialize_config_dir
 
 from tests.conftest import CONF, TINY_MODEL, make_clips
 from tests.evaluation.conftest import patch_predictors, tone
+from tests.processes import Command
 from xttslab.data import speaker_encoders
 from xttslab.data.audio import write_audio
 from xttslab.data.predictors import PredictorMissing
@@ -23,7 +22,6 @@ from xttslab.evaluate import main
 from xttslab.evaluation import measuring, naturalness, recognition
 from xttslab.evaluation.spoken_clips import RATE
 
-REPOSITORY = CONF.parent
 QUICK = ["evaluation.scoring.bootstrap=20", "rows=[codec]", "seeds=[7]"]
 FEW = [
     "sentences.categories={greeting: ['Jó estét!'], tension: ['Most.']}",  # joins the shipped ones
@@ -154,14 +152,7 @@ def test_bad_input_is_one_clear_line(
 
 
 def test_from_the_command_line_a_fault_is_one_line_and_status_2(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "xttslab.evaluate", "clips=My clips (new)!"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(REPOSITORY), "PATH": "", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = Command("evaluate", "clips=My clips (new)!", folder=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: clips= needs references=DIR")
     assert len(done.stderr.strip().splitlines()) == 1

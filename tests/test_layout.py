@@ -42,7 +42,7 @@ USUAL_FUNCTION = 35  # nine of ten have at most so many lines
 SMALL: dict[str, str] = {
     "xttslab.evaluation.naturalness": "a network of its own that measures nothing else",
 }
-SHARED = {"errors", "files", "commands", "overrides", ""}
+SHARED = {"errors", "files", "commands", "overrides", "progress", ""}
 ENTRY_POINTS = {path.stem for path in PACKAGE.glob("*.py")} - {*SHARED, "__init__"}
 
 

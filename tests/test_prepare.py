@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.processes import Command
 from xttslab.commands import plain_name
 from xttslab.data.audio import read_audio, write_audio
 from xttslab.data.predictors import PredictorMissing
@@ -20,19 +21,7 @@ from xttslab.errors import UserError
 from xttslab.evaluation.recognition import RecogniserFault
 from xttslab.prepare import SHARED, SHARED_FOR_VOICES, main
 
-ROOT = Path(__file__).parents[1]
 QUICK = ("voices=null", "workers=1")
-
-
-def run(folder: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"xttslab.{module}", *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +57,7 @@ def test_what_workers_share_is_light_and_starts_no_thread() -> None:
 
 def test_prepare_then_compose_training(place: Path) -> None:
     source = "source=Őri, (régi) felvételek=1!"
-    first = run(place, "prepare", "dataset=uj-keszlet", source, "language=hu-HU", *QUICK)
+    first = Command("prepare", "dataset=uj-keszlet", source, "language=hu-HU", *QUICK, folder=place)
     assert first.returncode == 0, first.stderr
     assert "5 clips" in first.stdout
     assert "no consent entry" in first.stdout
@@ -80,7 +69,8 @@ def test_prepare_then_compose_training(place: Path) -> None:
         "sources": {"uj-keszlet": "${data_dir}/uj-keszlet"},
     }
     assert (place / "data/uj-keszlet/audit.html").is_file()
-    again = run(place, "prepare", "dataset=uj-keszlet", source, *QUICK)
+    again = Command("prepare", "dataset=uj-keszlet", source, *QUICK, folder=place)
+    assert again.returncode == 0
     assert "nothing has changed, nothing to do" in again.stdout
 
 
@@ -167,7 +157,7 @@ def test_a_predictor_that_fails_at_work_is_one_line(
 
 
 def test_an_unknown_option_is_one_line(place: Path) -> None:
-    done = run(place, "prepare", "dataset=x", "source=x", "lufs=-20", *QUICK)
+    done = Command("prepare", "dataset=x", "source=x", "lufs=-20", *QUICK, folder=place)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "lufs" in done.stderr

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 
+from tests.processes import Command
 from xttslab.data.audio import write_audio
 
-REPOSITORY = Path(__file__).parents[1]
 
-
-def say(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "ignore", "-m", "xttslab.say", "model=xtts_mini"]
-    return subprocess.run(
-        [*command, "weights=random", *arguments],
-        cwd=folder,
-        env={
-            "PYTHONPATH": str(REPOSITORY),
-            "PATH": "",
-            "OMP_NUM_THREADS": "1",
-            "HOME": str(folder),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def say(folder: Path, *arguments: str) -> Command:
+    return Command("say", "model=xtts_mini", "weights=random", *arguments, folder=folder)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from xttslab import __version__
 from xttslab.errors import UserError
 from xttslab.overrides import Defaults, defaults_of, in_quotes, kinds_of, plain, quote
+from xttslab.progress import told
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -44,7 +45,8 @@ def launch(task: Callable[[DictConfig], Any], config_name: str) -> None:
     sys.argv[1:] = _together([*given, *added])
     application = hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
     try:
-        application(_kind(task))()
+        with told():
+            application(_kind(task))()
     except _faults() as fault:
         _say(_explain(fault))
         sys.exit(2)

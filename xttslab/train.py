@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xttslab.commands import launch
+from xttslab.progress import doing
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -52,6 +53,7 @@ def main(config: DictConfig) -> float | None:
 
         plain = OmegaConf.to_container(config, resolve=True)
         run_dir = Path(config.output_dir) / config.run_name
+        doing("writing the report")
         report_finished(run_dir, config.tracking.uri, plain["rules"], plain["gates"])
     return best
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +11,12 @@ from experiments.gpu_check.speed import speed_table
 from experiments.gpu_check.stages import OTHERS, stage_table
 from experiments.growth.run import fill, measure
 from experiments.speed_vs_coqui import clips as clip_files
+from experiments.speed_vs_coqui import measuring
 from experiments.speed_vs_coqui.clips import read_rows, write_clips
 from experiments.speed_vs_coqui.measuring import gemm_rates, measurable
 from experiments.speed_vs_coqui.run import RECIPE, VARIANTS, step_gflop, step_table
 from tests.conftest import QUICK, TINY_MODEL, make_clips
+from tests.processes import Command
 from xttslab.model import voice as placing
 
 
@@ -25,7 +28,11 @@ def demo(tmp_path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(clip_files, "DEMO", tmp_path / "demo")
 
 
-def test_both_trainers_are_timed_on_a_cpu(demo) -> None:
+def test_both_trainers_are_timed_on_a_cpu(demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forked(command: list[str], cwd: Path, **_: object) -> Command:
+        return Command(*command[command.index("-m") + 1 :], folder=cwd)
+
+    monkeypatch.setattr(measuring.subprocess, "run", forked)
     chosen = ["recipe", "ours, float32"]
     _, _, theirs, ours = speed_table("cpu", "tiny", 1, chosen).splitlines()
     number = r"\| \d+\.\d\d "

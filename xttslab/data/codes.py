@@ -30,6 +30,7 @@ from filelock import FileLock
 
 from xttslab.data.audio import read_audio
 from xttslab.data.corpus import Corpus
+from xttslab.data.parallel import progress
 from xttslab.errors import UserError
 from xttslab.files import replace, replacing
 
@@ -222,17 +223,16 @@ def fill_store(corpus: Corpus, codec: Encoder, folder: Path) -> tuple[CodeStore,
 
 
 def _encode(corpus: Corpus, codec: Encoder, missing: Mapping[bytes, int], store: CodeStore) -> None:
-    from rich.progress import track
-
     ordered = sorted(missing, key=lambda key: corpus.seconds[missing[key]])
     fresh: dict[bytes, Encoded] = {}
     groups = [ordered[i : i + ENCODED_TOGETHER] for i in range(0, len(ordered), ENCODED_TOGETHER)]
-    with ThreadPoolExecutor() as readers:
-        for group in track(groups, description="audio codes", transient=True):
+    with ThreadPoolExecutor() as readers, progress("audio codes", len(ordered)) as advance:
+        for group in groups:
             paths = [corpus.clips[missing[key]].audio for key in group]
             waves = list(readers.map(read_audio, paths))
             for key, (codes, mel) in zip(group, codec.encode(waves), strict=True):
                 fresh[key] = Encoded(codes, mel)
+            advance(len(group))
             if len(fresh) >= CLIPS_PER_SHARD:
                 store.add(fresh)
                 fresh = {}

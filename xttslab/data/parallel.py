@@ -16,6 +16,7 @@ from typing import TypeVar
 import psutil
 
 from xttslab.errors import UserError
+from xttslab.progress import doing
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -70,7 +71,10 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     screen = Console(stderr=True)
     with Progress(*columns, TimeRemainingColumn(), console=screen, disable=not total) as bar:
         shown = bar.add_task(label, total=total)
+        task = bar.tasks[shown]
+        doing(lambda: f"{label}: {task.completed:.0f} of {total}", drawn=True)
         yield lambda steps: bar.advance(shown, steps)
+    doing("")
 
 
 def _results(

@@ -12,6 +12,7 @@ from rich.progress import Progress, TaskID
 
 from xttslab.data.predictors import PredictorMissing
 from xttslab.evaluation.recognition import RecogniserFault
+from xttslab.progress import doing
 
 
 class Stopwatch:
@@ -56,8 +57,8 @@ class Bench(AbstractContextManager["Bench"]):
         self._own = Stopwatch()
         self._watches = [self._own, *([watch] if watch else [])]
         self.missing: dict[str, str] = {}
-        shown = progress and get_console().is_terminal  # in a log they leave empty lines
-        self._bars = Progress(disable=not shown, transient=True)
+        self._shown = progress and get_console().is_terminal  # in a log they leave empty lines
+        self._bars = Progress(disable=not self._shown, transient=True)
         self._clips = clips
         self._task: TaskID | None = None
 
@@ -76,6 +77,8 @@ class Bench(AbstractContextManager["Bench"]):
     def run(self, stage: str, measures: Sequence[str], work: Callable[[], Result]) -> Result | None:
         """Do one stage; a missing predictor is noted for its measures and gives None."""
         self._task = self._bars.add_task(stage, total=self._clips)
+        task = self._bars.tasks[self._task]
+        doing(lambda: f"measuring {stage}: {task.completed:.0f} of {self._clips}", self._shown)
         try:
             with ExitStack() as timed:
                 for watch in self._watches:
@@ -87,6 +90,7 @@ class Bench(AbstractContextManager["Bench"]):
             return None
         finally:
             self._bars.update(self._task, completed=self._clips)
+            doing("")
 
     def each(
         self,

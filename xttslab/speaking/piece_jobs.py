@@ -12,6 +12,7 @@ from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.generation import generate
 from xttslab.model.sampling import Generated, Sentence
 from xttslab.model.voice import Speaking, Voice, finished_at
+from xttslab.progress import doing
 from xttslab.speaking.joining import join, speed_for
 from xttslab.speaking.lines import SpeechLine, SpokenLine
 from xttslab.speaking.pieces import Piece
@@ -39,7 +40,9 @@ def generate_jobs(
 ) -> list[Generated | None]:
     """The codes of every job, in its order; None for a pause alone."""
     found: list[Generated | None] = [None] * len(jobs)
-    for batch in _progress(list(_batches(jobs, together)), progress):
+    batches = list(_batches(jobs, together))
+    for number, batch in enumerate(_progress(batches, progress), 1):
+        doing(f"speaking: piece {number} of {len(batches)}", drawn=progress and len(batches) > 1)
         rules = jobs[batch[0]].settings.sampling
         sentences = [
             Sentence(job.tokens, job.latents, voice.limit(len(job.tokens)), job.seed)
@@ -47,6 +50,7 @@ def generate_jobs(
         ]
         for row, one in zip(batch, generate(voice.gpt, sentences, rules), strict=True):
             found[row] = one
+    doing("")
     return found
 
 

@@ -15,7 +15,7 @@ from xttslab.data.audio import SAMPLE_RATE
 from xttslab.data.batches import Example, collate
 from xttslab.data.datamodule import ClipData, by_length
 from xttslab.data.examples import FixedExamples
-from xttslab.data.parallel import ignore_interrupts
+from xttslab.data.parallel import ignore_interrupts, progress
 from xttslab.data.segments import DecoderSegments, LatentClip, SegmentOrder, read_recordings
 from xttslab.model.decoder import HOP, SPEECH_RATE
 from xttslab.model.gpt import XttsGpt
@@ -33,8 +33,6 @@ def spoken_clips(
 ) -> list[LatentClip]:
     """Latents and recordings of the clips `rows`, in that order, each heard after another clip of
     its voice, as in use, and their `pitch` if asked, on so many cores; with progress bars."""
-    from rich.progress import track
-
     clips = data.corpus.clips
     voices = sorted({clip.speaker for clip in clips})
     heard = list(read_recordings([clips[row].audio for row in rows], SPEECH_RATE, pitch, cores))
@@ -42,10 +40,12 @@ def spoken_clips(
     fixed = FixedExamples(data.clips, data.store, order, prompt_seconds, by_reference=True)
     latents: dict[int, np.ndarray] = {}
     groups = [range(i, min(i + TOGETHER, len(order))) for i in range(0, len(order), TOGETHER)]
-    for group in track(groups, description="latents", transient=True):
-        examples = fixed.__getitems__(group)
-        for example, states in zip(examples, decoder_latents(gpt, examples), strict=True):
-            latents[example.row] = states
+    with progress("latents", len(order)) as advance:
+        for group in groups:
+            examples = fixed.__getitems__(group)
+            for example, states in zip(examples, decoder_latents(gpt, examples), strict=True):
+                latents[example.row] = states
+            advance(len(group))
     return [
         LatentClip(latents[row], *sound, voices.index(clips[row].speaker))
         for row, sound in zip(rows, heard, strict=True)

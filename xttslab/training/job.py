@@ -31,7 +31,7 @@ from xttslab.training.metrics import SELECTION, Selection
 from xttslab.training.optim import ConfiguredRate
 from xttslab.training.preflight import Plan
 from xttslab.training.samples import EpochScores, SpokenSamples, sample_plan
-from xttslab.training.stage import Stage
+from xttslab.training.stage import EpochLines, Stage
 from xttslab.training.start import Start, plain
 
 _ONE = ("1", "auto")  # device
@@ -152,7 +152,8 @@ class Job:
             )
         limit = config.loss.limit if config.stage.name == "gpt" else sys.float_info.max
         best = self.run_dir / "checkpoints" / BEST
-        chosen += [*self._configured_callbacks(), ResumeHistory(self.tracker, self.run_dir)]
+        told = EpochLines(config.checkpoint.monitor)
+        chosen += [told, *self._configured_callbacks(), ResumeHistory(self.tracker, self.run_dir)]
         chosen += [ConfiguredRate(), SpillWarning()]
         chosen += [LossGuard(limit, str(best)), *self.callbacks, InterruptHandler()]
         return instantiate(

@@ -31,6 +31,7 @@ from xttslab.model.base import (
     require_voice,
     save_codec,
 )
+from xttslab.progress import doing
 from xttslab.tracking.run_tracker import check_run_name
 from xttslab.training.callbacks import go_back
 from xttslab.training.checkpointing import RunCheckpoints, resume_point
@@ -103,6 +104,7 @@ def train(
 
 def _load(config: DictConfig) -> tuple[Base, Corpus, Start]:
     """The model with the weights that the run starts from, and the data set."""
+    doing("loading the model and the data set")
     base = build_base(**plain(config.model), weights=config.weights, seed=config.seed)
     corpus = load_corpus(
         config.dataset.name,

@@ -26,6 +26,7 @@ from xttslab.model.base import Base
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.sampling import Sampling
 from xttslab.model.voice import Speaking, place
+from xttslab.progress import doing
 from xttslab.tracking.gallery import SampleSentence, write_gallery
 from xttslab.tracking.records import Tracker
 from xttslab.training.checkpointing import RunCheckpoints
@@ -221,6 +222,7 @@ class SpokenSamples(Checkpoint):
         self.tracker.log_artifact(page, "samples")
 
     def _write(self, spoken: Path, module: pl.LightningModule) -> None:
+        doing(f"speaking the samples of {spoken.name}")
         was_training = module.training
         module.eval()
         waves = self._waves(module.device)

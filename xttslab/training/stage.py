@@ -1,7 +1,9 @@
-"""Base classes of the stages' Lightning modules: optimiser, schedule, gradient clipping, means."""
+"""What the stages' Lightning modules share: optimiser, schedule, gradient clipping, means, and what
+a run says of its steps and epochs."""
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from xttslab.progress import What, doing, say
 from xttslab.training.metrics import GradientLog
 from xttslab.training.optim import decay_groups
 
@@ -143,3 +147,54 @@ class AveragingStage(Stage):
     def _means(self, part: str) -> dict[str, Tensor]:
         names = [name for name in self.noted if name.startswith(f"{part}/")]
         return {name: torch.stack(self.noted.pop(name)).mean() for name in names}
+
+
+class EpochLines(Checkpoint):
+    """Says how far a run is: a line an epoch with the loss that chooses the best, `monitor`, and
+    what to tell meanwhile.
+
+    A `Checkpoint`, since Lightning calls those after the module has published its metrics.
+    """
+
+    def __init__(self, monitor: str) -> None:
+        self.monitor, self._best = monitor, math.inf
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Stage, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        loss, epoch = pl_module.step_loss, trainer.current_epoch + 1
+        done = f"epoch {epoch} of {trainer.max_epochs}, step {batch_idx + 1} of"
+        steps = trainer.num_training_batches
+        self._note(trainer, lambda: f"{done} {steps}, loss {float(loss):.3f}")
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        epoch = trainer.current_epoch + (trainer.state.fn != "validate")
+        self._note(trainer, f"epoch {epoch}: evaluating, batch {batch_idx + 1}")
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn == "validate":
+            self._tell(trainer, "before the first step")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._tell(trainer, f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}")
+
+    def _note(self, trainer: pl.Trainer, what: What) -> None:
+        if trainer.is_global_zero:
+            doing(what, drawn=trainer.progress_bar_callback is not None)
+
+    def _tell(self, trainer: pl.Trainer, when: str) -> None:
+        """One line; a value that is lower than all before it is marked."""
+        value = trainer.callback_metrics.get(self.monitor)
+        if value is None or not trainer.is_global_zero:
+            return
+        best = float(value) < self._best < math.inf
+        self._best = min(float(value), self._best)
+        say(f"{when}: {self.monitor} {float(value):.4f}{', the best so far' * best}")

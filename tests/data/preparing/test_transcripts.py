@@ -134,8 +134,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def said() -> list[Clip]:
-    """Nine packaged clips with what is said in them."""
-    return read_folder(ASSETS / "demo_milliomos")[0][14:23]
+    """Five packaged clips with what is said in them."""
+    return read_folder(ASSETS / "demo_milliomos")[0][14:19]
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_a_long_clip_is_cut_with_its_text_and_a_recording_gets_one(
 ) -> None:
     clips = [read_audio(clip.audio) for clip in said]
     play = assemble(clips, {}, clips[0])
-    assert len(play.samples) > 30 * SAMPLE_RATE
+    assert len(play.samples) > 12 * SAMPLE_RATE  # longer than any clip may be
     write_audio(tmp_path / "source" / "long.wav", play.samples)
     write_audio(tmp_path / "source" / "wrong.wav", clips[0])
     text = " ".join(clip.text for clip in said)
