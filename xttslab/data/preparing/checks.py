@@ -84,6 +84,7 @@ class Checks:
     min_bandwidth_hz: float
     max_foreign_share: float
     min_voice_cosine: float
+    min_voice_share: float
     min_agreement: float
     max_text_difference: float
     reject: tuple[Kind, ...]
@@ -111,6 +112,10 @@ class Checks:
         if foreign > self.max_foreign_share:
             what = "loud sound that is not speech (music, laughter, noise)"
             yield Finding(row, "foreign", what, f"{foreign:.0%}")
+        share = measures.get("voice_share", 1.0)
+        if share < self.min_voice_share:
+            value = f"{share:.0%} of it surely the wanted one"
+            yield Finding(row, "voice", "perhaps another voice", value)
         yield from self._text(row, candidate)
 
     def _text(self, row: int, candidate: Candidate) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -22,6 +22,7 @@ from xttslab.data.parallel import run_all
 from xttslab.data.preparing.decoding import inspect
 from xttslab.data.preparing.finishing import RECIPE_VERSION, Recipe, Unusable
 from xttslab.data.preparing.folder import Names, Record, key_of
+from xttslab.data.preparing.passages import Fault, by_speaker
 from xttslab.data.preparing.recordings import (
     CHUNK_SECONDS,
     Decoded,
@@ -35,14 +36,13 @@ from xttslab.data.preparing.recordings import (
     make_segments,
     plan_segments,
 )
-from xttslab.data.preparing.sentence_cuts import OTHER_SPEAKER, SpokenPassage
 from xttslab.data.preparing.sources import Item
+from xttslab.data.preparing.speaker_search import SpeakerPiece
 from xttslab.data.preparing.timed_texts import TimedText
 from xttslab.data.preparing.work import ClipTask, Workshop, make_clip
 from xttslab.errors import UserError
 from xttslab.files import remove, write_atomically
 
-Fault = tuple[float, float, str, str]  # start and end in seconds, reason, value
 _BYTES_PER_SECOND = SAMPLE_RATE * (4 + 2)  # decoded to float, then clips of 16 bit
 
 
@@ -85,11 +85,13 @@ def _segment_open(
             lists[rec.blank.name] = [workshop.reject(workshop.keyed(rec.blank), result)]
         else:
             whole.append((rec, result))
+    detected = list(_detected(whole, workers))
+    pieces = _who_speaks(whole, detected, workshop, workers)
     segments: list[SegmentTask] = []
-    for (rec, decoded), detected in zip(whole, _detected(whole, workers), strict=True):
-        planned, left_out = plan_segments(rec.blank, detected, workshop.recipe, rec.timed)
+    for (rec, decoded), found, spoken in zip(whole, detected, pieces, strict=True):
+        planned, left_out = plan_segments(rec.blank, found, workshop.recipe, rec.timed, spoken)
         segments += _tasks(decoded, planned, workshop)
-        faults = [*_unused(decoded, detected, workshop), *_by_speaker(left_out)]
+        faults = [*_unused(decoded, found, workshop), *by_speaker(left_out)]
         lists[rec.blank.name] = _rejected(rec.blank, faults, workshop)
     for records in run_all(make_segments, segments, workers, "clips"):
         known = lists[records[0].base]
@@ -108,6 +110,21 @@ def _detected(whole: Sequence[tuple[Recording, Decoded]], workers: int) -> Itera
     pairs = zip(tasks, run_all(detect_speech, tasks, workers, "find speech"), strict=True)
     for _, chunks in groupby(pairs, key=lambda pair: pair[0].decoded):
         yield np.concatenate([found for _, found in chunks])
+
+
+def _who_speaks(
+    whole: Sequence[tuple[Recording, Decoded]],
+    detected: Sequence[np.ndarray],
+    workshop: Workshop,
+    workers: int,
+) -> Sequence[Sequence[SpeakerPiece] | None]:
+    """The speech of each recording by who speaks; None where everybody is wanted."""
+    if workshop.wanted is None:
+        return [None] * len(whole)
+    speech = [workshop.recipe.speech.regions(found[:, 0]) for found in detected]
+    paths = [decoded.path for _, decoded in whole]
+    state = workshop.folder / ".prepare"
+    return workshop.wanted.speech_in(list(zip(paths, speech, strict=True)), state, workers)
 
 
 def _tasks(decoded: Decoded, planned: Sequence[Segment], workshop: Workshop) -> list[SegmentTask]:
@@ -134,22 +151,6 @@ def _unused(decoded: Decoded, detected: np.ndarray, workshop: Workshop) -> list[
     return found
 
 
-def _by_speaker(left_out: Sequence[SpokenPassage]) -> list[Fault]:
-    """The passages of a transcript that give no clip; those of a speaker who is not wanted count
-    together."""
-    found, others = [], defaultdict(list)
-    for passage in left_out:
-        if passage.fault == OTHER_SPEAKER:
-            others[passage.speaker].append(passage)
-        else:
-            found.append((passage.start, passage.end, passage.fault, passage.value))
-    for name, passages in others.items():
-        seconds = sum(passage.end - passage.start for passage in passages)
-        value = f"{len(passages)} passages of {name or 'nobody by name'}, {seconds:.1f} s"
-        found.append((passages[0].start, passages[-1].end, OTHER_SPEAKER, value))
-    return found
-
-
 def _rejected(blank: Record, faults: Sequence[Fault], workshop: Workshop) -> list[Record]:
     """A record of each part of a recording that gives no clip."""
     records, names = [], Counter[str]()
@@ -163,8 +164,9 @@ def _rejected(blank: Record, faults: Sequence[Fault], workshop: Workshop) -> lis
 
 
 def _list_file(rec: Recording, workshop: Workshop) -> Path:
-    voices = workshop.recipe.voices is not None
-    key = key_of(RECIPE_VERSION, workshop.recipe, voices, *([rec.timed] if rec.timed else ()))
+    recipe, wanted = workshop.recipe, workshop.wanted
+    parts = [*([rec.timed] if rec.timed else ()), *([wanted.search] if wanted else ())]
+    key = key_of(RECIPE_VERSION, recipe, recipe.voices is not None, *parts)
     name = f"{rec.blank.origin_digest[:16]}-{key[:16]}.json"
     return workshop.folder / ".prepare" / "recordings" / name
 

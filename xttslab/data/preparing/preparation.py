@@ -27,8 +27,10 @@ from xttslab.data.preparing.finishing import Recipe
 from xttslab.data.preparing.folder import TABLES, Folder, key_of, read_table
 from xttslab.data.preparing.making import Made, make_clips
 from xttslab.data.preparing.sources import find_items, keep_one_speaker
+from xttslab.data.preparing.speaker_search import SpeakerSearch
 from xttslab.data.preparing.transcript_search import describe
 from xttslab.data.preparing.transcripts import SpeechRecogniser, Texts, Transcriber, find_texts
+from xttslab.data.preparing.voice_samples import wanted_speaker
 from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
@@ -40,11 +42,13 @@ _SHOWN = 20  # lines of each table; the file has them all
 class PreparationPlan:
     """How a set is prepared; see conf/prepare.yaml for every parameter.
 
-    `recogniser` None: nothing is transcribed; `proposer` None: no category is proposed.
+    `speaker_search` None: everybody is kept; `recogniser` None: nothing is transcribed;
+    `proposer` None: no category is proposed.
     """
 
     recipe: Recipe
     checks: Checks
+    speaker_search: SpeakerSearch | None
     proposer: Proposer | None
     recogniser: SkipValidation[SpeechRecogniser | None]
     check_texts: bool
@@ -81,7 +85,9 @@ def _prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
     transcripts = [(item.origin, item.transcript) for item in items if item.transcript]
     for line in describe(transcripts):
         print(line)
-    workshop = Workshop(folder.path, plan.recipe)
+    search = plan.speaker_search
+    wanted = wanted_speaker(search, plan.recipe.speech) if search else None
+    workshop = Workshop(folder.path, plan.recipe, wanted)
     segment_long = plan.recogniser is not None
     made, copies = make_clips(source, items, workshop, plan.workers, segment_long)
     texts = find_texts(made, folder, _transcriber(plan, folder), plan.check_texts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,17 +16,16 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from xttslab.data.audio import SAMPLE_RATE, AudioFault, true_runs
+from xttslab.data.audio import SAMPLE_RATE, AudioFault, read_span, true_runs
 from xttslab.data.preparing.decoding import Stream
 from xttslab.data.preparing.finishing import RECIPE_VERSION, Passage, Recipe
 from xttslab.data.preparing.folder import Record
-from xttslab.data.preparing.sentence_cuts import SpokenPassage, cut_sentences
+from xttslab.data.preparing.passages import SpokenPassage, divide
+from xttslab.data.preparing.speaker_search import SpeakerPiece
 from xttslab.data.preparing.spectrum import frame_power
 from xttslab.data.preparing.timed_texts import TimedText
-from xttslab.data.preparing.transcript_fit import why_unfit
 from xttslab.data.preparing.voice_activity import (
     FRAME_SECONDS,
-    Span,
     detector_gain,
     speech_probability,
 )
@@ -183,29 +183,37 @@ def loud_without_speech(detected: np.ndarray) -> list[tuple[float, float]]:
 
 
 def plan_segments(
-    blank: Record, detected: np.ndarray, recipe: Recipe, timed: TimedText | None = None
+    blank: Record,
+    detected: np.ndarray,
+    recipe: Recipe,
+    timed: TimedText | None = None,
+    pieces: Sequence[SpeakerPiece] | None = None,
 ) -> tuple[list[Segment], list[SpokenPassage]]:
-    """The passages of a recording that become clips, and those that do not: divided at its pauses,
-    or by a transcript with times where there is one that fits.
+    """The passages of a recording that become clips, and those that do not.
 
-    `blank` is the record of the whole, `detected` (frames, 2) what `detect_speech` gives.
+    `blank` is the record of the whole, `detected` (frames, 2) what `detect_speech` gives, `timed`
+    its transcript with times; `pieces` say who speaks when, None where everybody is wanted.
     """
     probability = detected[:, 0]
     regions = recipe.speech.regions(probability)
-    passages = _passages(regions, detected, recipe, timed)
+    passages = divide(detected, regions, recipe, timed, pieces)
+    if pieces is not None:
+        regions = [(piece.start, piece.end) for piece in pieces]
     whole = len(probability) * FRAME_SECONDS
-    segments, before = [], 0.0
+    segments, before, crowded = [], 0.0, False
     for index, passage in enumerate(passages):
         start, end = passage.start, passage.end
         after = passages[index + 1].start if index + 1 < len(passages) else whole
         low = max(start - _CONTEXT, (min(before, start) + start) / 2)
         high = min(end + _CONTEXT, (end + max(after, end)) / 2)
-        before = max(before, end)
+        # Whole frames, of which none may begin in what somebody else says.
+        first = (math.ceil if crowded else math.floor)(low / FRAME_SECONDS)
+        before, crowded = max(before, end), bool(passage.fault)
         if passage.fault:
             continue
-        first = int(low / FRAME_SECONDS)
         window = (first * FRAME_SECONDS, high)
-        inside = [(max(a, start), min(b, end)) for a, b in regions if b > start and a < end]
+        begin = max(start, window[0])
+        inside = [(max(a, begin), min(b, end)) for a, b in regions if b > begin and a < end]
         segments.append(
             Segment(
                 _named(blank, passage, timed),
@@ -217,33 +225,11 @@ def plan_segments(
     return segments, [passage for passage in passages if passage.fault]
 
 
-def _passages(
-    regions: Sequence[Span], detected: np.ndarray, recipe: Recipe, timed: TimedText | None
-) -> list[SpokenPassage]:
-    if timed is not None:
-        misfit = why_unfit(timed, detected, recipe.speech)
-        if misfit is None:
-            return cut_sentences(timed, detected, recipe.speech, recipe.segments)
-        whole = SpokenPassage(0.0, 0.0, "", "", f"{timed.path.name} does not fit it", misfit)
-        if timed.keep:  # who speaks is not known
-            return [whole]
-    spans = recipe.segments.passages(regions, detected[:, 0])
-    unfit = [whole] if timed is not None else []
-    return [*unfit, *(SpokenPassage(start, end, "", "") for start, end in spans)]
-
-
 def _named(blank: Record, passage: SpokenPassage, timed: TimedText | None) -> Record:
     name = f"{blank.name}-{round(passage.start * 1000):08d}"
-    record = replace(blank, name=name, start=passage.start, end=passage.end)
+    place = {"start": passage.start, "end": passage.end}
+    record = replace(blank, name=name, measures=passage.measures, **place)
     if timed is None or not passage.text:
         return record
     said = {"text": passage.text, "speaker": passage.speaker, "transcript": timed.path.name}
     return replace(record, **said)
-
-
-def read_span(path: Path, start: float, end: float) -> np.ndarray:
-    """Samples between two times in seconds of a decoded file, float32 (n,)."""
-    with sf.SoundFile(path) as file:
-        first = min(round(start * SAMPLE_RATE), file.frames)
-        file.seek(first)
-        return file.read(round(end * SAMPLE_RATE) - first, dtype="float32")

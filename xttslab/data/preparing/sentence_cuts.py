@@ -11,8 +11,9 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +38,7 @@ _CLAUSE = re.compile(r"[,;:–—]$")
 
 class SpokenPassage(NamedTuple):
     """What becomes a clip: seconds of a recording, its words and who says them; `fault` and `value`
-    tell why it becomes none."""
+    tell why it becomes none, `measures` go into its record."""
 
     start: float
     end: float
@@ -45,6 +46,7 @@ class SpokenPassage(NamedTuple):
     speaker: str
     fault: str = ""
     value: str = ""
+    measures: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass

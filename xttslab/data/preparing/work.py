@@ -11,14 +11,17 @@ from xttslab.data.audio import SAMPLE_RATE, AudioFault, content_hash, write_audi
 from xttslab.data.preparing.decoding import Stream
 from xttslab.data.preparing.finishing import RECIPE_VERSION, Passage, Recipe, Unusable
 from xttslab.data.preparing.folder import ClipJournal, Record, key_of
+from xttslab.data.preparing.speaker_search import WantedSpeaker
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where clips are made, and how; `folder` is the data set."""
+    """Where clips are made, and how; `folder` is the data set, `wanted` the only speaker whose
+    clips are made, None for everybody."""
 
     folder: Path
     recipe: Recipe
+    wanted: WantedSpeaker | None = None
 
     @property
     def journal(self) -> ClipJournal:
@@ -32,7 +35,7 @@ class Workshop:
     def keyed(self, blank: Record) -> Record:
         """The record with the key over everything that its clip is made from."""
         voices = self.recipe.voices is not None
-        origin = (blank.origin_digest, blank.start, blank.end)
+        origin = (blank.origin_digest, blank.start, blank.end, *sorted(blank.measures.items()))
         if blank.transcript:
             origin = (*origin, blank.text, blank.speaker, blank.transcript)
         return replace(blank, key=key_of(RECIPE_VERSION, self.recipe, voices, origin))
@@ -71,7 +74,7 @@ class Workshop:
             end=end,
             digest=content_hash(target),
             changes=(*changes, *clip.changes),
-            measures=clip.measures | {"clipped_ms": 1000 * lost},
+            measures={**keyed.measures, **clip.measures, "clipped_ms": 1000 * lost},
             features=clip.features,
         )
         self.journal.save(record)

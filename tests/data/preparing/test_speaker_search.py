@@ -1,0 +1,130 @@
+"""The wanted speaker is told from others by embeddings that were made up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from xttslab.data.preparing.speaker_search import (
+    DOUBTFUL,
+    OTHER,
+    THEIRS,
+    TOGETHER,
+    SpeakerSearch,
+    WantedSpeaker,
+)
+from xttslab.data.preparing.voice_windows import VoiceWindows
+from xttslab.errors import UserError
+
+CONF = Path(__file__).parents[3] / "conf" / "prepare.yaml"
+SIZE = 64
+
+
+def shipped(encoder: str = "campplus") -> SpeakerSearch:
+    limits = yaml.safe_load(CONF.read_text(encoding="utf-8"))["speaker_search"][encoder]
+    return SpeakerSearch(**{name: v for name, v in limits.items() if name != "_target_"})
+
+
+def voices(*people: int, noise: float = 0.06, seed: int = 0) -> np.ndarray:
+    """A window of each of the people, whose voices are at right angles: (n, 64)."""
+    random = np.random.default_rng(seed)
+    rows = np.eye(SIZE)[list(people)] + noise * random.standard_normal((len(people), SIZE))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def windows(*people: int, rows: np.ndarray | None = None) -> VoiceWindows:
+    """A window of 1.5 s of each of the people in a row; neighbours of one person are one turn."""
+    starts = 1.5 * np.arange(len(people))
+    turns = np.cumsum([0, *(a != b for a, b in pairwise(people))])
+    found = voices(*people) if rows is None else rows
+    return VoiceWindows(np.stack([starts, starts + 1.5], axis=1), turns, found, np.zeros((0, 2)))
+
+
+def kinds(search: SpeakerSearch, heard: VoiceWindows, wanted: int) -> list[tuple[float, int]]:
+    speech = [(0.0, float(heard.places[-1, 1]))]
+    pieces = search.pieces(heard, np.eye(SIZE, dtype=np.float32)[wanted], speech)
+    return [(round(piece.end, 2), piece.kind) for piece in pieces]
+
+
+def test_speech_is_cut_where_the_speaker_changes() -> None:
+    heard = windows(0, 0, 0, 0, 1, 1, 1, 1, 0, 0)
+    assert kinds(shipped(), heard, 0) == [(6.0, THEIRS), (12.0, OTHER), (15.0, THEIRS)]
+    assert kinds(shipped(), heard, 1) == [(6.0, OTHER), (12.0, THEIRS), (15.0, OTHER)]
+
+
+def test_a_voice_between_two_is_doubtful() -> None:
+    rows = voices(*[0] * 6, *[1] * 6)
+    between = np.eye(SIZE)[0] + 0.97 * np.eye(SIZE)[1]
+    rows = np.vstack([rows[:6], between / np.linalg.norm(between), rows[6:]])
+    heard = windows(*[0] * 6, 2, *[1] * 6, rows=rows)
+    assert kinds(shipped(), heard, 0) == [(9.0, THEIRS), (10.5, DOUBTFUL), (19.5, OTHER)]
+
+
+def test_what_several_say_at_once_is_nobodys() -> None:
+    heard = replace(windows(0, 0, 0, 0), together=np.array([[2.0, 2.6]]))
+    assert kinds(shipped(), heard, 0) == [(2.0, THEIRS), (2.6, TOGETHER), (6.0, THEIRS)]
+
+
+def test_a_window_without_embedding_is_as_its_neighbour() -> None:
+    rows = voices(0, 0, 0, 0, 1, 1, 1, 1)
+    rows[4] = np.nan
+    heard = windows(0, 0, 0, 0, 2, 1, 1, 1, rows=rows)
+    assert kinds(shipped(), heard, 1)[0] in ((6.0, OTHER), (7.5, OTHER))
+    assert kinds(shipped(), windows(0, rows=np.full((1, SIZE), np.nan)), 0) == [(1.5, OTHER)]
+
+
+def test_noise_that_makes_all_voices_less_alike_changes_nothing() -> None:
+    people = [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1]
+    heard = windows(*people, rows=voices(*people, noise=0.11))
+    assert [kind for _, kind in kinds(shipped(), heard, 0)] == [THEIRS, OTHER, THEIRS, OTHER]
+
+
+def test_the_main_voice_is_that_with_most_speech_in_all_recordings() -> None:
+    search = shipped()
+    recordings = [windows(*[0] * 9, *[1] * 5), windows(*[1] * 6, *[2] * 4)]
+    found = search.main_voice(recordings)
+    assert found is not None
+    assert found @ np.eye(SIZE)[1] > 0.9
+    assert search.main_voice([windows(0)]) is None
+
+
+class Heard:
+    """Stands for decoded recordings whose windows are known."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, recordings: dict[str, VoiceWindows]):
+        module = "xttslab.data.preparing.speaker_search"
+        monkeypatch.setattr(f"{module}.listen", lambda task: recordings[task.decoded.name])
+        self.speech = [(Path(n), [(0.0, float(h.places[-1, 1]))]) for n, h in recordings.items()]
+
+
+def test_the_main_voice_stays_for_recordings_that_come_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = WantedSpeaker(shipped(), None)
+    first = Heard(monkeypatch, {"a": windows(*[0] * 9, *[1] * 5)})
+    assert [p.kind for p in wanted.speech_in(first.speech, tmp_path, 1)[0]] == [THEIRS, OTHER]
+    later = Heard(monkeypatch, {"b": windows(*[0] * 4, *[1] * 9)})
+    assert [p.kind for p in wanted.speech_in(later.speech, tmp_path, 1)[0]] == [THEIRS, OTHER]
+
+
+def test_a_voice_that_nobody_has_is_answered_with_those_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = WantedSpeaker(shipped(), np.eye(SIZE, dtype=np.float32)[5])
+    heard = Heard(monkeypatch, {"a": windows(*[0] * 9, *[1] * 5)})
+    with pytest.raises(UserError, match=r"nobody .*: 14 s \(cosine .*, 8 s .*; give a sample of"):
+        wanted.speech_in(heard.speech, tmp_path, 1)
+
+
+def test_recordings_without_speech_have_no_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = WantedSpeaker(shipped(), None)
+    Heard(monkeypatch, {"a": windows(0)})
+    assert wanted.speech_in([(Path("a"), [])], tmp_path, 1) == [[]]
+    assert wanted.speech_in([], tmp_path, 1) == []

@@ -1,0 +1,124 @@
+"""Divides a recording into passages, those that become clips and those that are left out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from xttslab.data.preparing.finishing import Recipe
+from xttslab.data.preparing.sentence_cuts import OTHER_SPEAKER, SpokenPassage, cut_sentences
+from xttslab.data.preparing.speaker_search import DOUBTFUL, THEIRS, TOGETHER, SpeakerPiece
+from xttslab.data.preparing.timed_texts import TimedText
+from xttslab.data.preparing.transcript_fit import why_unfit
+from xttslab.data.preparing.voice_activity import Segmentation, Span
+
+Fault = tuple[float, float, str, str]  # start and end in seconds, reason, value
+OTHER_VOICE = "somebody else speaks"
+SEVERAL_VOICES = "several people speak at once"
+_MOST = 0.5  # of a transcript's sentence: it is the wanted speaker's
+
+
+def divide(
+    detected: np.ndarray,
+    regions: Sequence[Span],
+    recipe: Recipe,
+    timed: TimedText | None,
+    pieces: Sequence[SpeakerPiece] | None,
+) -> list[SpokenPassage]:
+    """The passages of a recording, in order: its transcript's sentences, or what lies between its
+    pauses and changes of speaker.
+
+    `detected` (frames, 2): probability of speech and power of every 32 ms; `regions` say where
+    speech is, `pieces` the same by who speaks, None where everybody is wanted. A transcript that
+    does not fit is told and left alone.
+    """
+    probability, unfit = detected[:, 0], []
+    if timed is not None:
+        misfit = why_unfit(timed, detected, recipe.speech)
+        if misfit is None:
+            found = cut_sentences(timed, detected, recipe.speech, recipe.segments)
+            return found if pieces is None else [_judged(passage, pieces) for passage in found]
+        unfit = [SpokenPassage(0.0, 0.0, "", "", f"{timed.path.name} does not fit it", misfit)]
+        if timed.keep and pieces is None:  # who speaks is not known
+            return unfit
+    if pieces is None:
+        spans = recipe.segments.passages(regions, probability)
+        return [*unfit, *(SpokenPassage(start, end, "", "") for start, end in spans)]
+    found = unfit
+    for wanted, group in groupby(pieces, key=lambda piece: piece.kind >= DOUBTFUL):
+        if wanted:
+            found += _wanted(list(group), recipe.segments, probability)
+        else:
+            found += _left_out(group)
+    return found
+
+
+def _judged(passage: SpokenPassage, pieces: Sequence[SpeakerPiece]) -> SpokenPassage:
+    """A sentence of a transcript, left out where most of it is not the wanted speaker's."""
+    inside = _inside(pieces, passage.start, passage.end)
+    if passage.fault or not inside:
+        return passage
+    theirs = [piece for piece in inside if piece.kind >= DOUBTFUL]
+    if _seconds(theirs) >= _MOST * _seconds(inside):
+        return passage._replace(measures=_measures(inside))
+    fault = next(_left_out(piece for piece in inside if piece.kind < DOUBTFUL))
+    return passage._replace(fault=fault.fault, value=fault.value)
+
+
+def _inside(pieces: Sequence[SpeakerPiece], start: float, end: float) -> list[SpeakerPiece]:
+    """The parts of pieces between two times."""
+    return [
+        piece._replace(start=max(piece.start, start), end=min(piece.end, end))
+        for piece in pieces
+        if piece.start < end and piece.end > start
+    ]
+
+
+def _measures(pieces: Sequence[SpeakerPiece]) -> dict[str, float]:
+    sure = _seconds(piece for piece in pieces if piece.kind == THEIRS)
+    margin = min(piece.margin for piece in pieces)
+    return {"voice_share": sure / _seconds(pieces), "voice_margin": margin}
+
+
+def _wanted(
+    pieces: Sequence[SpeakerPiece], segments: Segmentation, probability: np.ndarray
+) -> Iterator[SpokenPassage]:
+    spans = [(piece.start, piece.end) for piece in pieces]
+    for start, end in segments.passages(spans, probability):
+        measures = _measures(_inside(pieces, start, end))
+        yield SpokenPassage(start, end, "", "", measures=measures)
+
+
+def _left_out(pieces: Iterable[SpeakerPiece]) -> Iterator[SpokenPassage]:
+    for kind, group in groupby(pieces, key=lambda piece: piece.kind):
+        parts = list(group)
+        start, end, value = parts[0].start, parts[-1].end, f"{_seconds(parts):.1f} s"
+        if kind == TOGETHER:
+            yield SpokenPassage(start, end, "", "", SEVERAL_VOICES, value)
+        else:
+            margin = sum(p.margin * (p.end - p.start) for p in parts) / _seconds(parts)
+            value += f", cosine {-margin:.2f} nearer to another voice"
+            yield SpokenPassage(start, end, "", "", OTHER_VOICE, value)
+
+
+def _seconds(pieces: Iterable[SpeakerPiece]) -> float:
+    return sum(piece.end - piece.start for piece in pieces)
+
+
+def by_speaker(left_out: Sequence[SpokenPassage]) -> list[Fault]:
+    """The passages that give no clip; those of a speaker who is not wanted count
+    together."""
+    found, others = [], defaultdict(list)
+    for passage in left_out:
+        if passage.fault == OTHER_SPEAKER:
+            others[passage.speaker].append(passage)
+        else:
+            found.append((passage.start, passage.end, passage.fault, passage.value))
+    for name, passages in others.items():
+        seconds = sum(passage.end - passage.start for passage in passages)
+        value = f"{len(passages)} passages of {name or 'nobody by name'}, {seconds:.1f} s"
+        found.append((passages[0].start, passages[-1].end, OTHER_SPEAKER, value))
+    return found

@@ -1,0 +1,236 @@
+"""Tells the wanted speaker of a recording from everybody else in it, by voice.
+
+The windows of a recording are grouped into voices: around the window that most speech is like, the
+speech like it, then the same with what is left. The wanted speaker is the voice nearest to the
+samples, or the one with most speech. A window is theirs when it is nearer to their voice than to
+any other by a margin; between the two limits it is doubtful. Comparing voices of one recording
+with each other holds with noise, which lowers all similarities alike.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import PositiveFloat
+from pydantic.dataclasses import dataclass as checked
+
+from xttslab.data.parallel import run_all
+from xttslab.data.preparing.speaker_turns import equal_runs
+from xttslab.data.preparing.voice_activity import Span
+from xttslab.data.preparing.voice_windows import EncoderName, VoiceWindows, listen, listen_tasks
+from xttslab.errors import UserError
+from xttslab.files import write_atomically
+
+THEIRS, DOUBTFUL, OTHER, TOGETHER = 3, 2, 1, 0
+_LISTED = 8  # voices that a message names
+_GRID = 0.01  # seconds
+_TYPICAL = 400  # windows among which the most typical one is looked for
+_ROUNDS = 6
+_LONG = 1.0  # seconds of a window that tells voices apart well
+
+
+class SpeakerPiece(NamedTuple):
+    """Speech of one kind: seconds, one of THEIRS … TOGETHER, and by how much it is nearer to the
+    wanted voice than to any other (cosines)."""
+
+    start: float
+    end: float
+    kind: int
+    margin: float
+
+
+class VoiceSample(NamedTuple):
+    """A clip of the wanted speaker, and its content's hash."""
+
+    path: Path
+    digest: str
+
+
+@checked(frozen=True)
+class SpeakerSearch:
+    """Limits of the search, in cosines between embeddings of `encoder` and in seconds.
+
+    `same`: speech of one voice in one recording; `apart`: voices of two people are less alike;
+    `match`: a sample and the voice of that person in another recording; `least`: a window alone
+    in its recording; `doubtful` and `sure`: margins to the nearest other voice; `least_s`: speech
+    that makes a voice; `sample_s`: speech that the samples need together.
+    """
+
+    encoder: EncoderName
+    same: float
+    apart: float
+    match: float
+    least: float
+    doubtful: float
+    sure: float
+    least_s: PositiveFloat
+    sample_s: PositiveFloat
+    samples: tuple[VoiceSample, ...] = ()
+
+    def main_voice(self, recordings: Sequence[VoiceWindows]) -> np.ndarray | None:
+        """The voice that speaks most in all recordings, (size,); None where nobody does."""
+        found = [pair for pair in map(self.voices, recordings) if len(pair[1])]
+        if not found:
+            return None
+        voices = np.concatenate([centres for centres, _ in found])
+        seconds = np.concatenate([lengths for _, lengths in found])
+        return voices[int(np.argmax((voices @ voices.T >= self.match) @ seconds))]
+
+    def pieces(
+        self, heard: VoiceWindows, wanted: np.ndarray, regions: Sequence[Span]
+    ) -> list[SpeakerPiece]:
+        """The speech of a recording, which `regions` say where it is, by who speaks; in order."""
+        margins = self._margins(heard, wanted)
+        kinds = np.digitize(margins, (self.doubtful, self.sure)) + OTHER
+        size = round(max([0.0, *(end for _, end in regions)]) / _GRID) + 1
+        kind, margin = np.full(size, DOUBTFUL), np.zeros(size, np.float32)
+        for (start, end), one, value in zip(heard.places, kinds, margins, strict=True):
+            kind[round(start / _GRID) : round(end / _GRID)] = one
+            margin[round(start / _GRID) : round(end / _GRID)] = value
+        for start, end in heard.together:
+            kind[round(start / _GRID) : round(end / _GRID)] = TOGETHER
+        found = []
+        for start, end in regions:
+            low, high = round(start / _GRID), max(round(end / _GRID), round(start / _GRID) + 1)
+            for a, b, one in equal_runs(kind[low:high]):
+                places = (start if a == 0 else (low + a) * _GRID), (low + b) * _GRID
+                least = float(margin[low + a : low + b].min())
+                found.append(
+                    SpeakerPiece(places[0], end if low + b == high else places[1], one, least)
+                )
+        return found
+
+    def _margins(self, heard: VoiceWindows, wanted: np.ndarray) -> np.ndarray:
+        """By how much each window is nearer to the wanted voice than to any other, (n,); what is
+        too short to have an embedding is as the nearest that has one."""
+        known = ~np.isnan(heard.voices).any(axis=1)
+        voices = np.where(known[:, None], heard.voices, 0.0)
+        turns = np.zeros_like(voices)
+        np.add.at(turns, heard.turns, voices * heard.seconds[:, None])
+        turns = turns[heard.turns]
+        turns /= np.maximum(np.linalg.norm(turns, axis=1, keepdims=True), 1e-9)
+        centres, _ = self.voices(heard)
+        likeness = centres @ wanted
+        if likeness.max(initial=-1.0) >= self.match:
+            wanted = centres[int(np.argmax(likeness))]
+        others = centres[centres @ wanted < self.apart]
+
+        def margin(rows: np.ndarray) -> np.ndarray:
+            nearest = (rows @ others.T).max(axis=1, initial=self.least)
+            return rows @ wanted - nearest
+
+        found = (margin(voices) + margin(turns)) / 2
+        if known.any():
+            places = np.flatnonzero(known)
+            nearest = np.abs(places[None] - np.arange(len(known))[~known, None]).argmin(axis=1)
+            found[~known] = found[places[nearest]]
+        return found
+
+    def voices(
+        self, heard: VoiceWindows, least_s: float | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The voices of a recording, (voices, size), and their seconds, most speech first."""
+        least_s = self.least_s if least_s is None else least_s
+        good = (heard.seconds >= _LONG) & ~np.isnan(heard.voices).any(axis=1)
+        rows, lengths = heard.voices[good], heard.seconds[good]
+        found: list[tuple[float, np.ndarray]] = []
+        while len(rows):
+            centre = _densest(rows, lengths, self.same)
+            near = rows @ centre >= self.same
+            if not near.any():
+                break
+            if lengths[near].sum() >= least_s:
+                found.append((float(lengths[near].sum()), centre))
+            rows, lengths = rows[~near], lengths[~near]
+        found.sort(key=lambda pair: -pair[0])
+        centres = np.array([centre for _, centre in found], np.float32)
+        return centres.reshape(-1, heard.voices.shape[1]), np.array([s for s, _ in found], float)
+
+
+def _densest(voices: np.ndarray, seconds: np.ndarray, same: float) -> np.ndarray:
+    """The mean of the voices around the one that most speech is like."""
+    typical = voices[:: -(-len(voices) // _TYPICAL)]
+    like = ((voices @ typical.T >= same) * seconds[:, None]).sum(axis=0)
+    centre = typical[int(np.argmax(like))]
+    for _ in range(_ROUNDS):
+        near = voices @ centre >= same
+        if not near.any():
+            break
+        centre = mean_voice(voices[near], seconds[near])
+    return centre
+
+
+def mean_voice(voices: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weighted mean of (n, size) voices, at norm 1."""
+    total = (voices * weights[:, None]).sum(axis=0)
+    return total / max(float(np.linalg.norm(total)), 1e-9)
+
+
+@dataclass(frozen=True, eq=False)
+class WantedSpeaker:
+    """Whom to keep: `voice` (size,) is that of the samples, None for whoever speaks most."""
+
+    search: SpeakerSearch
+    voice: np.ndarray | None
+
+    def speech_in(
+        self, recordings: Sequence[tuple[Path, Sequence[Span]]], state: Path, workers: int
+    ) -> list[list[SpeakerPiece]]:
+        """The speech of each decoded recording by who speaks; the file of each and its speech.
+
+        The main voice is kept in `state`, so that recordings which come later are searched for the
+        same one. Raises UserError where nobody has the voice of the samples.
+        """
+        tasks = [listen_tasks(path, speech, self.search.encoder) for path, speech in recordings]
+        results = run_all(listen, [task for parts in tasks for task in parts], workers, "voices")
+        heard = [VoiceWindows.joined([next(results) for _ in parts]) for parts in tasks]
+        voice = self._main_voice(heard, state) if self.voice is None else self.voice
+        if voice is None:
+            return [[] for _ in recordings]
+        pieces = [
+            self.search.pieces(windows, voice, speech)
+            for windows, (_, speech) in zip(heard, recordings, strict=True)
+        ]
+        kept = any(piece.kind >= DOUBTFUL for found in pieces for piece in found)
+        if not kept and any(pieces):
+            raise UserError(self._nobody(recordings, heard, voice))
+        return pieces
+
+    def _main_voice(self, heard: Sequence[VoiceWindows], state: Path) -> np.ndarray | None:
+        path = state / f"main_voice.{self.search.encoder}.npy"
+        if path.is_file():
+            return np.load(path)
+        voice = self.search.main_voice(heard)
+        if voice is not None:
+            buffer = io.BytesIO()
+            np.save(buffer, voice)
+            write_atomically(path, buffer.getvalue())
+        return voice
+
+    def _nobody(
+        self,
+        recordings: Sequence[tuple[Path, Sequence[Span]]],
+        heard: Sequence[VoiceWindows],
+        voice: np.ndarray,
+    ) -> str:
+        """That nobody has the voice of the samples, and who is there."""
+        there = []
+        for windows in heard:
+            centres, seconds = self.search.voices(windows)
+            for centre, length in zip(centres, seconds, strict=True):
+                first = windows.places[int(np.argmax(windows.voices @ centre)), 0]
+                there.append((float(length), float(centre @ voice), float(first)))
+        there.sort(reverse=True)
+        listed = ", ".join(
+            f"{length:.0f} s (cosine {likeness:.2f}; heard at {first:.0f} s)"
+            for length, likeness, first in there[:_LISTED]
+        )
+        return (
+            "voice: nobody in the recordings has the voice of the samples; "
+            f"the voices there: {listed or 'none'}; give a sample of one of them, or voice=main"
+        )
