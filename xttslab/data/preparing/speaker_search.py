@@ -106,30 +106,30 @@ class SpeakerSearch:
         return found
 
     def _margins(self, heard: VoiceWindows, wanted: np.ndarray) -> np.ndarray:
-        """By how much each window is nearer to the wanted voice than to any other, (n,); what is
-        too short to have an embedding is as the nearest that has one."""
+        """By how much each window is nearer to the wanted voice than to any other, (n,).
+
+        A window is heard with its neighbours in the turn, which weigh half; what is too short to
+        have an embedding is as the nearest that has one.
+        """
         known = ~np.isnan(heard.voices).any(axis=1)
-        voices = np.where(known[:, None], heard.voices, 0.0)
-        turns = np.zeros_like(voices)
-        np.add.at(turns, heard.turns, voices * heard.seconds[:, None])
-        turns = turns[heard.turns]
-        turns /= np.maximum(np.linalg.norm(turns, axis=1, keepdims=True), 1e-9)
+        if not known.any():
+            return np.full(len(known), -1.0)
+        voices = np.where(known[:, None], heard.voices, 0.0) * heard.seconds[:, None]
+        one_turn = heard.turns[1:] == heard.turns[:-1]
+        rows = voices.copy()
+        rows[1:][one_turn] += voices[:-1][one_turn] / 2
+        rows[:-1][one_turn] += voices[1:][one_turn] / 2
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
         centres, _ = self.voices(heard)
         likeness = centres @ wanted
         if likeness.max(initial=-1.0) >= self.match:
             wanted = centres[int(np.argmax(likeness))]
         others = centres[centres @ wanted < self.apart]
-
-        def margin(rows: np.ndarray) -> np.ndarray:
-            nearest = (rows @ others.T).max(axis=1, initial=self.least)
-            return rows @ wanted - nearest
-
-        found = (margin(voices) + margin(turns)) / 2
-        if known.any():
-            places = np.flatnonzero(known)
-            nearest = np.abs(places[None] - np.arange(len(known))[~known, None]).argmin(axis=1)
-            found[~known] = found[places[nearest]]
-        return found
+        margins = rows @ wanted - (rows @ others.T).max(axis=1, initial=self.least)
+        places = np.flatnonzero(known)
+        apart = np.abs(places[None] - np.flatnonzero(~known)[:, None])
+        margins[~known] = margins[places[apart.argmin(axis=1)]]
+        return margins
 
     def voices(
         self, heard: VoiceWindows, least_s: float | None = None
