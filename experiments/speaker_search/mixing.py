@@ -54,10 +54,10 @@ def mix(people: list[str], seconds: float, snr_db: float | None, seed: int) -> M
     """A recording of about `seconds` in which `people` take turns; noise `snr_db` below them.
 
     Turns last 1 to 15 s, evenly in the logarithm; the pause between two is −0.4 to 0.8 s. Each
-    person's speech is gone through from its beginning, again and again.
+    person's speech but their last clip, a sample, is gone through again and again.
     """
     random = np.random.default_rng(seed)
-    voices = {who: np.concatenate(voice_of(who)) for who in people}
+    voices = {who: np.concatenate(voice_of(who)[:-1] or voice_of(who)) for who in people}
     places = dict.fromkeys(people, 0)
     end = int(seconds * SAMPLE_RATE)
     made = np.zeros(end + int(2 * LONGEST * SAMPLE_RATE), np.float32)
