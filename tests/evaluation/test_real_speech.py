@@ -96,3 +96,18 @@ def test_real_prosody_leaves_mute_and_uncategorised_clips_out() -> None:
     clips = [SpokenClip(c or "-", tone(0.1), 16_000, category=c) for c in ("calm", "", "wild")]
     found = real_prosody(clips, [Prosody(80, 5, -20, 5), Prosody(80, 5, -20, 5), None])
     assert {name: len(rows) for name, rows in found.categories.items()} == {"calm": 1}
+
+
+def test_real_clips_of_two_people_make_the_voice_unreliable(
+    real: RealSpeech, scoring: Scoring
+) -> None:
+    names = ("a1", "a2", "a3", "b1", "b2")
+    clips = tuple(SpokenClip(name, tone(2.5), 16_000) for name in names)
+    own = np.zeros((5, 256))
+    own[:3, 0] = own[3:, 1] = 1.0
+    measured = replace(real.measured, clips=clips, voices={"speaker_similarity": own}, values={})
+    mixed = RealSpeech(measured, {}, RealProsody.of([]))
+    assert mixed.doubts(scoring) == {
+        "voice_similarity": "2 of 5 real clips are of another person than most (b1, b2); leave "
+        "them out"
+    }

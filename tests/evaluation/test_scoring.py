@@ -239,7 +239,7 @@ def test_all_real_clips_may_serve_the_tone(settings: Scoring) -> None:
 
 def test_the_stages_are_timed(settings: Scoring) -> None:
     card = score_clips(several("a"), several("real"), settings, progress=False)
-    stages = ["speaker", "recognition", "distillmos", "prosody", "smoothness"]
+    stages = ["speaker", "recognition", "distillmos", "prosody", "pace", "smoothness"]
     assert list(card.seconds) == stages
 
 
@@ -267,7 +267,7 @@ def test_one_clip_alone_has_a_card(settings: Scoring) -> None:
 def test_scores_of_another_version_are_refused(settings: Scoring) -> None:
     data = score_clips([spoken("x", 0)], [], settings, progress=False).to_dict() | {"version": "0"}
     with pytest.raises(
-        UserError, match="scores of version '0', this is '2'; evaluate the run again"
+        UserError, match="scores of version '0', this is '3'; evaluate the run again"
     ):
         Scorecard.from_dict(data)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.reporting.cards import card
+from xttslab.evaluation.aspects import ASPECTS
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.scores import CARD, read_scores
 
@@ -83,4 +84,4 @@ def test_scores_that_cannot_be_read_are_missing_and_never_mixed(
     scores = read_scores(stored(tmp_path, content), 3)
     assert scores.by_aspect == {}
     assert all(reason.startswith(why) for reason in scores.missing.values())
-    assert len(scores.missing) == 6
+    assert len(scores.missing) == len(ASPECTS)

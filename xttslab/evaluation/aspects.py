@@ -18,10 +18,12 @@ class Aspect:
 
     `measures`: the first that could be taken is scored, further ones are second opinions. `basis`
     says what it is measured with, `validated` what that was ever checked on: real speech, planted
-    faults, or nothing. `remedy` is what to do about a low score. `number` shows the raw measure.
+    faults, or nothing. `remedy` is what to do about a low score; none
+    where nothing follows from it. `number` shows the raw measure.
     `good`, `bad`: words for a clip whose score and raw measure are so; `like_real`, `unlike_real`:
     where only the comparison with the speaker's recordings is. An aspect of a whole set has none.
     `failure`: what is so where the aspect's gate fails. `rated`: listeners are asked for it.
+    `logged`: details that go to MLflow with the score.
     """
 
     title: str
@@ -36,6 +38,7 @@ class Aspect:
     bad: str = ""
     failure: str = ""
     rated: bool = True
+    logged: tuple[str, ...] = ()
 
 
 ASPECTS: dict[str, Aspect] = {
@@ -114,6 +117,28 @@ ASPECTS: dict[str, Aspect] = {
         "voice is consistent too",
         validated="planted faults; never checked against listeners",
         remedy="Even out the categories (batch.balance=sqrt); lower samples.temperature.",
+    ),
+    "pace": Aspect(
+        title="Pace and melody",
+        measures=("pace_distance",),
+        basis="means of syllables a second, pauses, range and motion of pitch, length of the last "
+        "syllable, against real clips of the same lengths; needs neither text nor category",
+        validated="real speech: the same recordings stretched by 1.1, 1.2 and 1.3 "
+        "(experiments/ranking); never checked against listeners",
+        remedy="Set speed= when it speaks; train on recordings of the pace that is wanted.",
+        rated=False,
+        logged=("rate", "pauses", "pitch_range", "pitch_motion", "ending"),
+    ),
+    "told_apart": Aspect(
+        title="Not told apart",
+        measures=("told_apart_auc",),
+        basis="area under the ROC curve of cross-validated classifiers, on CAM++ embeddings and on "
+        "pace and melody, between these clips and real ones of the same lengths; .5 is guessing",
+        validated="real speech: halves of one speaker's recordings against each other, and "
+        "synthetic speech (experiments/ranking); another channel of the same man is told apart too",
+        remedy="",  # a codec's noise is told apart too, and nobody can act on that
+        rated=False,
+        logged=("auc_voice", "auc_prosody"),
     ),
 }
 RATED = tuple(name for name, aspect in ASPECTS.items() if aspect.rated)

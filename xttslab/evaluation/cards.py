@@ -26,13 +26,14 @@ def make_card(
     measured: Measured,
     scored: Mapping[str, ScoredAspect],
     features: np.ndarray,
-    no_emotion: str,
+    reasons: Mapping[str, str],
     doubts: Mapping[str, str],
     real: RealProsody,
     scoring: Scoring,
 ) -> Scorecard:
-    """Put the card together. `features` (n, 4) are the clips' centred prosody; `no_emotion` says
-    why categories have no score for emotion, `doubts` why aspects do not count in overall."""
+    """Put the card together. `features` (n, 4) are the clips' centred prosody; `reasons` says
+    by measure why there is no score, or not of every category, `doubts` why aspects do not count in
+    overall."""
     weights = {name: scoring.weights[name] for name in scored if name not in doubts}
     clips = tuple(
         _clip_score(row, measured, scored, weights, features, real, scoring)
@@ -40,7 +41,7 @@ def make_card(
     )
     ranked = sorted((clip for clip in clips if clip.score is not None), key=lambda clip: clip.score)
     shown = min(scoring.shown, len(ranked) // 2) or len(ranked[:1])
-    reasons = {**measured.missing, **({"emotion_distance": no_emotion} if no_emotion else {})}
+    reasons = {**measured.missing, **{name: why for name, why in reasons.items() if why}}
     overall = _overall(scored, weights, scoring)
     return Scorecard(
         overall=overall,

@@ -9,6 +9,7 @@ import numpy as np
 
 from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.naturalness import predict_distillmos
+from xttslab.evaluation.pace import measure_pace, pace_columns
 from xttslab.evaluation.pronunciation import WordComparison, compare, normalise
 from xttslab.evaluation.prosody import FEATURES, Prosody, describe
 from xttslab.evaluation.recognition import Recognised
@@ -61,6 +62,7 @@ def measure(
         values["distillmos"] = _naturalness(audios, bench)
         prosody = measure_prosody(clips, audios, scoring.language, bench)
         values |= _prosody_columns(prosody)
+        values |= pace_columns(bench.each("pace", ["pace_distance"], audios, measure_pace))
         defects = _defects(clips, audios, compared, bench)
         values |= _defect_columns(defects, clips, scoring)
     weights = {

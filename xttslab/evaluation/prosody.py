@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,8 @@ from xttslab.evaluation.spoken_clips import RATE
 
 FEATURES = ("pitch_st", "pitch_range_st", "energy_db", "rate_syllables_s")
 _VOWELS = frozenset("aáeéiíoóöőuúüű")  # one a syllable in Hungarian
+_KEPT = 500  # tracks of 10 s: 8 MB
+_tracks: OrderedDict[bytes, np.ndarray] = OrderedDict()
 _INSTALL = "run `pip install praat-parselmouth`"
 
 
@@ -61,7 +65,13 @@ def describe(audio: np.ndarray, text: str = "", language: str = "hu") -> Prosody
 def pitch_track(audio: np.ndarray) -> np.ndarray:
     """Pitch in Hz every 5 ms, (frames,), 0 where unvoiced; empty below 50 ms of sound.
 
-    Raises PredictorMissing without praat-parselmouth.
+    Three measures ask for it, so the tracks of the last recordings are kept. Raises
+    PredictorMissing without praat-parselmouth.
     """
     require("parselmouth", _INSTALL)
-    return track_pitch(audio, RATE).hertz
+    key = hashlib.blake2b(np.ascontiguousarray(audio).tobytes(), digest_size=16).digest()
+    if key not in _tracks:
+        _tracks[key] = track_pitch(audio, RATE).hertz
+        if len(_tracks) > _KEPT:
+            _tracks.popitem(last=False)
+    return _tracks[key]

@@ -10,6 +10,7 @@ import numpy as np
 
 from xttslab.evaluation.emotion import RealProsody
 from xttslab.evaluation.measuring import Measured
+from xttslab.evaluation.pace import measure_pace, pace_columns, pace_features
 from xttslab.evaluation.pronunciation import normalise, pooled_rate
 from xttslab.evaluation.prosody import Prosody
 from xttslab.evaluation.scales import Anchor, Scale, make_scale
@@ -18,11 +19,12 @@ from xttslab.evaluation.speaker_similarity import (
     ENCODERS,
     VOICE,
     VoiceCeiling,
+    embed,
     foreign_rows,
     mean_similarity,
     voice_ceiling,
 )
-from xttslab.evaluation.spoken_clips import SpokenClip, at_16k
+from xttslab.evaluation.spoken_clips import RATE, SpokenClip, at_16k
 
 _FEWEST = 2  # real clips behind a measured ceiling
 _FEWEST_OTHERS = 8  # clips of other people behind a measured floor
@@ -40,6 +42,7 @@ class RealSpeech:
     others: Mapping[str, np.ndarray]
     prosody: RealProsody
     _ceilings: dict[tuple[str, tuple[float, ...]], VoiceCeiling] = field(default_factory=dict)
+    _alike: dict[tuple[float, ...], dict[str, np.ndarray]] = field(default_factory=dict)
 
     def similarity(self, measure: str, embeddings: np.ndarray) -> np.ndarray:
         """Mean cosine of clips (n, size) to the real clips, (n,)."""
@@ -73,6 +76,23 @@ class RealSpeech:
         found = self._ceilings[measure, rounded]
         return None if np.isnan(found.values).all() else found
 
+    def alike(self, seconds: Sequence[float]) -> dict[str, np.ndarray] | None:
+        """Features of the real clips, cut to the lengths of other clips: `voice` (m, size) and
+        `prosody` (m, 5); None where there is no voice to measure."""
+        if VOICE not in self.measured.voices or not self.measured.clips:
+            return None
+        audios = [at_16k(clip) for clip in self.measured.clips]
+        order = np.argsort([len(audio) for audio in audios])
+        places = (np.arange(len(audios)) + 0.5) / len(audios)
+        lengths = tuple(np.round(2 * np.sort(np.quantile(seconds, places))) / 2)
+        if lengths not in self._alike:
+            for row, length in zip(order, lengths, strict=True):
+                audios[row] = audios[row][-round(max(length, 0.5) * RATE) :]  # with its own end
+            self._alike[lengths] = told_features(
+                embed(VOICE, audios), pace_columns([measure_pace(audio) for audio in audios])
+            )
+        return self._alike[lengths]
+
     def _voice_anchor(self, ceiling: VoiceCeiling) -> Anchor:
         known = ceiling.values[~np.isnan(ceiling.values)]
         what = f"{len(known)} real clips of the speaker, at the lengths of the scored ones"
@@ -96,6 +116,22 @@ class RealSpeech:
         if not known.any():
             return None
         return float(np.average(rates[known], weights=self.measured.weights["cer"][known]))
+
+    def doubts(self, scoring: Scoring) -> dict[str, str]:
+        """Aspect → why its score is not reliable beside these clips; it leaves overall then."""
+        found = {}
+        if self.foreign:
+            named, count = ", ".join(self.foreign[:3]), len(self.measured.clips)
+            found["voice_similarity"] = (
+                f"{len(self.foreign)} of {count} real clips are of another person than most "
+                f"({named}); leave them out"
+            )
+        rate = self.misheard()
+        if rate is None or rate <= scoring.misheard:
+            return found
+        heard = f"the recogniser ({scoring.recogniser.name}) mishears {rate:.0%} of the real clips'"
+        why = f"{heard} letters, more than {scoring.misheard:.0%}; {scoring.recogniser.better()}"
+        return {**found, "pronunciation": why}
 
     def _floor(self, measure: str, rule: ScaleRule, language: str) -> Anchor | None:
         if rule.floor_from == OTHERS:
@@ -124,6 +160,11 @@ class RealSpeech:
         texts = [text for _, text in pairs]
         rate = pooled_rate([heard for heard, _ in pairs], texts[1:] + texts[:1])
         return Anchor(rate, f"{len(pairs)} real clips against the text of another")
+
+
+def told_features(voices: np.ndarray, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What clips are told apart by: speaker embeddings (n, size), pace and melody (n, 5)."""
+    return {"voice": voices, "prosody": pace_features(columns)}
 
 
 def real_prosody(clips: Sequence[SpokenClip], prosody: Sequence[Prosody | None]) -> RealProsody:

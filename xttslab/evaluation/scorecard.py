@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from xttslab.errors import UserError
+from xttslab.evaluation.aspects import ASPECTS
 from xttslab.evaluation.scales import Anchor, Interval
 
 _COLUMNS = ("speaker_similarity", "resemblyzer_similarity", "cer", "distillmos", "defects_per_s")
 RUN, ZERO_SHOT, CODEC, REAL = "run", "zero_shot", "codec", "real"  # rows of an evaluation
-VERSION = "2"  # of the measures and scales; cards of two versions must not be compared
+VERSION = "3"  # of the measures and scales; cards of two versions must not be compared
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,9 @@ class Scorecard:
     version: str = VERSION
 
     def metrics(self) -> dict[str, float]:
-        """`score/<aspect>`, `score/<aspect>/<category>`, `score/overall[/<category>]` and the raw
-        `score/<measure>` behind each score; what was not measured is absent."""
+        """`score/<aspect>`, `score/<aspect>/<category>`, `score/overall[/<category>]`, the raw
+        `score/<measure>` behind each score, and its `logged` details such as `score/pace_rate`;
+        what was not measured is absent."""
         found: dict[str, float] = {}
         for name, aspect in self.aspects.items():
             if aspect.score is None:
@@ -92,6 +94,8 @@ class Scorecard:
             found |= {f"score/{name}/{key}": of for key, of in aspect.by_category.items()}
             if aspect.value is not None:
                 found[f"score/{aspect.measure}"] = aspect.value
+            logged = ASPECTS[name].logged
+            found |= {f"score/{name}_{k}": v for k, v in aspect.details.items() if k in logged}
         if self.overall is not None:
             found["score/overall"] = self.overall.value
             categories = self.overall_by_category.items()

@@ -14,21 +14,33 @@ from dataclasses import replace
 import numpy as np
 
 from xttslab.data.manifest import Clip
-from xttslab.data.predictors import PredictorMissing
 from xttslab.errors import UserError
 from xttslab.evaluation.aspects import ASPECTS
 from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.cards import make_card
 from xttslab.evaluation.emotion import real_shares, score_emotion
 from xttslab.evaluation.measuring import Measured, measure, measure_prosody
-from xttslab.evaluation.real_speech import RealSpeech, real_prosody
+from xttslab.evaluation.pace import score_pace
+from xttslab.evaluation.real_speech import RealSpeech, real_prosody, told_features
 from xttslab.evaluation.scales import ClipSet, ScoredAspect, draw_counts, score_means, score_spread
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import Scoring
-from xttslab.evaluation.speaker_similarity import ENCODERS, embed, similarity_to_others
+from xttslab.evaluation.speaker_similarity import (
+    ENCODERS,
+    VOICE,
+    embed_all,
+    similarity_to_others,
+)
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, real_clips
+from xttslab.evaluation.told_apart import score_told_apart, told_themselves
 
-_BY_SET = {"emotion", "consistency"}  # all other aspects are means over the clips
+_BY_SET = {
+    "emotion",
+    "consistency",
+    "pace",
+    "told_apart",
+}  # all other aspects are means over the clips
+_CUT = ("pace", "told_apart")
 
 
 def score_clips(
@@ -78,7 +90,7 @@ class Scorer:
             with Bench(progress, len(audios), watch) as bench:
                 found = measure_prosody(tone_references, audios, scoring.language, bench)
             prosody = real_prosody(tone_references, found)
-        self.real = RealSpeech(measured, _embedded(others), prosody)
+        self.real = RealSpeech(measured, embed_all([at_16k(clip) for clip in others]), prosody)
 
     def score(self, clips: Sequence[SpokenClip]) -> Scorecard:
         """Measure and score `clips`; raises UserError for none, or for two of one name."""
@@ -89,7 +101,7 @@ class Scorer:
         """The real recordings themselves: what a perfect voice would get. Each one's similarity
         is to the others; raises UserError where there is none."""
         _check(self.real.measured.clips)
-        return self.score_measured(self._leaving_itself_out(self.real.measured))
+        return self.score_measured(self._leaving_itself_out(self.real.measured), themselves=True)
 
     def score_copies(self, copies: Sequence[SpokenClip]) -> Scorecard:
         """Copies of the real recordings, in their order: each one's similarity leaves out the
@@ -107,8 +119,8 @@ class Scorer:
         }
         return measured.with_values(found)
 
-    def score_measured(self, measured: Measured) -> Scorecard:
-        """Score clips that were measured before."""
+    def score_measured(self, measured: Measured, themselves: bool = False) -> Scorecard:
+        """Score clips that were measured before; `themselves`: they are the real recordings."""
         measured = _with_similarity(measured, self.real)
         clips = _clip_set(measured, self.scoring)
         means = [name for name in ASPECTS if name not in _BY_SET]
@@ -121,8 +133,37 @@ class Scorer:
         spread = score_spread(found, real, (rule.floor, rule.ceiling), clips)
         if spread is not None:
             found["consistency"] = spread
-        doubts = doubts_of(self.real, self.scoring)
-        return make_card(measured, found, features, reason, doubts, self.real.prosody, self.scoring)
+        beside = self._beside_real(measured, clips, themselves)
+        found |= {name: scored for name, (scored, _) in beside.items() if scored is not None}
+        reasons = {ASPECTS[name].measures[0]: why for name, (_, why) in beside.items()}
+        reasons |= {"emotion_distance": reason}
+        doubts = self.real.doubts(self.scoring)
+        return make_card(
+            measured, found, features, reasons, doubts, self.real.prosody, self.scoring
+        )
+
+    def _beside_real(
+        self, measured: Measured, clips: ClipSet, themselves: bool
+    ) -> dict[str, tuple[ScoredAspect | None, str]]:
+        """Aspects for which the real clips are cut to the lengths of the spoken ones: the scored
+        one, or why there is none."""
+        rules = {name: self.scoring.scales[ASPECTS[name].measures[0]] for name in _CUT}
+        seconds = [clip.seconds for clip in measured.clips]
+        usable = VOICE in measured.voices and not {"pace_distance", VOICE} & {*measured.missing}
+        real = self.real.alike(seconds) if usable else None
+        if real is None:
+            why = measured.missing.get(VOICE) or measured.missing.get("pace_distance")
+            return dict.fromkeys(_CUT, (None, why or "there are no real clips with speech"))
+        own = told_features(measured.voices[VOICE], measured.values)
+        texts = [clip.text or clip.name for clip in self.real.measured.clips]
+        if themselves:
+            told = told_themselves(own, texts, clips, rules["told_apart"])
+        else:
+            told = score_told_apart(own, real, texts, clips, rules["told_apart"])
+        return {
+            "told_apart": told,
+            "pace": score_pace(own["prosody"], real["prosody"], clips, rules["pace"]),
+        }
 
     def _score_means(self, aspect: str, measured: Measured, clips: ClipSet) -> ScoredAspect | None:
         """Score an aspect by the first of its measures that was taken; the others are details."""
@@ -189,31 +230,9 @@ def _check(clips: Sequence[SpokenClip]) -> None:
         raise UserError(f"{len(twice)} clip names come twice, {twice[0]!r} first; rename them")
 
 
-def _embedded(others: Sequence[SpokenClip]) -> dict[str, np.ndarray]:
-    audios = [at_16k(clip) for clip in others]
-    found = {}
-    for name in ENCODERS if audios else ():
-        try:
-            found[name] = embed(name, audios)
-        except PredictorMissing:
-            pass  # said once, where the clips themselves are measured
-    return found
-
-
 def _with_similarity(measured: Measured, real: RealSpeech) -> Measured:
     found = {name: real.similarity(name, vectors) for name, vectors in measured.voices.items()}
     return measured.with_values(found)
-
-
-def doubts_of(real: RealSpeech, scoring: Scoring) -> dict[str, str]:
-    """Aspect → why its score is not reliable beside these real clips; it leaves overall then."""
-    rate = real.misheard()
-    if rate is None or rate <= scoring.misheard:
-        return {}
-    return {
-        "pronunciation": f"the recogniser ({scoring.recogniser.name}) mishears {rate:.0%} of the "
-        f"real clips' letters, more than {scoring.misheard:.0%}; {scoring.recogniser.better()}"
-    }
 
 
 def _clip_set(measured: Measured, scoring: Scoring) -> ClipSet:

@@ -11,7 +11,6 @@ from xttslab.evaluation.recognition import Recogniser
 from xttslab.evaluation.smoothness import DefectWeights
 
 HIGHEST = 10.0  # the best score
-LANGUAGE = "language"  # the gate that holds where clips are in another language
 FIXED, REAL, OTHERS, MISMATCHED = "fixed", "real", "others", "mismatched"
 _FLOORS, _CEILINGS = (FIXED, OTHERS, MISMATCHED), (FIXED, REAL)
 
@@ -62,7 +61,7 @@ class GateRule:
 class Scoring:
     """All settings of a scorecard.
 
-    `weights`: each aspect's share in the overall score. `gates`: aspects (and `language`) without
+    `weights`: each aspect's share in the overall score. `gates`: aspects without
     which nothing else counts: overall is at most `failed` where one fails. `misheard`: the highest
     character error rate of the real clips with which pronunciation still counts. `bootstrap` draws
     give intervals that hold `confidence`; `shown` best and worst samples are named.
@@ -85,9 +84,9 @@ class Scoring:
         if set(self.weights) != set(ASPECTS):
             names = ", ".join(ASPECTS)
             raise UserError(f"weights of {sorted(self.weights)}; the aspects are {names}")
-        unknown = sorted(set(self.gates) - {*ASPECTS, LANGUAGE})
+        unknown = sorted(set(self.gates) - set(ASPECTS))
         if unknown:
-            raise UserError(f"a gate on {unknown[0]!r}; choose {LANGUAGE} or an aspect")
+            raise UserError(f"a gate on {unknown[0]!r}; choose one of {', '.join(ASPECTS)}")
         wanted = {measure for aspect in ASPECTS.values() for measure in aspect.measures}
         unscaled = sorted(wanted - set(self.scales))
         if unscaled:

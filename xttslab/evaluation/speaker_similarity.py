@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from xttslab.data.predictors import PredictorMissing
 from xttslab.data.speaker_encoders import campplus, resemblyzer
 from xttslab.evaluation.signal import HOP, speech_frames
 from xttslab.evaluation.spoken_clips import RATE
@@ -28,6 +29,17 @@ _FEWEST_LENGTHS = 4  # of different clips behind a ceiling that depends on the l
 def embed(measure: str, audios: Sequence[np.ndarray]) -> np.ndarray:
     """Embeddings (n, size) by the encoder of a measure; raises PredictorMissing without it."""
     return ENCODERS[measure](audios)
+
+
+def embed_all(audios: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Measure → embeddings (n, size) by every encoder that is installed; none without clips."""
+    found = {}
+    for name in ENCODERS if audios else ():
+        try:
+            found[name] = embed(name, audios)
+        except PredictorMissing:
+            pass  # said once, where the scored clips themselves are measured
+    return found
 
 
 def cosines(clips: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -180,7 +180,8 @@ def clipping(case: Case) -> Advice | None:
 
 def weakest_aspect(case: Case) -> Advice | None:
     """What to do about the lowest score."""
-    scores = {name: score.value for name, score in case.scores.by_aspect.items() if name in ASPECTS}
+    known = case.scores.by_aspect.items()
+    scores = {name: one.value for name, one in known if name in ASPECTS and ASPECTS[name].remedy}
     if not scores:
         return None
     lowest = min(scores, key=lambda name: scores[name])

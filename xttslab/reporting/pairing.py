@@ -202,7 +202,7 @@ def score_differences(
 ) -> dict[str, Difference]:
     """Aspect (and `overall`) → difference of the scores over utterances that both runs spoke.
 
-    Aspects on other scales are left out, and `overall` with them.
+    Aspects on other scales are left out, and with them `overall`, where single clips have them.
     """
     if first is None or second is None:
         return {}
@@ -210,8 +210,9 @@ def score_differences(
     keys = sorted(one.keys() & other.keys())
     found = {}
     apart = on_other_scales(first, second)
+    of_clips = {name for card in (first, second) for clip in card.clips for name in clip.scores}
     for aspect in (*ASPECTS, OVERALL):
-        if aspect in apart or (aspect == OVERALL and apart):
+        if aspect in apart or (aspect == OVERALL and of_clips & {*apart}):
             continue
         scores = [np.array([_score(t[key], aspect) for key in keys]) for t in (one, other)]
         known = ~np.isnan(scores[0] + scores[1]) if keys else np.zeros(0, dtype=bool)

@@ -1,0 +1,87 @@
+"""What does scoring a folder cost at two revisions, side by side?
+
+    python -m experiments.ranking.speed [before=ed80985] [after=.] [out=FOLDER] [threads=1]
+
+56 real and synthetic clips of `../shared/data/broadcast_hu` (quiz, interview, tuned XTTS-v2) are
+scored beside the quiz clips, at both revisions at the same time, so that other work slows both
+alike. Prints wall and processor seconds and their ratios.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import soundfile
+
+from experiments.ranking.material import SHARED
+from experiments.same_numbers.revisions import export, find
+from xttslab.evaluation.folder_scores import read_clips
+
+FOLDERS = ("quiz", "interview", "xtts_tuned")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Score at both revisions and print what each cost."""
+    options = dict(argument.split("=", 1) for argument in arguments)
+    out = Path(options.get("out", "outputs/score_speed")).resolve()
+    clips, seconds = _folder(out / "clips")
+    started = {}
+    for side, usual in (("before", "ed80985"), ("after", ".")):
+        revision = find(options.get(side, usual))
+        code = export(revision, out / f"code_{revision.tree[:8]}")
+        started[side] = _start(code, out / side, clips, options.get("threads", "1"))
+    with ThreadPoolExecutor(2) as waiting:  # each is timed to its own end
+        spent = dict(zip(started, waiting.map(_wait, started.values()), strict=True))
+    print(f"{len(list(clips.glob('*.wav')))} clips, {seconds / 60:.1f} min")
+    for side, (wall, cpu) in spent.items():
+        print(f"{side:<8}{wall:8.0f} s {cpu:8.0f} CPU s")
+    ratios = [one / other for one, other in zip(spent["before"], spent["after"], strict=True)]
+    print(f"{'ratio':<8}{ratios[0]:8.2f}   {ratios[1]:8.2f}")
+
+
+def _folder(folder: Path) -> tuple[Path, float]:
+    """The clips as one folder with their texts, and their seconds together."""
+    found = [
+        (kind, clip) for kind in FOLDERS for clip in read_clips(SHARED / "broadcast_hu" / kind)
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for kind, clip in found:
+        name = f"{kind}_{Path(clip.name).stem}.wav"
+        soundfile.write(folder / name, clip.audio, clip.rate)
+        rows.append((name, clip.text, clip.category))
+    with (folder / "texts.psv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="|")
+        writer.writerows([("audio_file", "text", "category"), *rows])
+    return folder, sum(clip.seconds for _, clip in found)
+
+
+def _start(code: Path, out: Path, clips: Path, threads: str) -> tuple[subprocess.Popen, float]:
+    out.mkdir(parents=True, exist_ok=True)
+    told = [f"clips={clips}", f"references={SHARED / 'broadcast_hu' / 'quiz'}"]
+    told += [f"texts={clips / 'texts.psv'}", f"out={out / 'scores.csv'}"]
+    environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": threads}
+    with (out / "log").open("w", encoding="utf-8") as log:
+        command = [sys.executable, "-W", "ignore", "-m", "xttslab.evaluate", *told]
+        process = subprocess.Popen(command, cwd=out, env=environment, stdout=log, stderr=log)
+    return process, time.perf_counter()
+
+
+def _wait(started: tuple[subprocess.Popen, float]) -> tuple[float, float]:
+    """Seconds by the clock and by the processor."""
+    process, begun = started
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(process.args)} failed; see its log")
+    return time.perf_counter() - begun, used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

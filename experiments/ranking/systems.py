@@ -1,0 +1,177 @@
+"""Scorecards of whole systems beside one real speaker: the table of real speech.
+
+    python -m experiments.ranking.systems [out=FOLDER]
+
+The speaker is that of `../shared/data/broadcast_hu`, quiz show. His odd clips are the references,
+his even ones are scored as the held-out real clips; beside them the same man in an interview, tuned
+and untuned XTTS-v2 speaking as him, other people, a synthetic voice, and planted failures. What was
+measured is kept in `out` (a file a system) and not measured again. Then speech that was stretched:
+is a set's pace farther from the speaker's the more it was? And how often is each aspect's order
+real > tuned > untuned > Tacotron certain?
+"""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from experiments.ranking.material import REPOSITORY, SHARED
+from xttslab.evaluation.aspects import ASPECTS, TITLES
+from xttslab.evaluation.folder_scores import read_clips
+from xttslab.evaluation.measuring import Measured, measure
+from xttslab.evaluation.pace import measure_pace, pace_columns, pace_features, score_pace
+from xttslab.evaluation.scales import ClipSet, Interval
+from xttslab.evaluation.scorecard import Scorecard
+from xttslab.evaluation.scoring import Scorer
+from xttslab.evaluation.settings import Scoring
+from xttslab.evaluation.spoken_clips import RATE, SpokenClip, at_16k
+
+BROADCAST = SHARED / "broadcast_hu"
+STRETCHED = (1.0, 1.1, 1.2, 1.3)
+_ROUNDS, _SET = 40, 8  # random sets of clips that are stretched
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure what is not measured yet, print the tables."""
+    options = dict(argument.split("=", 1) for argument in arguments)
+    out = Path(options.get("out", "outputs/ranking"))
+    out.mkdir(parents=True, exist_ok=True)
+    with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
+        scoring = instantiate(compose("evaluation/default").evaluation.scoring)
+    real = read_clips(BROADCAST / "quiz")
+    scorer = Scorer(real[::2], scoring, progress=False)
+    cards = {}
+    for name, clips in systems(real).items():
+        cards[name] = scorer.score_measured(_measured(out / f"{name}.pickle", clips, scoring))
+    print(table(cards))
+    order = ["real, held out", "tuned XTTS-v2", "untuned XTTS-v2", "Tacotron"]
+    print("\n".join(orders({name: cards[name] for name in order if name in cards})))
+    print(stretched_line(real, scorer))
+
+
+def systems(real: Sequence[SpokenClip]) -> dict[str, list[SpokenClip]]:
+    """Every system by name; those whose folder is missing are left out."""
+    folders = {
+        "interview": BROADCAST / "interview",
+        "tuned XTTS-v2": BROADCAST / "xtts_tuned",
+        "untuned XTTS-v2": BROADCAST / "xtts_zero_shot",
+        "small base": REPOSITORY / "outputs" / "ranking" / "small_base",
+        "LJ Speech": SHARED / "ljspeech32",
+        "DCTTS": SHARED / "hungarian_dctts",
+        "Tacotron": SHARED / "hungarian_tacotron",
+        "other people": SHARED / "hungarian_real",
+    }
+    found = {"real, held out": list(real[1::2])}
+    found |= {name: read_clips(folder) for name, folder in folders.items() if folder.is_dir()}
+    random = np.random.default_rng(7)
+    held_out = found["real, held out"]
+    texts = [clip.text for clip in held_out]
+    found["shuffled texts"] = [
+        replace(clip, text=text) for clip, text in zip(held_out, texts[1:] + texts[:1], strict=True)
+    ]
+    found["noise"] = [_with(clip, random.normal(0, 0.1, len(at_16k(clip)))) for clip in held_out]
+    found["silence"] = [_with(clip, np.zeros(len(at_16k(clip)))) for clip in held_out]
+    return found
+
+
+def _with(clip: SpokenClip, audio: np.ndarray) -> SpokenClip:
+    return replace(clip, audio=audio.astype(np.float32), rate=RATE)
+
+
+def _measured(file: Path, clips: Sequence[SpokenClip], scoring: Scoring) -> Measured:
+    if file.is_file():
+        return pickle.loads(file.read_bytes())
+    found = measure(clips, scoring)
+    file.write_bytes(pickle.dumps(found))
+    print(f"{file.stem}: {sum(found.seconds.values()):.0f} s", file=sys.stderr, flush=True)
+    return found
+
+
+def table(cards: Mapping[str, Scorecard]) -> str:
+    """Markdown: a row a system, a column an aspect, scores with their intervals; the AUC too."""
+    heads = ["system", "clips", *TITLES.values(), "AUC (voice, prosody)"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for name, card in cards.items():
+        cells = [_shown(card.aspects[aspect].score) for aspect in ASPECTS]
+        told = card.aspects["told_apart"]
+        parts = ", ".join(f"{told.details[k]:.2f}" for k in told.details)
+        auc = "–" if told.value is None else f"{told.value:.2f}" + (f" ({parts})" if parts else "")
+        row = [name, str(len(card.clips)), *cells, _shown(card.overall), auc]
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def _shown(score: Interval | None) -> str:
+    return "–" if score is None else f"{score.value:.1f} ({score.low:.1f}–{score.high:.1f})"
+
+
+def orders(cards: Mapping[str, Scorecard]) -> list[str]:
+    """One line a neighbouring pair: is the first above the second in overall, intervals apart?"""
+    names = list(cards)
+    lines = []
+    for first, second in itertools.pairwise(names):
+        one, other = cards[first].overall, cards[second].overall
+        kind = "yes, intervals apart" if one.low > other.high else (
+            "yes, intervals overlap" if one.value > other.value else "no"
+        )  # fmt: skip
+        lines.append(f"{first} > {second} in overall: {kind}")
+    return lines
+
+
+def stretched_line(real: Sequence[SpokenClip], scorer: Scorer) -> str:
+    """How many pairs of the same speech at two stretches are ordered right: single clips by their
+    syllables a second, random sets of ten by their score."""
+    held_out = real[1::2]
+    tables = {
+        factor: pace_features(pace_columns([measure_pace(stretch(c, factor)) for c in held_out]))
+        for factor in STRETCHED
+    }
+    steps = list(itertools.pairwise(STRETCHED))
+    single = [slow < quick for a, b in steps for quick, slow in _pairs(tables[a], tables[b])]
+    own = scorer.real.alike([clip.seconds for clip in held_out])["prosody"]
+    rule, random = scorer.scoring.scales["pace_distance"], np.random.default_rng(7)
+    sets = []
+    for _ in range(_ROUNDS):
+        rows = random.choice(len(held_out), _SET, replace=False)
+        found = {f: score_pace(t[rows], own, _clips(_SET), rule)[0] for f, t in tables.items()}
+        sets += [found[b].value > found[a].value for a, b in steps]
+    return (
+        f"stretched by {', '.join(map(str, STRETCHED))}: single clips ordered by syllables a "
+        f"second {np.mean(single):.1%} of {len(single)}; sets of {_SET} by their distance to the "
+        f"speaker {np.mean(sets):.1%} of {len(sets)}"
+    )
+
+
+def _pairs(quick: np.ndarray, slow: np.ndarray) -> list[tuple[float, float]]:
+    """Logarithms of syllables a second of the same clips at two stretches."""
+    return list(zip(quick[:, 0], slow[:, 0], strict=True))
+
+
+def _clips(count: int) -> ClipSet:
+    names = tuple(str(number) for number in range(count))
+    return ClipSet(("",) * count, names, np.zeros(count, dtype=bool), np.ones((1, count)))
+
+
+def stretch(clip: SpokenClip, factor: float) -> np.ndarray:
+    """The clip `factor` times as long at its own pitch (Praat's overlap-add), (n,) at 16 kHz."""
+    import parselmouth
+    from parselmouth.praat import call
+
+    audio = at_16k(clip)
+    if factor == 1.0:
+        return audio
+    sound = parselmouth.Sound(audio.astype(np.float64), RATE)
+    longer = call(sound, "Lengthen (overlap-add)", 60, 400, factor)
+    return longer.values[0].astype(np.float32)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
