@@ -69,16 +69,20 @@ def main(config: DictConfig) -> None:
 
 def _plan(config: DictConfig) -> PreparationPlan:
     from hydra.utils import instantiate
+    from omegaconf import OmegaConf
 
+    from xttslab.data.preparing.categories import FolderCategories
     from xttslab.data.preparing.preparation import PreparationPlan
 
+    named = OmegaConf.to_container(config.categories, resolve=True)
     # The rules for categories are written for Hungarian.
     proposes = config.propose_categories and config.language == "hu"
     return PreparationPlan(
         recipe=instantiate(config.recipe, voices=_voices(config.voices)),
         checks=instantiate(config.checks, _convert_="all"),
         speaker_search=_speaker_search(config),
-        proposer=instantiate(config.categories) if proposes else None,
+        folders=FolderCategories(named["folders"], named["no_category"], named["most_folders"]),
+        proposer=instantiate(config.categories.proposer) if proposes else None,
         recogniser=instantiate(config.transcripts) if config.transcripts.model else None,
         check_texts=config.check_texts,
         language=config.language,

@@ -24,8 +24,11 @@ def cells(path: Path) -> list[dict[str, str]]:
     return [row.values for row in rows]
 
 
-def faults(path: Path) -> list[tuple[int, str]]:
-    return [(row.line, row.fault) for row in read_rows(path).rows if row.fault]
+QUOTE = "put a text that holds '|' into double quotes"
+
+
+def faults(path: Path) -> list[tuple[str, str]]:
+    return [(row.place, row.fault) for row in read_rows(path).rows if row.fault]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1250"])
@@ -69,7 +72,7 @@ def test_ljspeech_prefers_the_normalised_text(tmp_path: Path) -> None:
         b"LJ1|Number 5 is up.|Number five is up.\nLJ2|Plain.\nLJ3|It is.|It is.\n",
     )
     rows = read_rows(path).rows
-    assert [row.line for row in rows] == [1, 2, 3]
+    assert [row.place for row in rows] == ["line 1", "line 2", "line 3"]
     assert [row.values["text"] for row in rows] == ["Number five is up.", "Plain.", "It is."]
     assert rows[0].values["audio_file"] == "LJ1"
 
@@ -130,8 +133,11 @@ def test_a_row_of_another_width_is_a_fault_and_never_a_cut_text(tmp_path: Path) 
     path = write(tmp_path / "m.csv", "\n".join(lines).encode())
     columns = "(audio_file|text|speaker_name|category)"
     assert faults(path) == [
-        (2, f"5 cells in place of 4 {columns}; put a text that holds '|' into double quotes"),
-        (4, f"3 cells in place of 4 {columns}; write the empty ones, too"),
+        (
+            "line 2",
+            f"5 cells in place of 4 {columns}; put a text that holds '|' into double quotes",
+        ),
+        ("line 4", f"3 cells in place of 4 {columns}; write the empty ones, too"),
     ]
     rows = read_rows(path).rows
     assert rows[0].value == "a.wav|Jó estét | kívánok!|s|neutral"
@@ -169,7 +175,7 @@ def test_a_quoted_cell_may_hold_line_breaks(tmp_path: Path) -> None:
         "Jó.",
         "Egy\n\nhárom.",
     ]
-    assert [row.line for row in read_rows(path).rows] == [2, 4, 5]
+    assert [row.place for row in read_rows(path).rows] == ["line 2", "line 4", "line 5"]
 
 
 def test_a_quote_that_is_the_texts_own_joins_no_rows(tmp_path: Path) -> None:
@@ -190,7 +196,7 @@ def test_one_bad_byte_is_the_fault_of_its_own_row(tmp_path: Path) -> None:
     table = read_rows(write(tmp_path / "m.csv", content))
     assert [row.values["text"] for row in table.rows[:5]] == ["Hihetetlen, tízmillió forint!"] * 5
     last = table.rows[5]
-    assert (last.line, last.value) == (6, "u6.ogg|Igen — nem.")
+    assert (last.place, last.value) == ("line 6", "u6.ogg|Igen — nem.")
     assert last.fault == "byte 0x97 is not UTF-8, as the rest is; save the file as UTF-8"
 
 

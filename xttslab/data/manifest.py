@@ -71,7 +71,7 @@ def find_metadata(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; prepare it or correct the path")
-    found = _metadata_files(folder)
+    found = metadata_files(folder)
     if not found:
         wanted = ", ".join((*_LAYOUTS, *_COQUI))
         raise UserError(f"{folder}: no metadata found; add one of {wanted}")
@@ -91,10 +91,11 @@ def require_folders(name: str, sources: Mapping[str, str]) -> None:
 
 def has_metadata(folder: Path) -> bool:
     """Whether a folder holds clips with metadata in a supported layout."""
-    return bool(_metadata_files(folder))
+    return bool(metadata_files(folder))
 
 
-def _metadata_files(folder: Path) -> list[Path]:
+def metadata_files(folder: Path) -> list[Path]:
+    """The metadata files of a folder; none where it has none."""
     coqui = [folder / name for name in _COQUI if (folder / name).is_file()]
     single = [folder / name for name in _LAYOUTS if (folder / name).is_file()]
     return single[:1] or coqui
@@ -109,19 +110,39 @@ def read_folder(
     folders may share a name. Raises UserError for faults of the whole file: no metadata, a missing
     column, a category name that MLflow could not carry, no usable row at all.
     """
+    rows = [(path, row) for path in find_metadata(folder) for row in read_rows(path).rows]
+    places = locate_audio(folder, [row.values.get("audio_file", "") for _, row in rows])
+    listed = [ListedRow(*pair, place) for pair, place in zip(rows, places, strict=True)]
+    clips, rejected = read_listed(folder, listed, source, language, raw)
+    return [replace(clip, text=" ".join(clip.text.split())) for clip in clips], rejected
+
+
+@dataclass(frozen=True)
+class ListedRow:
+    """A row of a list of clips: its file, the row, and the audio that it names."""
+
+    path: Path
+    row: MetadataRow
+    audio: Located
+
+
+def read_listed(
+    folder: Path, rows: Iterable[ListedRow], source: str, language: str, raw: bool
+) -> tuple[list[Clip], list[Rejection]]:
+    """The clips of rows that lie in `folder`, with the text as it is written; else as
+    `read_folder`."""
     clips: dict[Path, Clip] = {}
     names: dict[str, Path] = {}
     rejected: list[Rejection] = []
-    rows = [(path, row) for path in find_metadata(folder) for row in read_rows(path).rows]
-    places = locate_audio(folder, [row.values.get("audio_file", "") for _, row in rows])
-    for (path, row), place in zip(rows, places, strict=True):
+    for listed in rows:
+        row, place = listed.row, listed.audio
         fault = _row_fault(row, place, clips)
         if not fault and not raw:
             fault = _unready(row, place.path, names)
         if fault:
             rejected.append(fault)
             continue
-        clip = _clip(row, place.path, path, source, language)
+        clip = _clip(row, place.path, listed.path, source, language)
         clips[clip.audio] = clip
         names[clip.audio.stem] = clip.audio
     if not clips:
@@ -179,17 +200,17 @@ def slug(name: str) -> str:
 def _row_fault(row: MetadataRow, place: Located, seen: dict[Path, Clip]) -> Rejection | None:
     name, language = row.values.get("audio_file", ""), row.values.get("language", "")
     if row.fault:
-        return Rejection(name or f"line {row.line}", f"line {row.line}: {row.fault}", row.value)
+        return Rejection(name or row.place, f"{row.place}: {row.fault}", row.value)
     if not name:
-        return Rejection(f"line {row.line}", "the row names no audio file", "")
+        return Rejection(row.place, "the row names no audio file", "")
     if place.fault:
-        return Rejection(name, f"line {row.line}: {place.fault}", place.value)
+        return Rejection(name, f"{row.place}: {place.fault}", place.value)
     if place.path in seen:
-        stands_twice = f"line {row.line}: the clip stands twice"
+        stands_twice = f"{row.place}: the clip stands twice"
         return Rejection(name, stands_twice, seen[place.path].text[:40])
     if language and language_code(language) is None:
         known = f"XTTS-v2 speaks {', '.join(LANGUAGES)}"
-        return Rejection(name, f"line {row.line}: an unknown language; {known}", language)
+        return Rejection(name, f"{row.place}: an unknown language; {known}", language)
     return None
 
 
@@ -197,9 +218,9 @@ def _unready(row: MetadataRow, audio: Path, names: dict[str, Path]) -> Rejection
     """What keeps a row of a finished set from training."""
     name = row.values["audio_file"]
     if not row.values.get("text", "").strip():
-        return Rejection(name, f"line {row.line}: the text is empty", "")
+        return Rejection(name, f"{row.place}: the text is empty", "")
     if audio.stem in names:
-        reason = f"line {row.line}: another clip has this name; run xttslab.prepare on the folder"
+        reason = f"{row.place}: another clip has this name; run xttslab.prepare on the folder"
         return Rejection(name, reason, str(names[audio.stem]))
     return None
 
@@ -210,15 +231,15 @@ def _clip(row: MetadataRow, audio: Path, path: Path, source: str, language: str)
     category = cell.removesuffix(PROPOSED)
     if category and not is_category(category):
         raise UserError(
-            f"{path} line {row.line}: category {category!r} may hold a-z, 0-9, _ and - only; "
+            f"{path} {row.place}: category {category!r} may hold a-z, 0-9, _ and - only; "
             f"write {slug(category)!r}"
         )
     split = values.get("split") or _COQUI.get(path.name, "")
     if split not in ("", TRAIN, EVAL):
-        raise UserError(f"{path} line {row.line}: split {split!r} must be train, eval or empty")
+        raise UserError(f"{path} {row.place}: split {split!r} must be train, eval or empty")
     return Clip(
         audio=audio,
-        text=" ".join(unicodedata.normalize("NFC", values.get("text", "")).split()),
+        text=unicodedata.normalize("NFC", values.get("text", "")),
         speaker=values.get("speaker_name") or UNNAMED,
         category=category or ASSUMED,
         category_assumed=not category or cell.endswith(PROPOSED),

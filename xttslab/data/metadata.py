@@ -1,4 +1,4 @@
-"""Reads the rows of a metadata file, with a header of any usual names or without one."""
+"""Reads the rows of a file that lists clips: a table with or without a header, or JSON."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from xttslab.data.columns import AUDIO, IGNORED, RAW, TEXT, ColumnsUnclear, columns_by_content
+from xttslab.data.json_rows import ENDINGS, JsonRow, NotAList, read_json_rows
 from xttslab.data.text_files import TextLine, read_lines
 from xttslab.errors import UserError
 
@@ -21,24 +22,30 @@ _ALIASES = {
     AUDIO: (
         "file_name", "filename", "audio_path", "audio_filepath", "wav_path", "wav_file",
         "wav_filename", "file_path", "filepath", "path", "file", "audio", "wav", "basename", "clip",
-        "recording", "hangfájl", "fájlnév", "fájl", "utterance_id", "utt_id", "clip_id", "id",
+        "recording", "audio_name", "wav_name", "sound", "fname", "uri", "hangfájl", "hangfajl",
+        "fájlnév", "fajlnev", "fájl", "fajl", "utterance_id", "utt_id", "clip_id", "id",
     ),
     TEXT: (
         "transcription", "transcript", "sentence", "normalized_text", "normalised_text",
-        "characters", "raw_text", "utterance", "szöveg", "mondat", "átirat",
+        "characters", "raw_text", "utterance", "text_normalized", "transcript_text", "content",
+        "szöveg", "szoveg", "mondat", "átirat", "atirat",
     ),
-    "speaker_name": ("speaker", "speaker_id", "spk", "spk_id", "client_id", "beszélő"),
-    "category": ("emotion_name", "emotion", "style", "mood", "kategória", "érzelem", "hangulat"),
+    "speaker_name": ("speaker", "speaker_id", "spk", "spk_id", "client_id", "beszélő", "beszelo"),
+    "category": (
+        "emotion_name", "emotion", "style", "mood", "kategória", "kategoria", "érzelem", "erzelem",
+        "hangulat",
+    ),
     "language": ("lang", "language_id", "language_code", "lang_id", "locale", "nyelv"),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class MetadataRow:
-    """One row: the number of its first line and its cells by column name. A row with a `fault`
-    cannot be used, `value` shows it, and its cells are not to be trusted."""
+    """One row: its place in the file, such as "line 3" (the first of several), and its cells by
+    column name. A row with a `fault` cannot be used, `value` shows it, and its cells are not to be
+    trusted."""
 
-    line: int
+    place: str
     values: dict[str, str]
     fault: str = ""
     value: str = ""
@@ -46,11 +53,12 @@ class MetadataRow:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a file in order, and its columns that are none of COLUMNS, as a person knows
-    them."""
+    """The rows of a file in order; its columns that are none of COLUMNS, as a person knows them;
+    and which of its columns, by their own names, were taken for which of COLUMNS."""
 
     rows: tuple[MetadataRow, ...]
     others: tuple[str, ...] = ()
+    meaning: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,12 +72,15 @@ class _Record:
 
 
 def read_rows(path: Path) -> Table:
-    """Read one metadata file.
+    """Read one file that lists clips.
 
     A row with more or fewer cells than there are columns gets a fault, except that of two columns
     the text may hold the separator, and that empty cells at the end do not count. Raises UserError
-    for an empty file, a missing column, and for one without a header whose columns are not clear.
+    for an empty file, a missing column, for one without a header whose columns are not clear, and
+    for JSON that is not whole or lists no clips (NotAList).
     """
+    if path.suffix.lower() in ENDINGS:
+        return _from_json(path, *read_json_rows(path))
     lines = read_lines(path)
     first = next((line for line in lines if line.text.strip()), None)
     if first is None:
@@ -79,9 +90,37 @@ def read_rows(path: Path) -> Table:
         names, separator = header
         records = _records([line for line in lines if line.number > first.number], *header)
         rows = [_row(record, names, separator) for record in records]
-        return Table(tuple(rows), tuple(name for name in names if name not in COLUMNS))
+        written = [cell.strip() for cell in _cells(first.text, separator)]
+        return _table(rows, written, names)
     _refuse_half_a_header(path, first.text)
     return _without_header(path, lines, first.text)
+
+
+def _table(rows: Sequence[MetadataRow], written: Sequence[str], names: Sequence[str]) -> Table:
+    """A table of rows whose columns are called `written` in the file and `names` here."""
+    others = tuple(name for name in names if name not in COLUMNS)
+    meaning = [(own, name) for own, name in zip(written, names, strict=True) if name in COLUMNS]
+    return Table(tuple(rows), others, tuple(meaning))
+
+
+def _from_json(path: Path, entries: Sequence[JsonRow], unit: str) -> Table:
+    keys = list(dict.fromkeys(key for entry in entries for key in entry.values))
+    names = _column_names(keys)
+    for wanted in (AUDIO, TEXT):
+        if wanted not in names:
+            shown = ", ".join(keys[:8]) or "none"
+            raise NotAList(f"{path}: lists no clips: {wanted} is missing; its keys are {shown}")
+    ours = dict(zip(keys, names, strict=True))
+    rows = [
+        MetadataRow(
+            f"{unit} {entry.number}",
+            {name: entry.values.get(key, "") for key, name in ours.items()},
+            entry.fault,
+            entry.value,
+        )
+        for entry in entries
+    ]
+    return _table(rows, keys, names)
 
 
 def _header(line: str) -> tuple[list[str], str] | None:
@@ -134,7 +173,8 @@ def _without_header(path: Path, lines: Sequence[TextLine], first: str) -> Table:
         ) from fault
     rows = [_row(record, names, separator) for record in _records(lines, names, separator)]
     unused = [name.replace(f"{IGNORED}_", "column ") for name in names if name.startswith(IGNORED)]
-    return Table(tuple(rows), tuple(unused))
+    meaning = [(f"column {i}", name) for i, name in enumerate(names, 1) if name in COLUMNS]
+    return Table(tuple(rows), tuple(unused), tuple(meaning))
 
 
 def _records(lines: Sequence[TextLine], names: Sequence[str], separator: str) -> Iterable[_Record]:
@@ -191,7 +231,7 @@ def _row(record: _Record, names: Sequence[str], separator: str) -> MetadataRow:
         remedy = f"put a text that holds {separator!r} into double quotes"
         remedy = remedy if spare > 0 else "write the empty ones, too"
         fault = f"{len(cells)} cells in place of {len(names)} ({separator.join(names)}); {remedy}"
-    return MetadataRow(record.line, values, fault, record.text[:_SHOWN] if fault else "")
+    return MetadataRow(f"line {record.line}", values, fault, record.text[:_SHOWN] if fault else "")
 
 
 def _joined(line: str, text_place: int, separator: str) -> list[str]:

@@ -84,11 +84,11 @@ def _report(
     if len(missing) == len(rows):
         raise UserError(
             f"{table}: none of its {len(rows)} rows names a recording in {folder}, the first "
-            f"one, line {first.line}, names {named!r}: {fault}; give the table of that folder"
+            f"one, {first.place}, names {named!r}: {fault}; give the table of that folder"
         )
     log.warning(
-        "%s: %d of %d rows name no recording in %s, line %d first: %r, %s",
-        *(table, len(missing), len(rows), folder, first.line, named, fault),
+        "%s: %d of %d rows name no recording in %s, %s first: %r, %s",
+        *(table, len(missing), len(rows), folder, first.place, named, fault),
     )
 
 

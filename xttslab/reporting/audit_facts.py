@@ -185,7 +185,7 @@ def advise(facts: DatasetFacts, rules: AuditRules) -> list[AuditAdvice]:
 
 def reasons(facts: DatasetFacts) -> list[tuple[str, int]]:
     """Why clips were not used, most often first; line numbers and file names left out."""
-    plain = (re.sub(r"^line \d+: | as \S+$", "", row["reason"]) for row in facts.rejected)
+    plain = (re.sub(r"^(line|entry) \d+: | as \S+$", "", row["reason"]) for row in facts.rejected)
     return Counter(plain).most_common()
 
 

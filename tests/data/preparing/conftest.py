@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from xttslab.data.audio import read_audio
+from xttslab.data.preparing.categories import FolderCategories
 from xttslab.data.preparing.checks import Checks
 from xttslab.data.preparing.finishing import Denoising, Loudness, Recipe
 from xttslab.data.preparing.preparation import PreparationPlan
@@ -41,6 +42,7 @@ CHECKS = Checks(
 PLAN = PreparationPlan(
     recipe=RECIPE,
     checks=CHECKS,
+    folders=FolderCategories(folders=None, no_category=("wavs", "clips", "short"), most=20),
     speaker_search=None,
     proposer=None,
     recogniser=None,

@@ -138,8 +138,8 @@ def place(folder: Path, **files: str) -> Path:
 
 
 def found(source: Path) -> tuple[dict[str, str], list[Rejection]]:
-    items, rejected = find_items(source, "x", "hu", "s")
-    return {item.origin: item.clip.text for item in items}, rejected
+    found = find_items(source, "x", "hu", "s")
+    return {item.origin: item.clip.text for item in found.items}, found.rejected
 
 
 def test_a_text_beside_a_recording_is_its_text(tmp_path: Path) -> None:
@@ -165,19 +165,19 @@ def test_a_text_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 def test_texts_that_are_not_read_are_named_by_kind(tmp_path: Path) -> None:
     place(tmp_path, a__wav="a", b__wav="b", a__srt="1", c__srt="1", README__txt="x")
-    place(tmp_path, c__wav__txt="Jó", validated__tsv="path\tsentence\na.wav\tJó.\n")
-    place(tmp_path, slicer__list="a.wav|s|HU|Jó estét!\nb.wav|s|HU|Jó napot!\n")
-    place(tmp_path, metadata__jsonl='{"file_name": "a.wav"}')
+    place(tmp_path, c__wav__txt="Jó", meta__csv="audio_file|words\na.wav|Jó.\n")
+    place(tmp_path, notes__json='{"title": "x"}', other__tsv="path\tsentence\nz.wav\tJó.\n")
     write = "write them into a metadata.csv with the header audio_file|text"
-    call = "call it metadata.csv, in the folder of the source, and they are"
     empty = "a.srt: holds no words with times; export it with times, in seconds"
+    clips = 'lists no clips; a list of clips is [{"audio": "a.wav", "text": "…"}, …]'
+    missing = "column text is missing; the header is audio_file|words"
     assert found(tmp_path)[1] == [
         Rejection("a.srt", "the text beside a recording cannot be read", empty),
         Rejection("c.srt", f"texts that are not read (.srt); {write}", ""),
         Rejection("c.wav.txt", f"texts that are not read (.txt); {write}", ""),
-        Rejection("metadata.jsonl", f"texts that are not read (.jsonl); {write}", ""),
-        Rejection("slicer.list", f"texts that are not read (.list); {call}", ""),
-        Rejection("validated.tsv", f"texts that are not read (.tsv); {call}", ""),
+        Rejection("meta.csv", f"texts that are not read (.csv): {missing}", ""),
+        Rejection("notes.json", f"texts that are not read (.json): {clips}", ""),
+        Rejection("other.tsv", f"texts that are not read (.tsv); {write}", ""),
     ]
     assert [row.audio_file for row in found(tmp_path / "a.wav")[1]] == ["a.srt"]
 
@@ -196,11 +196,10 @@ def test_beside_metadata_other_texts_columns_and_recordings_are_named(tmp_path: 
     ]
 
 
-def test_metadata_of_a_folder_below_is_named(tmp_path: Path) -> None:
+def test_metadata_of_a_folder_below_is_read(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     place(tmp_path / "one", a__wav="a", metadata__csv="audio_file|text\na.wav|Jó.\n")
-    reason = "texts that are not read; give the folder that they lie in as source"
-    assert found(tmp_path)[1] == [Rejection("one/metadata.csv", reason, "")]
+    assert found(tmp_path) == ({"one/a.wav": "Jó."}, [])
 
 
 def test_a_column_without_a_name_that_is_not_read_is_named(tmp_path: Path) -> None:

@@ -21,12 +21,12 @@ from xttslab.data.audio import content_hash
 from xttslab.data.datasheet import read_sheet, write_sheet
 from xttslab.data.manifest import Clip, Rejection
 from xttslab.data.preparing.assembly import Assembly
-from xttslab.data.preparing.categories import ClipDelivery, Proposer
+from xttslab.data.preparing.categories import ClipDelivery, FolderCategories, Proposer
 from xttslab.data.preparing.checks import Checks
 from xttslab.data.preparing.finishing import Recipe
 from xttslab.data.preparing.folder import TABLES, Folder, key_of, read_table
 from xttslab.data.preparing.making import Made, make_clips
-from xttslab.data.preparing.sources import find_items, keep_one_speaker
+from xttslab.data.preparing.sources import Found, Item, find_items, keep_one_speaker
 from xttslab.data.preparing.speaker_search import SpeakerSearch
 from xttslab.data.preparing.transcript_search import describe
 from xttslab.data.preparing.transcripts import SpeechRecogniser, Texts, Transcriber, find_texts
@@ -48,6 +48,7 @@ class PreparationPlan:
 
     recipe: Recipe
     checks: Checks
+    folders: FolderCategories
     speaker_search: SpeakerSearch | None
     proposer: Proposer | None
     recogniser: SkipValidation[SpeechRecogniser | None]
@@ -75,7 +76,8 @@ def prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
 
 
 def _prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
-    items, faults = find_items(source, folder.name, plan.language, plan.speaker)
+    found = find_items(source, folder.name, plan.language, plan.speaker)
+    items, faults, understood = _named_by_folders(found, plan.folders)
     items, others = keep_one_speaker(items, plan.keep_speaker)
     faults = [*faults, *others]
     inputs = key_of(items, faults, replace(plan, workers=0), plan.recipe.voices is not None)
@@ -83,7 +85,7 @@ def _prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
     if done.is_file() and done.read_text(encoding="utf-8") == _stamp(folder, inputs):
         return False
     transcripts = [(item.origin, item.transcript) for item in items if item.transcript]
-    for line in describe(transcripts):
+    for line in (*understood, *describe(transcripts)):
         print(line)
     search = plan.speaker_search
     wanted = wanted_speaker(search, plan.recipe.speech) if search else None
@@ -98,6 +100,16 @@ def _prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
     write_sheet(folder.path, plan.language, source, speakers)
     write_atomically(done, _stamp(folder, inputs).encode())
     return True
+
+
+def _named_by_folders(
+    found: Found, folders: FolderCategories
+) -> tuple[list[Item], list[Rejection], list[str]]:
+    """What was found, with the categories that the source's folders name."""
+    items = found.items
+    clips, told = folders.name([item.clip for item in items], [item.origin for item in items])
+    named = [replace(item, clip=clip) for item, clip in zip(items, clips, strict=True)]
+    return named, found.rejected, [*found.understood, *told]
 
 
 def _transcriber(plan: PreparationPlan, folder: Folder) -> Transcriber | None:

@@ -53,7 +53,7 @@ class EditedRows:
             fault = row.fault or ("the clip stands twice" if file in rows else "")
             if fault or not file:
                 fault = fault or "the row names no audio file"
-                raise UserError(f"{path} line {row.line}: {fault}; correct it, nothing was saved")
+                raise UserError(f"{path} {row.place}: {fault}; correct it, nothing was saved")
             text, category = tidy(row.values.get(TEXT, "")), row.values.get(CATEGORY, "")
             rows[file] = {**row.values, AUDIO: file, TEXT: text, CATEGORY: category}
             others |= dict.fromkeys(name for name in row.values if name not in COLUMNS)

@@ -22,14 +22,19 @@ from xttslab.data.manifest import (
     Clip,
     Rejection,
     assign_split,
-    has_metadata,
     read_folder,
     write_metadata,
 )
+from xttslab.data.preparing.layouts import LOOKED_FOR, TABLES, Listing, find_lists
 from xttslab.data.preparing.sentence_cuts import OTHER_SPEAKER
 from xttslab.data.preparing.timed_texts import TimedText
 from xttslab.data.preparing.transcript_search import Beside, find_beside, named_speaker
-from xttslab.data.preparing.unread_texts import TABLES, text_files, unread_files, unread_rows
+from xttslab.data.preparing.unread_texts import (
+    nearest,
+    text_files,
+    unread_files,
+    unread_recordings,
+)
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
 
@@ -89,6 +94,16 @@ class Item:
     transcript: TimedText | None = None
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a source holds: its items, what of it is not read, and what it was taken for, in
+    lines."""
+
+    items: list[Item]
+    rejected: list[Rejection]
+    understood: list[str]
+
+
 def locate(source: str | None, folder: Path) -> Path:
     """Where to read data set `folder` from: the path given, or the packaged demo of that name.
 
@@ -105,30 +120,30 @@ def locate(source: str | None, folder: Path) -> Path:
     return lay_out(folder.name, folder / ".prepare" / "demo")
 
 
-def find_items(
-    source: Path, name: str, language: str, speaker: str
-) -> tuple[list[Item], list[Rejection]]:
-    """Read a source for data set `name`: a folder of clips with metadata, or long recordings.
+def find_items(source: Path, name: str, language: str, speaker: str) -> Found:
+    """Read a source for data set `name`: a folder with a list of its clips, or long recordings.
 
-    Recordings are all audio files of a folder without metadata, or a single file; a text of its
+    Recordings are all audio files of a folder without such a list, or a single file; a text of its
     name beside one is what is said in it, with times or without. Texts that are not read are named
     among the rejections.
     Raises UserError where there is nothing to read.
     """
-    labelled = source.is_dir() and has_metadata(source)
     root = Path(os.path.normpath(source if source.is_dir() else source.parent))
-    if labelled:
-        clips, rejected = read_folder(source, name, language, raw=True)
+    listing = find_lists(root) if source.is_dir() else Listing()
+    if listing.lists:
+        clips, rejected = listing.clips(root, name, language)
         clips = [replace(c, speaker=speaker) if c.speaker == UNNAMED else c for c in clips]
-        rejected += unread_rows(root, [clip.audio for clip in clips])
-        beside = Beside()
+        rejected += unread_recordings(root, [clip.audio for clip in clips])
+        beside, understood = Beside(), listing.understood(root)
     else:
-        paths = _recordings(source)
+        paths = _recordings(source, listing)
         beside = find_beside(paths, text_files(source), root)
         blank = Clip(audio=source, text="", speaker=speaker, language=language, source=name)
         clips = [_recording(replace(blank, audio=path), beside) for path in paths]
         rejected = beside.faults
-    rejected += unread_files(source, beside.read)
+        told = f"{len(beside.plain)} with a text of that name, {len(beside.timed)} with times"
+        understood = [f"recordings without a list of clips: {len(paths)}, {told}"]
+    rejected += unread_files(source, beside.read, listing)
     items, unreadable = [], []
     for clip in clips:
         origin = Path(os.path.normpath(clip.audio)).relative_to(root).as_posix()
@@ -137,10 +152,11 @@ def find_items(
         except OSError as fault:  # no right to read it, a link to nowhere, or one in a circle
             unreadable.append(Rejection(origin, "the file cannot be read", fault.strerror or ""))
             continue
-        items.append(Item(clip, origin, not labelled, digest, beside.timed.get(clip.audio)))
+        timed = beside.timed.get(clip.audio)
+        items.append(Item(clip, origin, not listing.lists, digest, timed))
     if not items:
         raise UserError(f"source {source}: no file in it can be read; {unreadable[0].value}")
-    return items, [*rejected, *unreadable]
+    return Found(items, [*rejected, *unreadable], understood)
 
 
 def keep_one_speaker(items: Sequence[Item], wanted: str) -> tuple[list[Item], list[Rejection]]:
@@ -184,7 +200,7 @@ def _recording(blank: Clip, beside: Beside) -> Clip:
     return replace(blank, text=timed.text, speaker=speaker)
 
 
-def _recordings(source: Path) -> list[Path]:
+def _recordings(source: Path, listing: Listing) -> list[Path]:
     if source.is_file():
         if source.suffix.lower() in TABLES:
             remedy = "call it metadata.csv and give the folder that it lies in"
@@ -194,6 +210,9 @@ def _recordings(source: Path) -> list[Path]:
         raise UserError(f"source {source}: no such file or folder; correct source=PATH")
     found = sorted(audio_files(source))
     if not found:
-        wanted = " ".join(AUDIO_SUFFIXES[:5])
-        raise UserError(f"source {source}: neither metadata nor recordings ({wanted} …) in it")
+        wanted = f"recordings ({' '.join(AUDIO_SUFFIXES[:5])} …) and {LOOKED_FOR}"
+        raise UserError(
+            f"source {source}: nothing to prepare in it; looked for {wanted}; "
+            f"the nearest match: {nearest(source, listing)}"
+        )
     return found

@@ -8,43 +8,71 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from xttslab.data.audio_names import audio_files
-from xttslab.data.manifest import Rejection, find_metadata, has_metadata
-from xttslab.data.metadata import read_rows
+from xttslab.data.manifest import Rejection
 from xttslab.data.preparing import folder as output
-from xttslab.errors import UserError
+from xttslab.data.preparing.layouts import TABLES, Listing
 
-TABLES = (".csv", ".tsv", ".psv", ".list")
 _TEXTS = (
     *TABLES, ".txt", ".lab", ".srt", ".vtt", ".ass", ".sbv", ".lrc", ".textgrid", ".eaf", ".json",
     ".jsonl", ".xlsx", ".xls", ".ods", ".docx", ".parquet",
 )  # fmt: skip
+# Files that hold a data set but are not read, by ending: what to do with them.
+_OTHERS = {
+    (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"): "an archive; unpack it",
+    (".parquet", ".arrow"): "save its rows as audio files with a metadata.csv (file_name, text)",
+    (".xlsx", ".xls", ".ods"): "save the sheet as metadata.csv with the header audio_file|text",
+    (*_TEXTS,): "texts without recordings; put the recordings beside them",
+}
 _ABOUT = ("readme", "license", "licence", "changelog", "requirements", "notice", "copying")
 
 
-def unread_rows(root: Path, used: Sequence[Path]) -> list[Rejection]:
-    """What the metadata of a folder says that is not read, and the recordings that no row of it
-    names; `used` are the files of its clips."""
-    found = []
-    for path in find_metadata(root):
-        others = read_rows(path).others
-        if others:
-            found.append(Rejection(path.name, "has columns that are not read", ", ".join(others)))
+def unread_recordings(root: Path, used: Sequence[Path]) -> list[Rejection]:
+    """The recordings that no list of clips names; `used` are the files of its clips."""
     known = {os.path.normpath(path) for path in used}
     spare = [path for path in audio_files(root) if os.path.normpath(path) not in known]
-    return found + _grouped(root, spare, "no usable row of the metadata names it")
+    return _grouped(root, spare, "no usable row of the metadata names it")
 
 
-def unread_files(source: Path, read: Iterable[Path]) -> list[Rejection]:
-    """The texts in a folder, or beside a single recording, other than its metadata and those that
-    were `read`; one row for all files of one kind."""
+def unread_files(source: Path, read: Iterable[Path], listing: Listing) -> list[Rejection]:
+    """The texts in a folder, or beside a single recording, other than its lists of clips and those
+    that were `read`; one row for all files of one kind."""
     root = source if source.is_dir() else source.parent
-    metadata = find_metadata(root) if source.is_dir() and has_metadata(root) else []
-    known = {os.path.normpath(path) for path in (*read, *metadata)}
+    known = {os.path.normpath(path) for path in (*read, *listing.paths)}
     kinds: dict[str, list[Path]] = defaultdict(list)
     for path in text_files(source):
         if os.path.normpath(path) not in known:
-            kinds[_fate(path, root, metadata)].append(path)
+            kinds[_fate(path, root, listing)].append(path)
     return [row for fate, paths in kinds.items() for row in _grouped(root, paths, fate)]
+
+
+def nearest(folder: Path, listing: Listing) -> str:
+    """The file of a folder that comes closest to something that can be read, and what it lacks."""
+    if listing.near:
+        path, _ = min(listing.near, key=lambda pair: _distance(pair[1]))
+        return f"{_name(path, folder)}: {_lacks(path, listing)}"
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    for endings, remedy in _OTHERS.items():
+        path = next((path for path in files if path.suffix.lower() in endings), None)
+        if path is not None:
+            return f"{_name(path, folder)}: {remedy}"
+    if not files:
+        return "none, the folder is empty"
+    return f"none; it holds {len(files)} other files, such as {_name(files[0], folder)}"
+
+
+def _distance(fault: str) -> int:
+    """How far a list is from being read: its recordings are elsewhere, or a column is missing."""
+    if "recordings is here" in fault:
+        return 0
+    return 1 if "is missing" in fault else 2
+
+
+def _lacks(path: Path, listing: Listing) -> str:
+    return dict(listing.near)[path].removeprefix(f"{path}: ")
+
+
+def _name(path: Path, root: Path) -> str:
+    return Path(os.path.relpath(path, root)).as_posix()
 
 
 def text_files(source: Path) -> Iterator[Path]:
@@ -68,24 +96,15 @@ def _is_text(path: Path) -> bool:
     return path.suffix.lower() in _TEXTS and not path.name.startswith(".") and not about
 
 
-def _fate(path: Path, root: Path, metadata: Sequence[Path]) -> str:
+def _fate(path: Path, root: Path, listing: Listing) -> str:
     """Why a file of texts is not read, and what to do where its texts are wanted."""
-    if metadata:
-        names = " and ".join(one.name for one in metadata)
-        return f"texts that are not read, since {names} is"
-    if path.parent != root and has_metadata(path.parent):
-        return "texts that are not read; give the folder that they lie in as source"
+    if listing.lists:
+        names = " and ".join(_name(one, root) for one in listing.paths)
+        return f"texts that are not read, since {names} {'are' if ' and ' in names else 'is'}"
     kind = f"texts that are not read ({path.suffix.lower()})"
-    if path.suffix.lower() in (*TABLES, ".txt") and _is_table(path):
-        return f"{kind}; call it metadata.csv, in the folder of the source, and they are"
+    if path in dict(listing.near) and path.suffix.lower() != ".txt":
+        return f"{kind}: {_lacks(path, listing)}"
     return f"{kind}; write them into a metadata.csv with the header audio_file|text"
-
-
-def _is_table(path: Path) -> bool:
-    try:
-        return bool(read_rows(path).rows)
-    except UserError:
-        return False
 
 
 def _grouped(root: Path, paths: Sequence[Path], reason: str) -> list[Rejection]:
@@ -93,4 +112,4 @@ def _grouped(root: Path, paths: Sequence[Path], reason: str) -> list[Rejection]:
     if not paths:
         return []
     others = f"and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return [Rejection(Path(os.path.relpath(paths[0], root)).as_posix(), reason, others)]
+    return [Rejection(_name(paths[0], root), reason, others)]
