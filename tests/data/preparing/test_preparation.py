@@ -321,7 +321,7 @@ def test_a_set_of_which_nothing_is_left_keeps_its_reasons(
     ("make", "message"),
     [
         (lambda path: None, "no such file or folder; correct source=PATH"),
-        (lambda path: path.mkdir(), "neither metadata nor recordings"),
+        (lambda path: path.mkdir(), "nearest match: none, the folder is empty"),
         pytest.param(
             lambda path: path.symlink_to(path), "no such file or folder", marks=pytest.mark.posix
         ),
