@@ -151,3 +151,12 @@ def test_one_set_of_sampling_defaults(compose) -> None:
     samples = compose(name="train").samples
     rules = ("temperature", "top_k", "top_p", "repetition_penalty")
     assert all(samples[rule] == getattr(usual.sampling, rule) for rule in rules)
+
+
+@pytest.mark.parametrize("name", ["demo", "demo_combined", "demo_voice"])
+def test_the_demo_ends_two_epochs_after_its_best(compose, name: str) -> None:
+    config = compose(f"experiment={name}")
+    assert 0 < config.checkpoint.patience <= 2
+    assert [one.category for one in config.samples.sentences] == [
+        "confirmation", "greeting", "excitement", "neutral", "tension", "question", "transition",
+    ]  # fmt: skip
