@@ -59,7 +59,9 @@ def main(config: DictConfig) -> None:
         option, remedy = ("transcripts.", "") if recogniser else ("", "; or add voices=null")
         raise UserError(f"{option}{fault}{remedy}") from fault
     if changed or not (folder.path / HTML).is_file():
-        write_audit(folder.path, rules)
+        heard = write_audit(folder.path, rules).heard
+        if heard is not None:
+            print(f"categories: {heard.summary}" + (f"; {heard.remedy}" if heard.remedy else ""))
     else:
         print(f"{folder.path}: nothing has changed, nothing to do")
     if not (CONF / "dataset" / f"{folder.name}.yaml").exists():

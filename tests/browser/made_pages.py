@@ -6,10 +6,10 @@ Long names with and without places to break, 14 categories, and as many epochs a
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import soundfile
@@ -24,10 +24,12 @@ from xttslab.reporting.audit import write_audit
 from xttslab.reporting.audit_facts import AuditRules
 from xttslab.reporting.build import write_comparison, write_report
 from xttslab.reporting.comparison import compare_runs
-from xttslab.reporting.listening import ListeningTest, Stimulus, Task
-from xttslab.reporting.listening_server import ListeningServer
+from xttslab.reporting.listening import Entrant, ListeningPlan, ListeningTest, Stimulus
 from xttslab.reporting.run_data import ManifestClip, RunData
 from xttslab.reporting.verdict import VerdictRules
+from xttslab.reporting.votes import Vote
+from xttslab.serving.listening_pages import listening_app
+from xttslab.serving.local_pages import LocalServer, access_for, bind
 from xttslab.tracking.gallery import SampleSentence, write_gallery
 
 CATEGORIES = (
@@ -192,25 +194,25 @@ def make_audit(folder: Path, audit_rules: AuditRules) -> Path:
         ("rejected.csv", refused), ("review.csv", doubtful),
     ):  # fmt: skip
         (folder / file).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return write_audit(folder, audit_rules)
+    return write_audit(folder, audit_rules).page
 
 
 @contextmanager
 def listening_test_page(folder: Path) -> Iterator[str]:
     """A listening test with one task of each kind, served; its address."""
     wave = folder / "clip.wav"
-    one, two = (Stimulus(name, "01", TEXTS[2], CATEGORIES[9], wave) for name in NAMES)
-    tasks = [
-        Task("ab", (one, two), ("k1", "k2")),
-        Task("real", (one,), ("k3",)),
-        Task("scores", (two,), ("k4",)),
-    ]
-    server = ListeningServer(ListeningTest(tasks), lambda vote: None)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.address
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    clips = [Stimulus(name, "01", TEXTS[2], CATEGORIES[9], wave) for name in NAMES]
+    with listening_served(clips, wave, []) as address:
+        yield address
+
+
+@contextmanager
+def listening_served(clips: list[Stimulus], wave: Path, votes: list[Vote]) -> Iterator[str]:
+    """A listening test over voices of one recording each, served; its address. Votes are added."""
+    entrants = [Entrant(clip.run, (clip,), judged=clip is clips[0]) for clip in clips]
+    real = [Stimulus("", "real", "", "", wave)]
+    test = ListeningTest(entrants, real, ListeningPlan(2, 0.95), dice=random.Random(3))
+    access = access_for("127.0.0.1", "a-secret-of-this-session")
+    app = listening_app(test, votes.append, access)
+    with LocalServer(app, access, bind("127.0.0.1", 0)).running() as address:
+        yield address

@@ -13,7 +13,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.browser.made_pages import EPOCHS, listening_test_page, make_pages
+from tests.browser.made_pages import (
+    CATEGORIES,
+    EPOCHS,
+    TEXTS,
+    listening_test_page,
+    make_pages,
+)
 from tests.browser.test_report_pages import emulate
 from tests.conftest import CONF
 from xttslab.reporting.audit_facts import AuditRules
@@ -23,7 +29,13 @@ pytestmark = pytest.mark.browser
 WIDTHS = (400, 700, 1000, 1280, 1920)
 SMALLEST = 10  # pixels of a letter's height
 LEAST_CONTRAST = 4.5  # WCAG 2.1, level AA
-TASKS = ("ab", "real", "scores", "end")  # what the listening test shows one after the other
+TASKS = (
+    "start",
+    "ab",
+    "real",
+    "scores",
+    "end",
+)  # of the listening test
 FILES = ("audit", *(f"{page}_{n}" for page in ("samples", "report", "compare") for n in EPOCHS))
 
 # Faults of the layout as it stands. A word may be broken only where the page or a hyphen allows it.
@@ -114,13 +126,16 @@ def shown(window, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str
     with listening_test_page(folder) as address:
         calls = {name: lambda page=page: window.get(page.as_uri()) for name, page in made.items()}
 
-        def task_page(task: int) -> None:
+        def task_page(kind: str) -> None:
+            asked = {"id": "1", "kind": kind, "clips": ["1", "2"], "text": "", "category": ""}
+            if kind == "ab":
+                asked |= {"text": TEXTS[2], "category": CATEGORIES[9]}
             window.get(address)
-            window.execute_script("current = arguments[0]; show();", task)
+            if kind != "start":
+                state = {"task": None if kind == "end" else asked, "done": 3, "of": 40}
+                window.execute_script("show(arguments[0]);", state)
 
-        calls |= {
-            f"listening_test_{name}": lambda n=n: task_page(n) for n, name in enumerate(TASKS)
-        }
+        calls |= {f"listening_test_{kind}": lambda kind=kind: task_page(kind) for kind in TASKS}
         yield calls
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +13,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser.made_pages import listening_served
 from tests.reporting.runs import calm_run, gates, overfitted_run, rules
 from xttslab.reporting.build import write_comparison, write_report
 from xttslab.reporting.comparison import compare_runs
-from xttslab.reporting.listening import ListeningTest, Stimulus, Task, Vote
-from xttslab.reporting.listening_server import ListeningServer
+from xttslab.reporting.listening import Stimulus
 from xttslab.reporting.verdict import VerdictRules
+from xttslab.reporting.votes import Vote
 
 pytestmark = pytest.mark.browser
 
@@ -92,19 +92,10 @@ def test_every_picture_has_a_text_alternative(browser, pages: list[Path]) -> Non
 def test_a_session_by_keyboard_alone(browser, tmp_path: Path) -> None:
     wave = tmp_path / "clip.wav"
     soundfile.write(wave, 0.1 * np.sin(np.arange(12000) / 9), 24000)
-    one, two = (Stimulus(run, "01_greeting", "Szia!", "greeting", wave) for run in ("one", "two"))
-    tasks = [
-        Task("ab", (one, two), ("k1", "k2")),
-        Task("real", (one,), ("k3",)),
-        Task("scores", (two,), ("k4",)),
-    ]
+    clips = [Stimulus(run, "01_greeting", "Szia!", "greeting", wave) for run in ("run_1", "run_2")]
     votes: list[Vote] = []
-    server = ListeningServer(ListeningTest(tasks), votes.append)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        browser.get(server.address)
-        assert "one" not in browser.find_element(By.ID, "tasks").get_attribute("textContent")
+    with listening_served(clips, wave, votes) as address:
+        browser.get(address)
         wait = WebDriverWait(browser, 60)
 
         def press(*keys: str) -> None:
@@ -115,12 +106,18 @@ def test_a_session_by_keyboard_alone(browser, tmp_path: Path) -> None:
             script = "return document.querySelector('h2').textContent.includes(arguments[0])"
             wait.until(lambda d: d.execute_script(script, words))
 
+        wait.until(lambda d: d.execute_script("return document.activeElement.id === 'listener'"))
+        press("Éva", Keys.ENTER)
+        headed("Which is better")
+        assert "run_" not in browser.page_source
+        press("b")  # before both were heard
+        wait.until(lambda d: d.find_element(By.ID, "fault").text == "Listen to both first.")
         press("1")
         wait.until(lambda d: d.find_element(By.CSS_SELECTOR, "button.play[aria-pressed=true]"))
+        press(Keys.SPACE)  # the other one
         press("b")
-        headed("Real or synthetic")
-        press("s")
         headed("from 1 to 10")
+        press("p")
         for _ in range(12):  # to the first row of scores; its keys are the browser's own
             press(Keys.TAB)
             if browser.execute_script("return document.activeElement.type") == "radio":
@@ -128,14 +125,14 @@ def test_a_session_by_keyboard_alone(browser, tmp_path: Path) -> None:
         press(Keys.SPACE)
         press(Keys.ARROW_RIGHT)
         press(Keys.ENTER)
+        for answered in (2, 3):
+            wait.until(lambda d, n=answered: d.find_element(By.ID, "count").text == f"{n} of 4")
+            headed("Real or synthetic")
+            press("p")
+            press("s")
         headed("Thank you")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-    assert [(vote.kind, vote.answer) for vote in votes] == [
-        ("ab", "two"),
-        ("real", "synthetic"),
-        ("scores", ""),
-    ]
-    assert votes[2].scores == {"voice_similarity": 2}
+    assert [vote.kind for vote in votes] == ["ab", "scores", "real", "real"]
+    assert {vote.listener for vote in votes} == {"Éva"}
+    assert votes[0].answer in ("run_1", "run_2")
+    assert votes[1].scores == {"voice_similarity": 2}
+    assert [vote.answer for vote in votes[2:]] == ["synthetic"] * 2

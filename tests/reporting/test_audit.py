@@ -87,7 +87,7 @@ class Checker(HTMLParser):
 
 
 def test_the_page_is_whole_and_needs_nothing_else(folder: Path, rules: AuditRules) -> None:  # noqa: F811
-    page = write_audit(folder, rules).read_text(encoding="utf-8")
+    page = write_audit(folder, rules).page.read_text(encoding="utf-8")
     checker = Checker()
     checker.feed(page)
     assert checker.open == []
@@ -106,7 +106,7 @@ def test_the_page_is_whole_and_needs_nothing_else(folder: Path, rules: AuditRule
 
 
 def test_outliers_and_findings_can_be_heard(folder: Path, rules: AuditRules) -> None:  # noqa: F811
-    page = write_audit(folder, rules).read_text(encoding="utf-8")
+    page = write_audit(folder, rules).page.read_text(encoding="utf-8")
     sounds = re.findall(r'<audio [^>]*src="data:audio/mpeg;base64,([^"]+)"', page)
     assert len(sounds) == 2
     _, rate = sf.read(io.BytesIO(base64.b64decode(sounds[0])))
@@ -130,5 +130,5 @@ def test_noise_reduction_shows_its_effect(folder: Path, rules: AuditRules) -> No
     lines = path.read_text(encoding="utf-8").splitlines()
     more = [lines[0] + "|snr_before_db", *(line + "|12.5" for line in lines[1:])]
     path.write_text("\n".join(more) + "\n", encoding="utf-8")
-    page = write_audit(folder, rules).read_text(encoding="utf-8")
+    page = write_audit(folder, rules).page.read_text(encoding="utf-8")
     assert "from 12.5 to 36.0 dB" in page

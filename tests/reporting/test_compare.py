@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,9 +19,10 @@ from tests.reporting.test_pairing import with_other_texts
 from xttslab.errors import UserError
 from xttslab.reporting.build import compare_references, write_comparison
 from xttslab.reporting.comparison import compare_runs
-from xttslab.reporting.listening_server import Session
+from xttslab.reporting.listening import ListeningPlan
 from xttslab.reporting.run_data import RunData, load_run
 from xttslab.reporting.verdict import VerdictRules
+from xttslab.serving.listening_pages import Session, entrants_of
 from xttslab.tracking.runs import find_run
 
 VERDICT = VerdictRules(nats=0.05, text_gain=0.1, score=0.3, votes=20, draws=200)
@@ -30,27 +30,30 @@ VERDICT = VerdictRules(nats=0.05, text_gain=0.1, score=0.3, votes=20, draws=200)
 
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """A served listening session over two tracked runs with samples and one real clip."""
+    """A listening session over two tracked runs with samples and one real clip."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for variable in ("MLFLOW_TRACKING_URI", "XTTSLAB_TOKEN"):
+        monkeypatch.delenv(variable, raising=False)
     for name, best in (("first", 12), ("second", 20)):
         tracked_run(name, best)
     real = tmp_path / "data/milliomos/wavs/b.wav"
     real.parent.mkdir(parents=True)
     real.write_bytes(Path("outputs/first/samples/epoch_010/01_greeting.wav").read_bytes())
-    runs = [load_run(name, URI) for name in ("first", "second")]
-    made = Session(runs, rules().findings, 8, 0)
-    thread = threading.Thread(target=made.server.serve_forever)
-    thread.start()
+    made = opened_session()
     yield made
-    made.server.shutdown()
-    thread.join()
     made.close()
+
+
+def opened_session(*epochs: int | str) -> Session:
+    runs = [load_run(name, URI) for name in ("first", "second")]
+    entrants = entrants_of(runs, rules().findings, epochs or ["best"])
+    return Session(runs, entrants, ListeningPlan(8, 0.95), 0)
 
 
 def ask(url: str, answer: dict | None = None, host: str | None = None) -> tuple[int, bytes]:
     body = json.dumps(answer).encode() if answer is not None else None
-    request = urllib.request.Request(url, body, {"Host": host} if host else {})
+    headers = {"Host": host} if host else {}
+    request = urllib.request.Request(url, body, headers | {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request) as reply:
             return reply.status, reply.read()
@@ -59,33 +62,41 @@ def ask(url: str, answer: dict | None = None, host: str | None = None) -> tuple[
 
 
 def test_a_script_votes_and_finds_its_votes_in_mlflow(session: Session) -> None:
-    base, token = session.server.address.split("/?token=")
-    assert base.startswith("http://127.0.0.1:")
-    for url in (f"{base}/", f"{base}/?token=guess"):
-        assert ask(url)[0] == 403
-    assert ask(f"{base}/?token={token}", host="evil.example")[0] == 403
-
-    status, page = ask(session.server.address)
-    assert status == 200
-    tasks = json.loads(re.search(rb'id="tasks">(.*?)</script>', page)[1])
-    assert {task["kind"] for task in tasks} == {"ab", "scores", "real"}
-    status, sound = ask(f"{base}/clip/{tasks[0]['clips'][0]}?token={token}")
-    assert (status, len(sound) > 500) == (200, True)
-    assert ask(f"{base}/clip/unknown?token={token}")[0] == 404
-    refused = ask(f"{base}/vote?token={token}", {"task": 0, "choice": "neither"})
-    assert (refused[0], b"is no answer here" in refused[1]) == (400, True)
-
-    for number, task in enumerate(tasks):
-        truth = session.server.test.tasks[number].stimuli
-        answer: dict = {"task": number, "listener": "a script"}
-        if task["kind"] == "ab":
-            answer["choice"] = "a" if truth[0].run == "second" else "b"
-        elif task["kind"] == "real":
-            answer["choice"] = "synthetic" if truth[0].run else "real"
-        else:
-            answer["scores"] = {"naturalness": 8 if truth[0].run == "second" else 5}
-        assert ask(f"{base}/vote?token={token}", answer)[0] == 200
-    session.server.shutdown()
+    kinds = []
+    with session.server.running() as address:
+        base, token = address.split("/?token=")
+        assert base.startswith("http://127.0.0.1:")
+        for url in (f"{base}/", f"{base}/?token=guess"):
+            assert ask(url)[0] == 401
+        assert ask(f"{base}/?token={token}", host="evil.example")[0] == 403
+        assert ask(address)[0] == 200
+        assert ask(f"{base}/clip/unknown?token={token}")[0] == 404
+        while True:
+            state = json.loads(ask(f"{base}/next?listener=a+script&token={token}")[1])
+            task = state["task"]
+            if task is None:
+                break
+            if not kinds:
+                assert (state["done"], state["of"]) == (0, 2 + 4 + 2)
+                status, sound = ask(f"{base}/clip/{task['clips'][0]}?token={token}")
+                assert (status, len(sound) > 500) == (200, True)
+                wrong = {"task": task["id"], "choice": "neither"}
+                refused = ask(f"{base}/vote?token={token}", wrong)
+                assert (refused[0], b"is no answer here" in refused[1]) == (400, True)
+            truth = session.test._open[task["id"]].stimuli
+            second = truth[0].run == "second@20"
+            answer: dict = {"task": task["id"], "listener": "a script"}
+            if task["kind"] == "ab":
+                answer["choice"] = "a" if second else "b"
+            elif task["kind"] == "real":
+                answer["choice"] = "synthetic" if truth[0].run else "real"
+            else:
+                answer["scores"] = {"naturalness": 8 if second else 5}
+            assert ask(f"{base}/vote?token={token}", answer)[0] == 200
+            again = ask(f"{base}/vote?token={token}", answer)
+            assert (again[0], b"was answered already" in again[1]) == (400, True)
+            kinds.append(task["kind"])
+    assert kinds == ["ab"] * 2 + ["scores"] * 4 + ["real"] * 2
     session.close()
 
     votes = find_run("second", URI).metrics
@@ -103,7 +114,17 @@ def test_a_script_votes_and_finds_its_votes_in_mlflow(session: Session) -> None:
     assert not re.search(r'(src|href)="(?!data:)', text)
     assert text.count('src="data:audio/mpeg;base64,') == 2 * 2 + 4  # first screen, below
     assert "Blind: second was preferred to first in 2.0 of 2 votes" in text
-    assert "2 votes" in found.markdown.read_text(encoding="utf-8")
+    assert [one.name for one in found.comparison.ear.table] == ["second@20", "first@10"]
+    assert "| second@20 | 69 % (15 to 96) |" in found.markdown.read_text(encoding="utf-8")
+
+    # the same listener goes on where everything was answered; three voices are a tournament
+    resumed = opened_session()
+    assert resumed.test.next("a script")["task"] is None
+    resumed.close()
+    several = opened_session(10, "best")
+    assert several.test.names == ["first@10", "second@10", "second@20"]
+    assert several.test.next("a script")["task"]["kind"] == "ab"
+    several.close()
     assert found.comparison.common == {"milliomos": ["wavs/b.wav"]}
 
 

@@ -7,7 +7,6 @@ import pytest
 from tests.reporting.runs import calm_run, falling, overfitted_run, rules
 from xttslab.evaluation.scales import Interval
 from xttslab.reporting.findings import find
-from xttslab.reporting.listening import Preference
 from xttslab.reporting.pairing import Difference
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.verdict import (
@@ -18,6 +17,7 @@ from xttslab.reporting.verdict import (
     conclude,
     decide,
 )
+from xttslab.reporting.votes import Preference
 from xttslab.reporting.worth import GOOD, Judgement
 
 RULES = VerdictRules(nats=0.05, text_gain=0.1, score=0.3, votes=20, draws=200)

@@ -16,6 +16,7 @@ from xttslab.data.audio import SAMPLE_RATE, AudioFault, read_audio
 from xttslab.data.datasheet import read_sheet
 from xttslab.files import write_atomically
 from xttslab.reporting.audit_facts import AuditRules, DatasetFacts, advise, read_facts, reasons
+from xttslab.reporting.category_test import CategoryTest, hear_categories
 from xttslab.reporting.html import render
 
 _BINS = 16
@@ -114,24 +115,36 @@ class Listening:
     sound: str
 
 
-def write_audit(folder: Path, rules: AuditRules) -> Path:
-    """Write both forms of the audit; returns the HTML page.
+@dataclass(frozen=True)
+class WrittenAudit:
+    """The HTML page, and whether the categories sound different, where that can be told."""
+
+    page: Path
+    heard: CategoryTest | None
+
+
+def write_audit(folder: Path, rules: AuditRules) -> WrittenAudit:
+    """Write both forms of the audit.
 
     The page holds its sounds and pictures itself: it opens from disk and inside MLflow alike.
     """
     facts = read_facts(folder)
-    content = _content(facts, rules)
+    heard = hear_categories(facts, rules)
+    content = _content(facts, rules, heard)
     for file in (HTML, MARKDOWN):
         write_atomically(folder / file, render(f"{file}.j2", content).encode())
-    return folder / HTML
+    return WrittenAudit(folder / HTML, heard)
 
 
-def _content(facts: DatasetFacts, rules: AuditRules) -> Mapping[str, Any]:
+def _content(
+    facts: DatasetFacts, rules: AuditRules, heard: CategoryTest | None
+) -> Mapping[str, Any]:
     return {
         "title": f"Data audit: {facts.name}",
         "facts": facts,
         "sheet": read_sheet(facts.folder),
         "advice": advise(facts, rules),
+        "heard": heard,
         "categories": facts.groups(lambda clip: clip.clip.category),
         "sources": facts.groups(lambda clip: clip.clip.source or facts.name),
         "charts": _charts(facts, rules),

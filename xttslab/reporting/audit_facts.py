@@ -161,6 +161,7 @@ class AuditRules:
     rejected_share: float
     review_share: float
     max_repeats: int
+    told_apart: float
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from xttslab.errors import UserError
 from xttslab.reporting.analysis import Analysis, Gates, ReportRules, analyse
 from xttslab.reporting.comparison import Comparison, compare_runs, comparison_content
 from xttslab.reporting.html import render, write
-from xttslab.reporting.listening_server import Session
 from xttslab.reporting.pages import report_content
 from xttslab.reporting.run_data import RunData, load_run
 from xttslab.reporting.verdict import VerdictRules
@@ -108,22 +107,6 @@ def write_comparison(comparison: Comparison, folder: Path) -> Compared:
     html = write(folder / "compare.html", render("compare.html.j2", content))
     markdown = write(folder / "compare.md", render("compare.md.j2", content))
     return Compared(html, markdown, comparison)
-
-
-def listen(references: Sequence[str], uri: str, rules: ReportRules, tasks: int, port: int) -> int:
-    """Serve the listening test until Ctrl-C; returns how many votes were given."""
-    runs = [load_run(reference, uri) for reference in references]
-    session = Session(runs, rules.findings, tasks, port)
-    print(f"listen     {session.server.address}")
-    print(f"tasks      {len(session.server.test.tasks)}; Ctrl-C ends the session", flush=True)
-    try:
-        session.server.serve_forever()
-    except KeyboardInterrupt:
-        print()
-    finally:
-        session.close()
-    print(f"votes      {session.votes}, kept with the runs and in MLflow as listener/…")
-    return session.votes
 
 
 def default_folder(run: RunData) -> Path:

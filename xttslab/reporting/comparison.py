@@ -10,8 +10,8 @@ from typing import Any
 from xttslab.errors import UserError
 from xttslab.evaluation.aspects import ASPECTS, TITLES
 from xttslab.reporting.analysis import Analysis, Gates, ReportRules, analyse, unmet_gates
+from xttslab.reporting.by_ear import ByEar, all_votes, by_ear, deployed
 from xttslab.reporting.charts import EpochMark, Line, LineChart, line_chart
-from xttslab.reporting.listening import VOTES, Vote, preference, read_votes
 from xttslab.reporting.loss_tables import TEXT_GAIN
 from xttslab.reporting.pages import run_facts
 from xttslab.reporting.pairing import (
@@ -35,6 +35,7 @@ from xttslab.reporting.verdict import (
     conclude,
     decide,
 )
+from xttslab.reporting.votes import Vote, preference
 
 _UNINTERESTING = (
     "run_name",
@@ -68,6 +69,7 @@ class Comparison:
     common: Mapping[str, Sequence[str]]
     verdict: Verdict
     draws: int  # of the bootstrap
+    ear: ByEar | None = None
 
 
 def compare_runs(
@@ -92,23 +94,13 @@ def compare_runs(
         common_eval(runs),
         conclude([_contender(a) for a in analyses], decisions, verdict),
         verdict.draws,
+        by_ear(analyses, votes),
     )
 
 
 def _contender(analysis: Analysis) -> Contender:
     unmet = unmet_gates(analysis.gates)
     return Contender(analysis.run, analysis.findings, unmet, analysis.judgement)
-
-
-def all_votes(runs: Sequence[RunData]) -> list[Vote]:
-    """The votes kept with any of the runs, each once (a vote on two runs is kept with both)."""
-    found: dict[str, Vote] = {}
-    for run in runs:
-        seen: dict[str, int] = {}
-        for vote in read_votes(run.files.get(VOTES)):
-            seen[repr(vote)] = seen.get(repr(vote), 0) + 1
-            found[f"{vote!r} {seen[repr(vote)]}"] = vote
-    return list(found.values())
 
 
 def settings_that_differ(runs: Sequence[RunData]) -> list[tuple[str, list[str]]]:
@@ -136,7 +128,7 @@ def _pair(one: Analysis, other: Analysis, votes: Sequence[Vote], rules: VerdictR
         second,
         loss_difference(one.run, other.run, epochs, rules.draws),
         {} if unfair else score_differences(one.scores.card, other.scores.card, rules.draws),
-        preference(votes, first, second),
+        preference(votes, deployed(one), deployed(other)),
         incomparable(one.run, other.run),
         unfair or _marks_obstacle(one, other),
         text_gain_difference(one.run, other.run, epochs, rules.draws),
@@ -219,6 +211,7 @@ def comparison_content(comparison: Comparison) -> dict[str, Any]:
             for a in comparison.analyses
         ],
         "pairs": comparison.pairs,
+        "ear": comparison.ear,
         "charts": comparison_charts(comparison),
         "aspects": list(TITLES.items()),
         "origins": [(a.run.name, a.scores.origin) for a in comparison.analyses if a.scores.origin],

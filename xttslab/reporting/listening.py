@@ -1,155 +1,57 @@
-"""Blind listening tests: their tasks, and preferences and scores from votes with intervals."""
+"""Blind listening tests: which voices are heard, and which question comes next.
+
+Pairs are chosen as in a tournament, so that the best of many voices is found without hearing every
+pair. A test knows the votes that were given before, so a listener goes on where they stopped.
+"""
 
 from __future__ import annotations
 
-import json
-import math
 import random
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
-from scipy.stats import binomtest, t
-
 from xttslab.errors import UserError
-from xttslab.evaluation.aspects import RATED
-from xttslab.evaluation.scales import Interval
-from xttslab.files import append_line
+from xttslab.reporting.tournament import Strengths, next_round
+from xttslab.reporting.votes import AB, REAL_OR_SYNTHETIC, SCORES, Vote, check_scores
 
-VOTES = "listener/votes.jsonl"
-AB, REAL_OR_SYNTHETIC, SCORES = "ab", "real", "scores"
-_CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Vote:
-    """One blind answer. `runs` are the runs that were heard (two for `ab`; one, or none for a
-    real clip); `answer` is the preferred run or "" for no difference, `real` or `synthetic`, or
-    empty; `scores` are 1 to 10 by aspect."""
-
-    kind: str
-    clip: str
-    runs: Sequence[str]
-    answer: str = ""
-    scores: Mapping[str, int] = field(default_factory=dict)
-    listener: str = ""
-
-
-@dataclass(frozen=True)
-class Preference:
-    """A/B votes of two runs; an undecided vote counts half for each. `interval` holds the share
-    of the second run."""
-
-    second: float
-    count: int
-    interval: Interval
-
-
-def preference(votes: Iterable[Vote], first: str, second: str) -> Preference | None:
-    """How often `second` was preferred to `first`; None where nobody compared the two."""
-    answers = [v.answer for v in votes if v.kind == AB and set(v.runs) == {first, second}]
-    if not answers:
-        return None
-    won = sum(answer == second for answer in answers) + 0.5 * answers.count("")
-    return Preference(won, len(answers), _share(won, len(answers)))
-
-
-def listener_metrics(votes: Sequence[Vote], run: str) -> dict[str, float]:
-    """`listener/<aspect>`, `listener/overall`, `listener/told_apart` and `listener/preferred` of
-    a run, each with `/count`, `/low` and `/high`; only what was voted on."""
-    about = [vote for vote in votes if run in vote.runs]
-    found: dict[str, float] = {}
-    given = {name: [v.scores[name] for v in about if name in v.scores] for name in RATED}
-    for name, scores in given.items():
-        found |= _named(name, scores, _mean(scores))
-    together = [fmean(vote.scores.values()) for vote in about if vote.scores]
-    found |= _named("overall", together, _mean(together))
-    pairs = [v for v in about if v.kind == AB]
-    won = sum(v.answer == run for v in pairs) + 0.5 * sum(not v.answer for v in pairs)
-    found |= _named("preferred", pairs, _share(won, len(pairs)))
-    # a real clip speaks about every run whose clips it stood among
-    told = [v for v in votes if v.kind == REAL_OR_SYNTHETIC and (run in v.runs or not v.runs)]
-    right = sum(v.answer == ("synthetic" if v.runs else "real") for v in told)
-    if any(v.runs for v in told):
-        found |= _named("told_apart", told, _share(right, len(told)))
-    return found
-
-
-def check_scores(scores: Mapping[str, object]) -> dict[str, int]:
-    """Scores as they came from a page. Raises UserError for an aspect or a score that is none."""
-    for name, score in scores.items():
-        if name not in RATED:
-            raise UserError(f"{name!r} is no aspect; choose {', '.join(RATED)}")
-        if not isinstance(score, int) or not 1 <= score <= 10:
-            raise UserError(f"{name}: the score {score!r} is not a number from 1 to 10")
-    return {name: int(str(score)) for name, score in scores.items()}
-
-
-def read_votes(path: Path | None) -> list[Vote]:
-    """The votes of a file; none where there is no file. A torn last line is left out."""
-    if path is None or not path.is_file():
-        return []
-    votes = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            votes.append(Vote(**_today(json.loads(line))))
-        except (ValueError, TypeError):
-            continue
-    return votes
-
-
-def _today(vote: dict[str, Any]) -> dict[str, Any]:
-    """A stored vote under the names of today; votes were once kept with `marks`."""
-    if "marks" in vote:
-        vote["scores"] = vote.pop("marks")
-    return vote | {"kind": SCORES} if vote.get("kind") == "marks" else vote
-
-
-def append_vote(path: Path, vote: Vote) -> None:
-    """Add one vote to a file, so that a crash loses at most the one being given."""
-    append_line(path, json.dumps(asdict(vote), ensure_ascii=False))
-
-
-def _named(name: str, votes: Sequence[object], estimate: Interval) -> dict[str, float]:
-    if not votes:
-        return {}
-    found = {"": estimate.value, "/count": float(len(votes))}
-    if math.isfinite(estimate.low):
-        found |= {"/low": estimate.low, "/high": estimate.high}
-    return {f"listener/{name}{end}": value for end, value in found.items()}
-
-
-def _mean(scores: Sequence[float]) -> Interval:
-    """Mean score with Student's interval, cut to 1 … 10; no interval for a single vote."""
-    if len(scores) < 2:
-        return Interval(scores[0] if scores else math.nan, math.nan, math.nan)
-    mean = fmean(scores)
-    half = float(t.ppf(0.5 + _CONFIDENCE / 2, len(scores) - 1)) * stdev(scores) / len(scores) ** 0.5
-    return Interval(mean, max(1.0, mean - half), min(10.0, mean + half))
-
-
-def _share(won: float, count: int) -> Interval:
-    """A share with Wilson's interval; halves are rounded towards one half."""
-    if not count:
-        return Interval(math.nan, math.nan, math.nan)
-    whole = math.floor(won) if won > count / 2 else math.ceil(won)
-    between = binomtest(whole, count).proportion_ci(_CONFIDENCE, method="wilson")
-    return Interval(won / count, between.low, between.high)
+_OPEN_TASKS = 1000  # questions that were asked and not answered yet
 
 
 @dataclass(frozen=True)
 class Stimulus:
-    """A recording to listen to; `run` is empty for a real one."""
+    """A recording to listen to; `run` is the candidate that speaks it, empty for a real one."""
 
     run: str
     name: str
     text: str
     category: str
     path: Path
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A candidate of the tournament with its recordings. Those of a `judged` one are also scored
+    and set among real recordings."""
+
+    name: str
+    stimuli: tuple[Stimulus, ...]
+    judged: bool = True
+
+
+@dataclass(frozen=True)
+class ListeningPlan:
+    """How much a listener is asked: `tasks` pairs of two candidates, or so many a candidate, but
+    at most half of all pairs of recordings, where there are more; as many recordings are scored,
+    and as many guessed at among real ones. Pairs end early where the best of three or more
+    candidates is found with a chance of `sure`."""
+
+    tasks: int
+    sure: float
 
 
 @dataclass(frozen=True)
@@ -168,94 +70,172 @@ class Task:
         told = hidden if self.kind == REAL_OR_SYNTHETIC else shown
         return {"kind": self.kind, "clips": list(self.keys), **told}
 
-
-class ListeningTest:
-    """The tasks of one listening session."""
-
-    def __init__(self, tasks: Sequence[Task]) -> None:
-        self.tasks = list(tasks)
-        self._paths = {
-            key: stimulus.path
-            for task in tasks
-            for key, stimulus in zip(task.keys, task.stimuli, strict=True)
-        }
-
-    def public(self) -> list[dict[str, Any]]:
-        """All tasks as the browser sees them."""
-        return [task.public() for task in self.tasks]
-
-    def path(self, key: str) -> Path | None:
-        """The recording behind a key of this session."""
-        return self._paths.get(key)
-
-    def vote(self, number: int, answer: Mapping[str, Any], listener: str) -> Vote:
-        """An answer as a vote. Raises UserError for an answer that the task does not have."""
-        if not isinstance(number, int) or not 0 <= number < len(self.tasks):
-            raise UserError(f"there is no task {number!r}; this session has {len(self.tasks)}")
-        task = self.tasks[number]
-        runs = [stimulus.run for stimulus in task.stimuli if stimulus.run]
-        name = task.stimuli[0].name
-        if task.kind == SCORES:
+    def vote(self, answer: Mapping[str, Any], listener: str) -> Vote:
+        """What an answer from the browser says, the order of a pair undone; raises UserError for
+        an impossible one."""
+        runs = [stimulus.run for stimulus in self.stimuli if stimulus.run]
+        name = self.stimuli[0].name
+        if self.kind == SCORES:
             scores = check_scores(answer.get("scores") or {})
             if not scores:
                 raise UserError("no score was given; give at least one aspect a number")
-            return Vote(task.kind, name, runs, "", scores, listener)
+            return Vote(self.kind, name, runs, "", scores, listener)
+        meaning = {"real": "real", "synthetic": "synthetic"}
+        if self.kind == AB:
+            meaning = {"a": self.stimuli[0].run, "b": self.stimuli[1].run, "same": ""}
         choice = answer.get("choice")
-        meaning = self._meanings(task)
         if choice not in meaning:
             raise UserError(f"{choice!r} is no answer here; use one of {', '.join(meaning)}")
-        return Vote(task.kind, name, runs, meaning[choice], {}, listener)
-
-    @staticmethod
-    def _meanings(task: Task) -> dict[str, str]:
-        """What a listener may answer → what it says, the order of the pair undone."""
-        if task.kind == AB:
-            return {"a": task.stimuli[0].run, "b": task.stimuli[1].run, "same": ""}
-        return {"real": "real", "synthetic": "synthetic"}
+        return Vote(self.kind, name, runs, meaning[str(choice)], {}, listener)
 
 
-def build_listening_test(
-    spoken: Mapping[str, Sequence[Stimulus]],
-    real: Sequence[Stimulus],
-    per_kind: int,
-    seed: int | None = None,
-) -> ListeningTest:
-    """Draw up to `per_kind` tasks of each kind from the runs' clips and real ones.
+@dataclass
+class ListeningTest:
+    """One listening test over two or more candidates, or over one whose recordings are judged.
 
-    `spoken`: run → its clips; pairs are of clips with the same name. Raises UserError when there
-    is nothing to listen to. `seed` is for tests; None draws anew.
+    Raises UserError when there is nothing to listen to. `votes` were given before; `dice` is for
+    tests.
     """
-    dice = random.Random(secrets.randbits(64) if seed is None else seed)
-    clips = [stimulus for part in spoken.values() for stimulus in part]
-    if not clips:
-        raise UserError("none of the runs has samples on this disk: nothing to listen to")
-    kinds = {
-        AB: [list(pair) for pair in _pairs(spoken)],
-        SCORES: [[stimulus] for stimulus in clips],
-        REAL_OR_SYNTHETIC: _mixed(clips, real, per_kind, dice),
-    }
-    tasks = []
-    for kind, groups in kinds.items():
-        chosen = dice.sample(groups, min(per_kind, len(groups)))
-        for group in chosen:
-            dice.shuffle(group)
-            keys = tuple(f"{dice.getrandbits(64):016x}" for _ in group)
-            tasks.append(Task(kind, tuple(group), keys))
-    return ListeningTest(tasks)
 
+    entrants: Sequence[Entrant]
+    real: Sequence[Stimulus]
+    plan: ListeningPlan
+    votes: list[Vote] = field(default_factory=list)
+    dice: random.Random = field(default_factory=lambda: random.Random(secrets.randbits(64)))
+    _open: dict[str, Task] = field(default_factory=dict)
+    _paths: dict[str, Path] = field(default_factory=dict)
+    _round: list[tuple[str, str]] = field(default_factory=list)
 
-def _pairs(spoken: Mapping[str, Sequence[Stimulus]]) -> list[tuple[Stimulus, Stimulus]]:
-    """Clips of the same name and text from every two runs."""
-    found = []
-    for one, other in combinations(spoken.values(), 2):
-        named = {(s.name, s.text): s for s in other}
-        found += [(s, named[s.name, s.text]) for s in one if (s.name, s.text) in named]
-    return found
+    def __post_init__(self) -> None:
+        if not any(entrant.stimuli for entrant in self.entrants):
+            raise UserError("none of the runs has samples on this disk: nothing to listen to")
+        self._names = [entrant.name for entrant in self.entrants]
+        self._spoken = {
+            entrant.name: {(clip.name, clip.text): clip for clip in entrant.stimuli}
+            for entrant in self.entrants
+        }
+        self._judged = [e for e in self.entrants if e.judged and e.stimuli]
+        self.votes = [vote for vote in self.votes if set(vote.runs) <= set(self._names)]
 
+    @property
+    def names(self) -> list[str]:
+        """The candidates."""
+        return self._names
 
-def _mixed(
-    clips: Sequence[Stimulus], real: Sequence[Stimulus], per_kind: int, dice: random.Random
-) -> list[list[Stimulus]]:
-    """As many real clips as synthetic ones; none where there is no real clip."""
-    each = min(per_kind // 2, len(clips), len(real))
-    return [[s] for s in (*dice.sample(clips, each), *dice.sample(real, each))]
+    def path(self, key: str) -> Path | None:
+        """The recording that the browser knows under a key."""
+        return self._paths.get(key)
+
+    def next(self, listener: str) -> dict[str, Any]:
+        """The next question of a listener as the browser sees it (`task` is None when all are
+        answered), with how many were answered and how many there are."""
+        given = [vote for vote in self.votes if vote.listener == listener]
+        kinds: tuple[tuple[str, int, Callable[[list[Vote]], list[Stimulus]]], ...] = (
+            (AB, self._pairs_planned(), self._pair),
+            (SCORES, self._scores_planned(), self._least_judged),
+            (REAL_OR_SYNTHETIC, self._guesses_planned(), self._real_or_not),
+        )
+        done = of = 0
+        found = None
+        for kind, planned, choose in kinds:
+            answered = [vote for vote in given if vote.kind == kind]
+            stimuli = [] if found or len(answered) >= planned else choose(answered)
+            ended = not found and not stimuli  # early, or for want of sentences
+            done += len(answered)
+            of += len(answered) if ended else max(planned, len(answered))
+            if stimuli:
+                found = self._ask(kind, stimuli)
+        return {"task": found, "done": done, "of": of}
+
+    def vote(self, number: object, answer: Mapping[str, Any], listener: str) -> Vote:
+        """What an answer from the browser says. Raises UserError for an impossible one."""
+        task = self._open.get(str(number))
+        if task is None:
+            raise UserError("this question was answered already, or is of another session")
+        return task.vote(answer, listener)
+
+    def note(self, number: object, vote: Vote) -> None:
+        """Count a vote that was kept."""
+        self._open.pop(str(number), None)
+        self.votes.append(vote)
+
+    def strengths(self) -> Strengths:
+        """What all votes say of the candidates."""
+        return Strengths.of(self._names, self.votes)
+
+    def _ask(self, kind: str, stimuli: list[Stimulus]) -> dict[str, Any]:
+        self.dice.shuffle(stimuli)
+        keys = tuple(f"{self.dice.getrandbits(64):016x}" for _ in stimuli)
+        task, number = Task(kind, tuple(stimuli), keys), f"{self.dice.getrandbits(64):016x}"
+        self._paths |= {key: clip.path for key, clip in zip(keys, stimuli, strict=True)}
+        self._open[number] = task
+        while len(self._open) > _OPEN_TASKS:
+            del self._open[next(iter(self._open))]
+        return {"id": number, **task.public()}
+
+    def _pairs_planned(self) -> int:
+        """Of two candidates, or of each one in a tournament."""
+        every = sum(
+            len(self._spoken[one].keys() & self._spoken[other].keys())
+            for one, other in combinations(self._names, 2)
+        )
+        if len(self._names) <= 2:
+            return min(self.plan.tasks, every)
+        return min(self.plan.tasks * len(self._names), every // 2)
+
+    def _scores_planned(self) -> int:
+        return min(self.plan.tasks, sum(len(entrant.stimuli) for entrant in self._judged))
+
+    def _guesses_planned(self) -> int:
+        clips = sum(len(entrant.stimuli) for entrant in self._judged)
+        return 2 * min(self.plan.tasks // 2, clips, len(self.real))
+
+    def _pair(self, answered: list[Vote]) -> list[Stimulus]:
+        """Two recordings of a sentence that the listener has not heard from these candidates."""
+        if len(self._names) > 2 and self.strengths().chances().max() >= self.plan.sure:
+            return []
+        heard = {(frozenset(vote.runs), vote.clip) for vote in answered}
+        often = Counter((frozenset(v.runs), v.clip) for v in self.votes if v.kind == AB)
+        for one, other in self._in_order():
+            pair = frozenset((one, other))
+            sentences = [
+                key for key in self._spoken[one]
+                if key in self._spoken[other] and (pair, key[0]) not in heard
+            ]  # fmt: skip
+            if sentences:
+                self.dice.shuffle(sentences)
+                key = min(sentences, key=lambda sentence: often[pair, sentence[0]])
+                return [self._spoken[one][key], self._spoken[other][key]]
+        return []
+
+    def _in_order(self) -> Iterator[tuple[str, str]]:
+        """Pairs as they should be heard: those of the round, then of the next one, then any."""
+        for _ in range(2):
+            while self._round:
+                yield self._round.pop()
+            self._round = next_round(self.strengths(), self.dice)
+            self.dice.shuffle(self._round)
+        pairs = list(combinations(self._names, 2))
+        self.dice.shuffle(pairs)
+        yield from pairs
+
+    def _least_judged(self, answered: list[Vote]) -> list[Stimulus]:
+        """A recording that the listener has not judged, of the candidate with the fewest so far."""
+        judged = Counter(name for vote in answered for name in vote.runs)
+        known = {(name, vote.clip) for vote in answered for name in vote.runs}
+        order = sorted(self._judged, key=lambda e: (judged[e.name], self.dice.random()))
+        for entrant in order:
+            if fresh := [c for c in entrant.stimuli if (entrant.name, c.name) not in known]:
+                return [self.dice.choice(fresh)]
+        return []
+
+    def _real_or_not(self, answered: list[Vote]) -> list[Stimulus]:
+        """A real recording or a synthetic one, by chance, so that in the end both are as many."""
+        each = self._guesses_planned() // 2
+        heard = [vote.clip for vote in answered if not vote.runs]
+        fresh = [clip for clip in self.real if clip.name not in heard]
+        left = each - len(heard)
+        synthetic = each - (len(answered) - len(heard))
+        if fresh and self.dice.random() * (left + synthetic) < left:
+            return [self.dice.choice(fresh)]
+        return self._least_judged([vote for vote in answered if vote.runs])

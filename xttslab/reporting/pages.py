@@ -8,6 +8,7 @@ from typing import Any
 from xttslab.evaluation.aspects import TITLES
 from xttslab.evaluation.scorecard import ZERO_SHOT
 from xttslab.reporting.analysis import Analysis, GateResult, ReportRules
+from xttslab.reporting.by_ear import all_votes, by_ear
 from xttslab.reporting.charts import run_charts
 from xttslab.reporting.findings import NOT_MEASURED
 from xttslab.reporting.loss_tables import batch_of, beside, measures
@@ -61,6 +62,7 @@ def report_content(analysis: Analysis, rules: ReportRules) -> dict[str, Any]:
         "trend": _trend(analysis),
         "aspects": list(TITLES.items()),
         "scores": analysis.scores,
+        "ear": by_ear([analysis], all_votes([run])),
         "samples": sample_groups(run, analysis.scores, found.choice.epoch),
         "language": run.params.get("dataset.language", "hu"),
         "categories": _categories(run, rules),

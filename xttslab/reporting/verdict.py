@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xttslab.reporting.findings import Findings
-from xttslab.reporting.listening import Preference
 from xttslab.reporting.pairing import Difference
 from xttslab.reporting.run_data import RunData
+from xttslab.reporting.votes import Preference
 from xttslab.reporting.worth import BAD, GOOD, OPEN, Judgement
 
 
