@@ -43,7 +43,7 @@ SHORT = {
             "batch.balance=sqrt, checkpoint.half=True",
         ),
         ("dvae", ["samples.temperature=0.5"], "samples.temperature=0.5"),
-        ("decoder", ["experiment=demo", "timed_steps=9"], "batch.clips=8, batch.prompt=other, ti"),
+        ("decoder", ["experiment=demo", "timed_steps=9"], "batch.clips=8, batch.prompt=other, ba"),
     ],
 )
 def test_what_a_stage_does_not_read_is_named(compose, stage: str, given, named: str) -> None:
