@@ -37,7 +37,7 @@ CHECKS = Checks(
     min_voice_share=0.9,
     min_agreement=5.0,
     max_text_difference=0.6,
-    reject=("duplicate", "unreadable"),
+    reject=("duplicate", "unreadable", "stranger"),
 )
 PLAN = PreparationPlan(
     recipe=RECIPE,

@@ -90,7 +90,20 @@ def test_the_main_voice_is_that_with_most_speech_in_all_recordings() -> None:
     found = search.main_voice(recordings)
     assert found is not None
     assert found @ np.eye(SIZE)[1] > 0.9
+    short = search.main_voice([windows(2), windows(2), windows(0), windows(2)])
+    assert short is not None
+    assert short @ np.eye(SIZE)[2] > 0.9
     assert search.main_voice([windows(0)]) is None
+    assert search.main_voice([]) is None
+
+
+def test_a_clip_of_the_wanted_voice_in_another_programme_is_theirs_but_not_surely() -> None:
+    between = 0.6 * np.eye(SIZE)[0] + 0.8 * np.eye(SIZE)[3]
+    other_programme = windows(*[3] * 4, rows=np.tile(between, (4, 1)).astype(np.float32))
+    clips = [windows(*[0] * 6), other_programme, windows(*[1] * 4), windows(0, 0, 0, 1)]
+    found = shipped().clip_measures(clips, np.eye(SIZE, dtype=np.float32)[0])
+    assert [one["voice_theirs"] for one in found] == [1.0, 1.0, 0.0, 0.75]
+    assert [one["voice_share"] for one in found] == [1.0, 0.0, 0.0, 0.75]
 
 
 class Heard:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +12,7 @@ from pydantic import dataclasses as checked
 from xttslab.data.copies import same_audio
 from xttslab.data.manifest import Clip
 from xttslab.data.preparing.folder import Record
+from xttslab.data.preparing.speaker_search import MOST
 from xttslab.data.preparing.transcripts import difference
 from xttslab.text.hungarian import letters, unreadable
 
@@ -19,7 +20,16 @@ _SAMPLE = 400  # clips among which the most typical one is looked for
 _FEWEST = 5  # clips of a speaker below which nobody is the main one
 _ROUNDS = 5
 Kind = Literal[
-    "clipped", "noise", "hum", "narrow", "foreign", "voice", "duplicate", "text", "unreadable"
+    "clipped",
+    "noise",
+    "hum",
+    "narrow",
+    "foreign",
+    "voice",
+    "stranger",
+    "duplicate",
+    "text",
+    "unreadable",
 ]
 
 
@@ -112,11 +122,18 @@ class Checks:
         if foreign > self.max_foreign_share:
             what = "loud sound that is not speech (music, laughter, noise)"
             yield Finding(row, "foreign", what, f"{foreign:.0%}")
-        share = measures.get("voice_share", 1.0)
-        if share < self.min_voice_share:
+        yield from self._wanted(row, measures)
+        yield from self._text(row, candidate)
+
+    def _wanted(self, row: int, measures: Mapping[str, float]) -> Iterator[Finding]:
+        """Whether the clip is of the speaker that voice= asks for."""
+        theirs, share = measures.get("voice_theirs", 1.0), measures.get("voice_share", 1.0)
+        if theirs < MOST:
+            value = f"{theirs:.0%} of it the wanted one"
+            yield Finding(row, "stranger", "somebody else speaks", value)
+        elif share < self.min_voice_share:
             value = f"{share:.0%} of it surely the wanted one"
             yield Finding(row, "voice", "perhaps another voice", value)
-        yield from self._text(row, candidate)
 
     def _text(self, row: int, candidate: Candidate) -> Iterator[Finding]:
         clip = candidate.clip

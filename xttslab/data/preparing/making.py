@@ -39,7 +39,7 @@ from xttslab.data.preparing.recordings import (
 from xttslab.data.preparing.sources import Item
 from xttslab.data.preparing.speaker_search import SpeakerPiece
 from xttslab.data.preparing.timed_texts import TimedText
-from xttslab.data.preparing.work import ClipTask, Workshop, make_clip
+from xttslab.data.preparing.work import ClipTask, Workshop, judge_clips, make_clip
 from xttslab.errors import UserError
 from xttslab.files import remove, write_atomically
 
@@ -234,7 +234,7 @@ def make_clips(
             recordings.append(Recording(item.clip.audio, blank, item.transcript))
         else:
             tasks.append(ClipTask(item.clip.audio, blank, workshop))
-    records = list(run_all(make_clip, tasks, workers, "clips"))
+    records = judge_clips(list(run_all(make_clip, tasks, workers, "clips")), workshop)
     records += segment_recordings(recordings, workshop, workers)
     _forget_others(records, stored, workshop)
     by_base: dict[str, list[Record]] = {blank.base: [] for _, blank in blanks}

@@ -10,7 +10,7 @@ import numpy as np
 
 from xttslab.data.preparing.finishing import Recipe
 from xttslab.data.preparing.sentence_cuts import OTHER_SPEAKER, SpokenPassage, cut_sentences
-from xttslab.data.preparing.speaker_search import DOUBTFUL, THEIRS, TOGETHER, SpeakerPiece
+from xttslab.data.preparing.speaker_search import DOUBTFUL, MOST, THEIRS, TOGETHER, SpeakerPiece
 from xttslab.data.preparing.timed_texts import TimedText
 from xttslab.data.preparing.transcript_fit import why_unfit
 from xttslab.data.preparing.voice_activity import Segmentation, Span
@@ -18,7 +18,6 @@ from xttslab.data.preparing.voice_activity import Segmentation, Span
 Fault = tuple[float, float, str, str]  # start and end in seconds, reason, value
 OTHER_VOICE = "somebody else speaks"
 SEVERAL_VOICES = "several people speak at once"
-_MOST = 0.5  # of a transcript's sentence: it is the wanted speaker's
 
 
 def divide(
@@ -62,7 +61,7 @@ def _judged(passage: SpokenPassage, pieces: Sequence[SpeakerPiece]) -> SpokenPas
     if passage.fault or not inside:
         return passage
     theirs = [piece for piece in inside if piece.kind >= DOUBTFUL]
-    if _seconds(theirs) >= _MOST * _seconds(inside):
+    if _seconds(theirs) >= MOST * _seconds(inside):
         return passage._replace(measures=_measures(inside))
     fault = next(_left_out(piece for piece in inside if piece.kind < DOUBTFUL))
     return passage._replace(fault=fault.fault, value=fault.value)

@@ -28,6 +28,7 @@ from xttslab.files import write_atomically
 
 THEIRS, DOUBTFUL, OTHER, TOGETHER = 3, 2, 1, 0
 _LISTED = 8  # voices that a message names
+MOST = 0.5  # of the speech in a clip: it is the wanted speaker's
 _GRID = 0.01  # seconds
 _TYPICAL = 400  # windows among which the most typical one is looked for
 _ROUNDS = 6
@@ -75,6 +76,10 @@ class SpeakerSearch:
     def main_voice(self, recordings: Sequence[VoiceWindows]) -> np.ndarray | None:
         """The voice that speaks most in all recordings, (size,); None where nobody does."""
         found = [pair for pair in map(self.voices, recordings) if len(pair[1])]
+        if not found and recordings:  # many short ones
+            found = [
+                pair for pair in [self.voices(VoiceWindows.joined(recordings))] if len(pair[1])
+            ]
         if not found:
             return None
         voices = np.concatenate([centres for centres, _ in found])
@@ -85,7 +90,7 @@ class SpeakerSearch:
         self, heard: VoiceWindows, wanted: np.ndarray, regions: Sequence[Span]
     ) -> list[SpeakerPiece]:
         """The speech of a recording, which `regions` say where it is, by who speaks; in order."""
-        margins = self._margins(heard, wanted)
+        margins = self._margins(heard, wanted, self.apart)
         kinds = np.digitize(margins, (self.doubtful, self.sure)) + OTHER
         size = round(max([0.0, *(end for _, end in regions)]) / _GRID) + 1
         kind, margin = np.full(size, DOUBTFUL), np.zeros(size, np.float32)
@@ -105,8 +110,35 @@ class SpeakerSearch:
                 )
         return found
 
-    def _margins(self, heard: VoiceWindows, wanted: np.ndarray) -> np.ndarray:
-        """By how much each window is nearer to the wanted voice than to any other, (n,).
+    def clip_measures(
+        self, clips: Sequence[VoiceWindows], wanted: np.ndarray
+    ) -> list[dict[str, float]]:
+        """What part of the speech of each clip is theirs, and surely so, and by what margin.
+
+        One person sounds otherwise in another programme: a voice between `match` and `apart` is
+        another person's or the same, so its clips are theirs, but not surely.
+        """
+        joined = VoiceWindows.joined(clips)
+        likely, sure = (self._margins(joined, wanted, one) for one in (self.match, self.apart))
+        ends = np.cumsum([len(clip.turns) for clip in clips])
+        found = []
+        for clip, end in zip(clips, ends, strict=True):
+            rows = slice(end - len(clip.turns), end)
+            whole = max(float(clip.seconds.sum()), 1e-9)
+            theirs = likely[rows] >= self.doubtful
+            surely = theirs & (sure[rows] >= self.sure)
+            found.append(
+                {
+                    "voice_theirs": float(clip.seconds[theirs].sum()) / whole,
+                    "voice_share": float(clip.seconds[surely].sum()) / whole,
+                    "voice_margin": float(sure[rows].min(initial=1.0)),
+                }
+            )
+        return found
+
+    def _margins(self, heard: VoiceWindows, wanted: np.ndarray, apart: float) -> np.ndarray:
+        """By how much each window is nearer to the wanted voice than to any that is less than
+        `apart` like it, (n,).
 
         A window is heard with its neighbours in the turn, which weigh half; what is too short to
         have an embedding is as the nearest that has one.
@@ -124,11 +156,11 @@ class SpeakerSearch:
         likeness = centres @ wanted
         if likeness.max(initial=-1.0) >= self.match:
             wanted = centres[int(np.argmax(likeness))]
-        others = centres[centres @ wanted < self.apart]
+        others = centres[centres @ wanted < apart]
         margins = rows @ wanted - (rows @ others.T).max(axis=1, initial=self.least)
         places = np.flatnonzero(known)
-        apart = np.abs(places[None] - np.flatnonzero(~known)[:, None])
-        margins[~known] = margins[places[apart.argmin(axis=1)]]
+        steps = np.abs(places[None] - np.flatnonzero(~known)[:, None])
+        margins[~known] = margins[places[steps.argmin(axis=1)]]
         return margins
 
     def voices(
@@ -198,8 +230,19 @@ class WantedSpeaker:
         ]
         kept = any(piece.kind >= DOUBTFUL for found in pieces for piece in found)
         if not kept and any(pieces):
-            raise UserError(self._nobody(recordings, heard, voice))
+            raise UserError(self._nobody(heard, voice))
         return pieces
+
+    def clip_measures(self, clips: Sequence[VoiceWindows], state: Path) -> list[dict[str, float]]:
+        """The measures of clips in which this was heard, as `SpeakerSearch.clip_measures` gives
+        them; raises UserError where nobody has the voice of the samples."""
+        voice = self._main_voice(clips, state) if self.voice is None else self.voice
+        if voice is None:
+            return [{} for _ in clips]
+        found = self.search.clip_measures(clips, voice)
+        if not any(one["voice_theirs"] >= MOST for one in found):
+            raise UserError(self._nobody([VoiceWindows.joined(clips)], voice))
+        return found
 
     def _main_voice(self, heard: Sequence[VoiceWindows], state: Path) -> np.ndarray | None:
         path = state / f"main_voice.{self.search.encoder}.npy"
@@ -212,18 +255,13 @@ class WantedSpeaker:
             write_atomically(path, buffer.getvalue())
         return voice
 
-    def _nobody(
-        self,
-        recordings: Sequence[tuple[Path, Sequence[Span]]],
-        heard: Sequence[VoiceWindows],
-        voice: np.ndarray,
-    ) -> str:
+    def _nobody(self, heard: Sequence[VoiceWindows], voice: np.ndarray) -> str:
         """That nobody has the voice of the samples, and who is there."""
         there = []
         for windows in heard:
             centres, seconds = self.search.voices(windows)
             for centre, length in zip(centres, seconds, strict=True):
-                first = windows.places[int(np.argmax(windows.voices @ centre)), 0]
+                first = windows.places[int(np.nanargmax(windows.voices @ centre)), 0]
                 there.append((float(length), float(centre @ voice), float(first)))
         there.sort(reverse=True)
         listed = ", ".join(

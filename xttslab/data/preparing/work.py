@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from xttslab.data.preparing.decoding import Stream
 from xttslab.data.preparing.finishing import RECIPE_VERSION, Passage, Recipe, Unusable
 from xttslab.data.preparing.folder import ClipJournal, Record, key_of
 from xttslab.data.preparing.speaker_search import WantedSpeaker
+from xttslab.data.preparing.voice_windows import VoiceWindows, hear
+
+_HEARD = "heard_"  # features: the windows of a clip's speech
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,11 @@ class Workshop:
     def keyed(self, blank: Record) -> Record:
         """The record with the key over everything that its clip is made from."""
         voices = self.recipe.voices is not None
-        origin = (blank.origin_digest, blank.start, blank.end, *sorted(blank.measures.items()))
+        origin = (blank.origin_digest, blank.start, blank.end)
         if blank.transcript:
             origin = (*origin, blank.text, blank.speaker, blank.transcript)
-        return replace(blank, key=key_of(RECIPE_VERSION, self.recipe, voices, origin))
+        wanted = [self.wanted.search] if self.wanted else []
+        return replace(blank, key=key_of(RECIPE_VERSION, self.recipe, voices, origin, *wanted))
 
     def known(self, keyed: Record) -> Record | None:
         """The clip's record if it was made before, and everything is still there."""
@@ -75,7 +80,7 @@ class Workshop:
             digest=content_hash(target),
             changes=(*changes, *clip.changes),
             measures={**keyed.measures, **clip.measures, "clipped_ms": 1000 * lost},
-            features=clip.features,
+            features={**keyed.features, **clip.features},
         )
         self.journal.save(record)
         return record
@@ -112,4 +117,33 @@ def make_clip(task: ClipTask) -> Record:
     except (AudioFault, Unusable) as fault:
         return shop.reject(keyed, fault)
     passage = shop.recipe.passage(samples)
+    if shop.wanted is not None:
+        heard = hear(samples, passage.regions, shop.wanted.search.encoder)
+        windows = {f"{_HEARD}{name}": array for name, array in vars(heard).items()}
+        keyed = replace(keyed, features=windows)
     return shop.make(keyed, passage, 0.0, stream.clipped, stream.changes)
+
+
+def judge_clips(records: Sequence[Record], workshop: Workshop) -> list[Record]:
+    """The records with what part of each clip is the wanted speaker's; the same where everybody is
+    wanted. Raises UserError where nothing is theirs."""
+    rows = [row for row, record in enumerate(records) if f"{_HEARD}places" in record.features]
+    judged = list(records)
+    if workshop.wanted is None or not rows:
+        return judged
+    heard = [VoiceWindows(**_heard(records[row])) for row in rows]
+    found = workshop.wanted.clip_measures(heard, workshop.folder / ".prepare")
+    for row, measures in zip(rows, found, strict=True):
+        record = replace(records[row], measures={**records[row].measures, **measures})
+        if record != records[row]:
+            workshop.journal.save(record)
+        judged[row] = record
+    return judged
+
+
+def _heard(record: Record) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix(_HEARD): array
+        for name, array in record.features.items()
+        if name.startswith(_HEARD)
+    }
