@@ -19,7 +19,7 @@ from xttslab.data.predictors import PredictorMissing
 from xttslab.data.preparing.sources import ASSETS
 from xttslab.errors import UserError
 from xttslab.evaluation.recognition import RecogniserFault
-from xttslab.prepare import SHARED, SHARED_FOR_VOICES, main
+from xttslab.prepare import SHARED, SHARED_FOR_SEARCH, SHARED_FOR_VOICES, main
 
 QUICK = ("voices=null", "workers=1")
 
@@ -45,7 +45,7 @@ def test_what_workers_share_is_light_and_starts_no_thread() -> None:
     """A process that forks must have one thread; librosa would cost 136 MB."""
     count = "print(psutil.Process().num_threads(), 'numba' in sys.modules)"
     code = f"import importlib, sys, psutil; [*map(importlib.import_module, sys.argv[1:])]; {count}"
-    names = [*SHARED, *SHARED_FOR_VOICES]
+    names = [*SHARED, *SHARED_FOR_VOICES, *SHARED_FOR_SEARCH]
     for name in ("parselmouth", "resemblyzer"):
         pytest.importorskip(name, reason=f"{name} is not installed")
     done = subprocess.run(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # left to each of them, as it starts a thread.
 SHARED = ("xttslab.data.preparing.recordings", "parselmouth", "pyloudnorm")
 SHARED_FOR_VOICES = ("resemblyzer", "xttslab.data.speaker_encoders")
+SHARED_FOR_SEARCH = ("torch", "torchaudio.compliance.kaldi")
 
 
 def main(config: DictConfig) -> None:
@@ -47,7 +48,9 @@ def main(config: DictConfig) -> None:
     folder = Folder.named(Path(config.data_dir), config.name)
     with one_line_faults():
         plan, rules = _plan(config), instantiate(config.audit)
-    preload(*SHARED, *(SHARED_FOR_VOICES if plan.recipe.voices else ()))
+    extra = SHARED_FOR_VOICES if plan.recipe.voices else ()
+    extra += SHARED_FOR_SEARCH if plan.speaker_search else ()
+    preload(*SHARED, *extra)
     try:
         if plan.recogniser:
             plan.recogniser.check()
@@ -57,6 +60,8 @@ def main(config: DictConfig) -> None:
     except PredictorMissing as fault:
         recogniser = isinstance(fault, RecogniserFault)
         option, remedy = ("transcripts.", "") if recogniser else ("", "; or add voices=null")
+        if plan.speaker_search:
+            remedy = ""
         raise UserError(f"{option}{fault}{remedy}") from fault
     if changed or not (folder.path / HTML).is_file():
         heard = write_audit(folder.path, rules).heard

@@ -174,6 +174,12 @@ def show(folder: Folder, language: str, console: Console | None = None) -> None:
     review = read_table(folder.path / "review.csv")
     lines = [(row["audio_file"], row["finding"], row["value"]) for row in review]
     _lines(console, "review", lines, folder, "review.csv")
+    others = sum(row["check"] == "voice" for row in review)
+    if others and not any(row.get("voice_share") for row in measures):
+        console.print(
+            f"{others} clips with another voice: add voice=main to keep whoever speaks most, "
+            "or voice=CLIP.wav to keep the person of that clip"
+        )
     silent = sum(not clip.text for clip in clips)
     if silent:
         console.print(
