@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.data.preparing.conftest import RECIPE
 from xttslab.data.preparing.passages import OTHER_VOICE, SEVERAL_VOICES, divide
 from xttslab.data.preparing.speaker_search import DOUBTFUL, OTHER, THEIRS, TOGETHER, SpeakerPiece
+from xttslab.data.preparing.timed_texts import TimedSegment, TimedText, timed_text
 
 SPEECH = np.ones((2_000, 2), np.float32)
 
@@ -44,3 +47,49 @@ def test_a_passage_tells_how_much_of_it_is_surely_theirs() -> None:
     (passage,) = divide(SPEECH, [(0.0, 4.0)], RECIPE, None, pieces)
     assert passage.measures["voice_share"] == pytest.approx(0.75)
     assert passage.measures["voice_margin"] == 0.05
+
+
+def subtitles(*lines: tuple[str, float, float]) -> TimedText:
+    return timed_text(Path("show.srt"), [TimedSegment(*line) for line in lines])
+
+
+def spoken_at(*spans: tuple[float, float]) -> np.ndarray:
+    """Probability and power where somebody speaks in these seconds, (625, 2): 20 s."""
+    found = np.full((625, 2), 1e-6, np.float32)
+    for start, end in spans:
+        found[round(start / 0.032) : round(end / 0.032)] = 1.0
+    return found
+
+
+def test_sentences_of_a_transcript_without_speakers_are_told_apart_by_voice() -> None:
+    spans = [(1.0, 2.4), (2.8, 4.2), (4.6, 8.0), (8.5, 12.0)]
+    detected = spoken_at(*spans)
+    texts = ("Jó estét!", "Jó estét kívánok.", "Ön szerint melyik a helyes?", "A negyedik.")
+    timed = subtitles(*((text, *span) for text, span in zip(texts, spans, strict=True)))
+    kinds = (THEIRS, OTHER, THEIRS, OTHER)
+    pieces = [
+        SpeakerPiece(a, b, kind, 0.3 if kind == THEIRS else -0.3)
+        for (a, b), kind in zip(spans, kinds, strict=True)
+    ]
+    found = divide(detected, spans, RECIPE, timed, pieces)
+    assert [passage.text for passage in found] == list(texts)
+    assert [passage.fault for passage in found] == ["", OTHER_VOICE, "", OTHER_VOICE]
+    assert {passage.speaker for passage in found} == {""}
+    assert [passage.measures.get("voice_share") for passage in found] == [1.0, None, 1.0, None]
+    together = divide(detected, spans, RECIPE, timed, None)
+    assert together[0].text == "Jó estét! Jó estét kívánok."
+
+
+def test_a_sentence_that_is_mostly_anothers_is_left_out_whoever_the_transcript_names() -> None:
+    spans = [(1.0, 4.0), (5.0, 9.0)]
+    detected = spoken_at(*spans)
+    names = ("Anna", "Béla")
+    lines = zip(("Ez itt egy mondat.", "Ez is egy mondat."), spans, names, strict=True)
+    timed = timed_text(Path("a.json"), [TimedSegment(t, *span, n) for t, span, n in lines])
+    pieces = [SpeakerPiece(1.0, 4.0, TOGETHER, 0.0), SpeakerPiece(5.0, 9.0, DOUBTFUL, 0.02)]
+    found = divide(detected, spans, RECIPE, timed, pieces)
+    assert [(p.speaker, p.fault, p.value[:5]) for p in found] == [
+        ("Anna", SEVERAL_VOICES, "3.0 s"),
+        ("Béla", "", ""),
+    ]
+    assert found[1].measures["voice_share"] == 0.0

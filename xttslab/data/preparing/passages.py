@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from dataclasses import replace
+from itertools import groupby, islice, takewhile
 
 import numpy as np
 
 from xttslab.data.preparing.finishing import Recipe
 from xttslab.data.preparing.sentence_cuts import OTHER_SPEAKER, SpokenPassage, cut_sentences
 from xttslab.data.preparing.speaker_search import DOUBTFUL, MOST, THEIRS, TOGETHER, SpeakerPiece
-from xttslab.data.preparing.timed_texts import TimedText
+from xttslab.data.preparing.timed_texts import TimedText, TimedWord
 from xttslab.data.preparing.transcript_fit import why_unfit
 from xttslab.data.preparing.voice_activity import Segmentation, Span
 
@@ -38,8 +41,11 @@ def divide(
     if timed is not None:
         misfit = why_unfit(timed, detected, recipe.speech)
         if misfit is None:
-            found = cut_sentences(timed, detected, recipe.speech, recipe.segments)
-            return found if pieces is None else [_judged(passage, pieces) for passage in found]
+            if pieces is None:
+                return cut_sentences(timed, detected, recipe.speech, recipe.segments)
+            heard = _by_voice(timed, pieces)
+            found = cut_sentences(heard, detected, recipe.speech, recipe.segments)
+            return [_judged(passage, pieces) for passage in found]
         unfit = [SpokenPassage(0.0, 0.0, "", "", f"{timed.path.name} does not fit it", misfit)]
         if timed.keep and pieces is None:  # who speaks is not known
             return unfit
@@ -55,8 +61,32 @@ def divide(
     return found
 
 
+def _by_voice(timed: TimedText, pieces: Sequence[SpeakerPiece]) -> TimedText:
+    """A transcript that tells no speakers apart, told apart by voice, so that no sentence is joined
+    with somebody else's: word by word where words have times, else segment by segment."""
+    if len({word.speaker for word in timed.words}) > 1:
+        return timed
+    words: list[TimedWord] = []
+    group: list[TimedWord] = []
+    name = ""
+    for word in timed.words:
+        group.append(word)
+        if not (word.closes or (word.end - word.start >= 0 and len(group) == 1)):
+            continue
+        times = [time for one in group for time in (one.start, one.end) if not math.isnan(time)]
+        inside = _inside(pieces, min(times), max(times)) if times else []
+        if inside:
+            theirs = _seconds(piece for piece in inside if piece.kind >= DOUBTFUL)
+            name = "" if theirs >= MOST * _seconds(inside) else OTHER_VOICE
+        words += [one._replace(speaker=name) for one in group]
+        group = []
+    return replace(timed, words=(*words, *(one._replace(speaker=name) for one in group)))
+
+
 def _judged(passage: SpokenPassage, pieces: Sequence[SpeakerPiece]) -> SpokenPassage:
     """A sentence of a transcript, left out where most of it is not the wanted speaker's."""
+    if passage.speaker == OTHER_VOICE:
+        passage = passage._replace(speaker="")
     inside = _inside(pieces, passage.start, passage.end)
     if passage.fault or not inside:
         return passage
@@ -68,11 +98,11 @@ def _judged(passage: SpokenPassage, pieces: Sequence[SpeakerPiece]) -> SpokenPas
 
 
 def _inside(pieces: Sequence[SpeakerPiece], start: float, end: float) -> list[SpeakerPiece]:
-    """The parts of pieces between two times."""
+    """The parts of pieces, which are in order, between two times."""
+    first = bisect_right(pieces, start, key=lambda piece: piece.end)
     return [
         piece._replace(start=max(piece.start, start), end=min(piece.end, end))
-        for piece in pieces
-        if piece.start < end and piece.end > start
+        for piece in takewhile(lambda piece: piece.start < end, islice(pieces, first, None))
     ]
 
 
