@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import os
 import re
-import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from importlib.metadata import packages_distributions
@@ -17,6 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from experiments.release.run import build
 from tests.conftest import CONF
 
 ROOT = CONF.parent
@@ -31,23 +32,17 @@ DECLARED = {
 
 
 @pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of what it is made of and laid out as an installer does."""
-    source, out = (tmp_path_factory.mktemp(name) for name in ("source", "out"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    for name in ("xttslab", "conf"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    build = "import setuptools.build_meta as backend, sys; backend.build_wheel(sys.argv[1])"
-    done = subprocess.run(
-        [sys.executable, "-c", build, str(out)], cwd=source, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    (wheel,) = out.glob("xttslab-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(out / "site")
-    return out / "site"
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Wheel and sdist."""
+    return build(tmp_path_factory.mktemp("out"))
+
+
+@pytest.fixture(scope="module")
+def unpacked(built: tuple[Path, Path]) -> Path:
+    """The wheel, laid out as an installer does."""
+    with zipfile.ZipFile(built[0]) as archive:
+        archive.extractall(built[0].parent / "site")
+    return built[0].parent / "site"
 
 
 def files(folder: Path, pattern: str) -> set[str]:
@@ -66,6 +61,13 @@ def test_the_wheel_holds_code_configuration_and_assets(unpacked: Path) -> None:
     assert {path.name for path in unpacked.iterdir()} == {"xttslab", about.name}
     assert "xttslab = xttslab.commands:main" in (about / "entry_points.txt").read_text("utf-8")
     assert "Requires-Python: >=3.11" in (about / "METADATA").read_text("utf-8")
+
+
+def test_the_sdist_holds_what_a_wheel_is_built_from(built: tuple[Path, Path]) -> None:
+    with tarfile.open(built[1]) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    own = files(ROOT, "conf/**/*.yaml") | files(ROOT, "xttslab/**/*.py")
+    assert own | files(ROOT, "xttslab/assets/**/*") | {"setup.py", "README.md", "LICENSE"} <= held
 
 
 def test_the_wheel_runs_from_any_folder(unpacked: Path, tmp_path: Path) -> None:

@@ -21,11 +21,11 @@ from pathlib import Path
 from xttslab import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "constraints.txt", "CHANGELOG.md")
+SOURCE = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
 CODE = ("xttslab", "conf")
-BUILD = (
-    "import setuptools.build_meta as backend, sys;"
-    "backend.build_sdist(sys.argv[1]); backend.build_wheel(sys.argv[1])"
+BUILD = (  # the backend changes sys.argv
+    "import setuptools.build_meta as backend, sys; out = sys.argv[1];"
+    "backend.build_sdist(out); backend.build_wheel(out)"
 )
 # What an environment without extras must be able to do, in a folder of its own.
 TINY = ("model=xtts_mini", "weights=random", "dataset=demo_milliomos")
@@ -54,7 +54,7 @@ def heading_problem(changelog: str, version: str, unreleased: bool) -> str:
     )
 
 
-def build(out: Path) -> list[Path]:
+def build(out: Path) -> tuple[Path, Path]:
     """Wheel and sdist of this version, built from a copy, so that nothing old is packed."""
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder, "source")
@@ -70,7 +70,8 @@ def build(out: Path) -> list[Path]:
         done = subprocess.run(command, cwd=copied, capture_output=True, encoding="utf-8")
     if done.returncode:
         sys.exit(f"error: the build failed\n{done.stderr[-3000:]}")
-    return sorted(path for path in out.iterdir() if f"xttslab-{__version__}" in path.name)
+    (sdist,), (wheel,) = (out.glob(f"xttslab-{__version__}{e}") for e in (".tar.gz", "-*.whl"))
+    return wheel, sdist
 
 
 def install(wheel: Path, environment: Path, python: str) -> None:
@@ -118,11 +119,10 @@ def main() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     if problem := heading_problem(changelog, __version__, options.unreleased):
         sys.exit(f"error: {problem}")
-    made = build(options.out)
-    for path in made:
+    wheel, sdist = build(options.out)
+    for path in (wheel, sdist):
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     if options.trial:
-        (wheel,) = (path for path in made if path.suffix == ".whl")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
             environment, folder = Path(place, "environment"), Path(place, "elsewhere")
             folder.mkdir()
