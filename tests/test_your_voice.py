@@ -36,8 +36,9 @@ SMALLER = {
                  "~sentences.sets.numbers", "~sentences.sets.unseen"],
     "doctor": ["training=false"],
     "say": ["longest=20"],
+    "serve": ["port=0", "wyoming_port=null"],
 }  # fmt: skip
-SERVERS = ("review", "serve")
+SERVERS = {"review": "", "serve": "v1/models"}  # what is asked for
 
 
 def no_predictors() -> None:
@@ -75,12 +76,12 @@ def recordings(folder: Path) -> None:
     (folder / "show.txt").write_text("Jó estét! [pause 0.6s] Kezdünk.", encoding="utf-8")
 
 
-def served(command: Command) -> None:
-    """Wait until a server names its address, ask it for its page and stop it."""
+def served(command: Command, page: str) -> None:
+    """Wait until a server names its address, ask it for a page and stop it."""
     while not (found := re.search(r"http://\S+", command.said())):
         assert command.running(), command.said()
         time.sleep(0.1)
-    with urllib.request.urlopen(found[0].rstrip(".,)")) as answer:
+    with urllib.request.urlopen(found[0] + page) as answer:
         assert answer.status == 200
     os.kill(command.pid, signal.SIGINT)
     assert command.ended() in (0, 130), command.said()
@@ -95,7 +96,7 @@ def test_every_command_of_the_page_does_what_it_says(workplace: Path) -> None:
             more = DECODER if "stage=decoder" in typed else TRAIN
         command = Command(name, *shlex.split(typed), *more, before=no_predictors)
         if name in SERVERS:
-            served(command)
+            served(command, SERVERS[name])
         else:
             faults = name == "doctor"  # finds what is really wrong here: no card, no weights
             assert command.ended() <= faults, f"{name} {typed}\n{command.said()[-3000:]}"
