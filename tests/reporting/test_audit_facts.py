@@ -86,6 +86,14 @@ def test_missing_texts_odd_rates_and_long_clips(tmp_path: Path, rules: AuditRule
     assert any("1 clip is longer" in because for because in found.values())
 
 
+def test_texts_that_do_not_fit_say_what_they_teach(tmp_path: Path, rules: AuditRules) -> None:
+    folder = make_set(tmp_path / "show", [(PANGRAM, "greeting", "train", 10.0)] * 20)
+    rows = ["audio_file|check|finding|value", "wavs/1.wav|text_ends_early|x|y"]
+    (folder / "review.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    reason = advice(folder, rules)["mend the texts that review.csv calls text_ends_early"]
+    assert reason == "in 1 of 20 clips more is said than the text has: that teaches to add words"
+
+
 def test_rejections_are_grouped_by_reason(tmp_path: Path, rules: AuditRules) -> None:
     folder = make_set(tmp_path / "show", [(PANGRAM, "greeting", "train", 10.0)] * 240)
     rows = ["audio_file|reason|value"]

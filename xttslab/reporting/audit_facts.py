@@ -13,6 +13,7 @@ from pydantic import dataclasses as checked
 
 from xttslab.data.manifest import EVAL, Clip, read_folder
 from xttslab.data.preparing.folder import read_table
+from xttslab.data.preparing.text_lengths import ENDS_EARLY, GOES_ON, MISFITS
 from xttslab.data.sampler import repeats, shares
 from xttslab.reporting.loss_tables import beside
 from xttslab.text.hungarian import ALPHABET, PHONEMES, phonemes
@@ -176,6 +177,7 @@ def advise(facts: DatasetFacts, rules: AuditRules) -> list[AuditAdvice]:
     """Everything that the rules have to say about a set, most pressing first."""
     found = [
         *_no_text(facts),
+        *_text_lengths(facts),
         *_amount(facts, rules),
         *_categories(facts, rules),
         *_coverage(facts, rules),
@@ -197,6 +199,17 @@ def _no_text(facts: DatasetFacts) -> Iterator[AuditAdvice]:
             "write the missing texts into metadata.csv, or prepare with transcripts.model=packaged",
             f"{silent} of {len(facts.clips)} clips have no text and are not trained on",
         )
+
+
+def _text_lengths(facts: DatasetFacts) -> Iterator[AuditAdvice]:
+    """What texts that are not all that is said, or more, teach a voice."""
+    for kind, lesson in ((ENDS_EARLY, "to add words"), (GOES_ON, "to swallow words")):
+        count = sum(row["check"] == kind for row in facts.review)
+        if count:
+            reason = (
+                f"in {count} of {len(facts.clips)} clips {MISFITS[kind]}: that teaches {lesson}"
+            )
+            yield AuditAdvice(f"mend the texts that review.csv calls {kind}", reason)
 
 
 def _amount(facts: DatasetFacts, rules: AuditRules) -> Iterator[AuditAdvice]:

@@ -14,6 +14,7 @@ from xttslab.data.preparing.checks import Checks
 from xttslab.data.preparing.finishing import Denoising, Loudness, Recipe
 from xttslab.data.preparing.preparation import PreparationPlan
 from xttslab.data.preparing.sources import ASSETS
+from xttslab.data.preparing.text_lengths import TextLengths
 from xttslab.data.preparing.voice_activity import Segmentation, SpeechFinder, Trimming
 
 SPEECH = SpeechFinder(enter=0.5, leave=0.35, min_speech_s=0.1, min_pause_s=0.2)
@@ -37,6 +38,7 @@ CHECKS = Checks(
     min_voice_share=0.9,
     min_agreement=5.0,
     max_text_difference=0.6,
+    text_lengths=TextLengths(deviations=2.4, with_sign=1.4, least_share=0.08, fewest=8),
     reject=("duplicate", "unreadable", "stranger"),
 )
 PLAN = PreparationPlan(

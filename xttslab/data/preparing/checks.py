@@ -13,6 +13,7 @@ from xttslab.data.copies import same_audio
 from xttslab.data.manifest import Clip
 from xttslab.data.preparing.folder import Record
 from xttslab.data.preparing.speaker_search import MOST
+from xttslab.data.preparing.text_lengths import MISFITS, SpokenText, TextLengths
 from xttslab.data.preparing.transcripts import difference
 from xttslab.text.hungarian import letters, unreadable
 
@@ -20,17 +21,9 @@ _SAMPLE = 400  # clips among which the most typical one is looked for
 _FEWEST = 5  # clips of a speaker below which nobody is the main one
 _ROUNDS = 5
 Kind = Literal[
-    "clipped",
-    "noise",
-    "hum",
-    "narrow",
-    "foreign",
-    "voice",
-    "stranger",
-    "duplicate",
-    "text",
-    "unreadable",
-]
+    "clipped", "noise", "hum", "narrow", "foreign", "voice", "stranger", "duplicate", "text",
+    "unreadable", "text_ends_early", "text_goes_on",
+]  # fmt: skip
 
 
 def strangers(voices: np.ndarray, speakers: Sequence[str], least_cosine: float) -> dict[int, float]:
@@ -80,6 +73,12 @@ class Candidate:
     record: Record
     recognised: str | None = None
 
+    @property
+    def spoken(self) -> SpokenText:
+        """Its text beside what is heard."""
+        clip, measures = self.clip, self.record.measures
+        return SpokenText(clip.text, clip.language, clip.speaker, measures, self.recognised)
+
 
 @checked.dataclass(frozen=True)
 class Checks:
@@ -97,6 +96,7 @@ class Checks:
     min_voice_share: float
     min_agreement: float
     max_text_difference: float
+    text_lengths: TextLengths
     reject: tuple[Kind, ...]
 
     def findings(self, clips: Sequence[Candidate]) -> list[Finding]:
@@ -104,6 +104,7 @@ class Checks:
         found = [finding for row, clip in enumerate(clips) for finding in self._single(row, clip)]
         found += self._voices(clips)
         found += self._copies(clips)
+        found += self._lengths(clips)
         return sorted(found, key=lambda finding: finding.row)
 
     def _single(self, row: int, candidate: Candidate) -> Iterator[Finding]:
@@ -145,6 +146,17 @@ class Checks:
             if apart > self.max_text_difference:
                 value = f"{apart:.0%} of the characters; heard: {candidate.recognised}"
                 yield Finding(row, "text", "the text is not what is heard", value)
+
+    def _lengths(self, clips: Sequence[Candidate]) -> Iterator[Finding]:
+        """Texts that are shorter or longer than what is said."""
+        spoken = [
+            SpokenText(
+                c.clip.text, c.clip.language, c.clip.speaker, c.record.measures, c.recognised
+            )
+            for c in clips
+        ]
+        for row, kind, value in self.text_lengths.misfits(spoken):
+            yield Finding(row, kind, MISFITS[kind], value)
 
     def _voices(self, clips: Sequence[Candidate]) -> Iterator[Finding]:
         rows = [row for row, c in enumerate(clips) if "voice" in c.record.features]

@@ -17,12 +17,14 @@ from xttslab.data.copies import peaks
 from xttslab.data.pitch import pitch_measures
 from xttslab.data.preparing.spectrum import noise_measures
 from xttslab.data.preparing.voice_activity import (
+    FRAME_SECONDS,
     Segmentation,
     Span,
     SpeechFinder,
     Trimming,
     speech_probability,
 )
+from xttslab.data.syllables import count_changes, count_syllables
 from xttslab.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,9 +34,10 @@ _OVERSAMPLING = 4  # ITU-R BS.1770-4 Annex 2
 SILENCE = -99.0  # stands for minus infinity in tables
 _LEAST_PEAK = 0.1  # BS.1770 leaves out what is below -70 LUFS, a programme's pauses: all of a clip
 # that was recorded far too quietly, which is therefore measured louder.
-RECIPE_VERSION = 4  # raise it when a clip made by newer code would differ
+RECIPE_VERSION = 5  # raise it when a clip made by newer code would differ
 VOICE_RATE = 16_000  # what speaker encoders read
 _VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks
+_END = int(0.03 * SAMPLE_RATE)
 _FADE = int(0.005 * SAMPLE_RATE)
 # Clips at 16 kHz → their embeddings of norm 1, (clips, size); NaN for one without speech.
 Voices = Callable[[Sequence[np.ndarray]], np.ndarray]
@@ -185,10 +188,11 @@ class Recipe:
         kept = _faded(cleaned[start:end])
         gain = self.loudness.gain_db(kept)
         finished = kept * np.float32(10 ** (gain / 20))
+        place = start / SAMPLE_RATE, end / SAMPLE_RATE
         measures = self._measures(passage, cleaned, kept) | {"gain_db": gain}
+        measures |= _amounts(kept, passage.probability, *place)
         changes = _trimmed(start, len(samples) - end)
         changes += [*self.denoising.changes, ("gain", f"{gain:+.1f} dB")]
-        place = start / SAMPLE_RATE, end / SAMPLE_RATE
         return FinishedClip(finished, *place, tuple(changes), measures, self._features(finished))
 
     def require_length(self, seconds: float) -> None:
@@ -218,6 +222,23 @@ class Recipe:
             heard = soxr.resample(heard, SAMPLE_RATE, VOICE_RATE, quality="HQ")
             features["voice"] = self.voices([heard])[0]
         return features
+
+
+def _amounts(
+    kept: np.ndarray, probability: np.ndarray, start: float, end: float
+) -> dict[str, float]:
+    """How much is said in the samples `kept` of a passage, from `start` to `end` seconds, with the
+    passage's `probability` of speech: seconds of speech, syllables and changes of sound, and the
+    level at the very end relative to the speech, which is high where the sound is cut off."""
+    spoken = probability[int(start / FRAME_SECONDS) : int(np.ceil(end / FRAME_SECONDS))] >= 0.5
+    level = float(np.sqrt(np.mean(np.square(kept, dtype=np.float64)) / max(spoken.mean(), 0.1)))
+    last = float(np.sqrt(np.mean(np.square(kept[-_END:], dtype=np.float64))))
+    return {
+        "speech_s": float(spoken.sum() * FRAME_SECONDS),
+        "syllables_heard": float(count_syllables(kept, SAMPLE_RATE)[0]),
+        "sound_changes": float(count_changes(kept, SAMPLE_RATE, spoken)),
+        "end_db": float(20 * np.log10(max(last, 1e-6) / max(level, 1e-6))),
+    }
 
 
 def _faded(samples: np.ndarray) -> np.ndarray:
