@@ -26,8 +26,10 @@ from hydra.utils import instantiate
 from experiments.ranking.material import REPOSITORY, SHARED
 from xttslab.evaluation.aspects import ASPECTS, TITLES
 from xttslab.evaluation.folder_scores import read_clips
+from xttslab.evaluation.mannerisms import MANNERISMS, find_mannerisms, mannerism_columns
 from xttslab.evaluation.measuring import Measured, measure
 from xttslab.evaluation.pace import measure_pace, pace_columns, pace_features, score_pace
+from xttslab.evaluation.real_speech import RealSpeech, real_prosody
 from xttslab.evaluation.scales import ClipSet, Interval
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.scoring import Scorer
@@ -36,7 +38,14 @@ from xttslab.evaluation.spoken_clips import RATE, SpokenClip, at_16k
 
 BROADCAST = SHARED / "broadcast_hu"
 STRETCHED = (1.0, 1.1, 1.2, 1.3)
+_SAME_VOICE = {
+    "quiz": "quiz",
+    "interview": "interview",
+    "tuned": "xtts_tuned",
+    "untuned": "xtts_zero_shot",
+}
 _ROUNDS, _SET = 40, 8  # random sets of clips that are stretched
+_PLANTED = 6  # held-out clips that noise, silence and texts of others are planted in
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -47,14 +56,20 @@ def main(arguments: Sequence[str]) -> None:
     with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
         scoring = instantiate(compose("evaluation/default").evaluation.scoring)
     real = read_clips(BROADCAST / "quiz")
-    scorer = Scorer(real[::2], scoring, progress=False)
-    cards = {}
+    whole = _measured(out / "quiz.pickle", real, scoring)
+    rows = np.arange(len(real))
+    references = chosen(whole, rows[::2])
+    prosody = real_prosody(references.clips, references.prosody)
+    scorer = Scorer.beside(RealSpeech(references, {}, prosody), scoring)
+    cards = {"real, held out": scorer.score_measured(chosen(whole, rows[1::2]))}
     for name, clips in systems(real).items():
         cards[name] = scorer.score_measured(_measured(out / f"{name}.pickle", clips, scoring))
     print(table(cards))
     order = ["real, held out", "tuned XTTS-v2", "untuned XTTS-v2", "Tacotron"]
     print("\n".join(orders({name: cards[name] for name in order if name in cards})))
     print(stretched_line(real, scorer))
+    spoken = {name: read_clips(BROADCAST / folder) for name, folder in _SAME_VOICE.items()}
+    print(mannerism_table(spoken))
 
 
 def systems(real: Sequence[SpokenClip]) -> dict[str, list[SpokenClip]]:
@@ -69,10 +84,9 @@ def systems(real: Sequence[SpokenClip]) -> dict[str, list[SpokenClip]]:
         "Tacotron": SHARED / "hungarian_tacotron",
         "other people": SHARED / "hungarian_real",
     }
-    found = {"real, held out": list(real[1::2])}
-    found |= {name: read_clips(folder) for name, folder in folders.items() if folder.is_dir()}
+    found = {name: read_clips(folder) for name, folder in folders.items() if folder.is_dir()}
     random = np.random.default_rng(7)
-    held_out = found["real, held out"]
+    held_out = real[1 : 2 * _PLANTED : 2]
     texts = [clip.text for clip in held_out]
     found["shuffled texts"] = [
         replace(clip, text=text) for clip, text in zip(held_out, texts[1:] + texts[:1], strict=True)
@@ -84,6 +98,20 @@ def systems(real: Sequence[SpokenClip]) -> dict[str, list[SpokenClip]]:
 
 def _with(clip: SpokenClip, audio: np.ndarray) -> SpokenClip:
     return replace(clip, audio=audio.astype(np.float32), rate=RATE)
+
+
+def chosen(measured: Measured, rows: np.ndarray) -> Measured:
+    """Some of the clips that were measured together."""
+    return replace(
+        measured,
+        clips=tuple(measured.clips[row] for row in rows),
+        mute=measured.mute[rows],
+        voices={name: table[rows] for name, table in measured.voices.items()},
+        heard=tuple(measured.heard[row] for row in rows),
+        prosody=tuple(measured.prosody[row] for row in rows),
+        values={name: column[rows] for name, column in measured.values.items()},
+        weights={name: column[rows] for name, column in measured.weights.items()},
+    )
 
 
 def _measured(file: Path, clips: Sequence[SpokenClip], scoring: Scoring) -> Measured:
@@ -107,6 +135,30 @@ def table(cards: Mapping[str, Scorecard]) -> str:
         row = [name, str(len(card.clips)), *cells, _shown(card.overall), auc]
         lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines)
+
+
+def mannerism_table(systems: Mapping[str, Sequence[SpokenClip]]) -> str:
+    """Markdown: means of each mannerism, and how often a clip has more of it than a clip of the
+    first system (.5: as often as not)."""
+    tables = {
+        name: mannerism_columns([find_mannerisms(at_16k(clip)) for clip in clips])
+        for name, clips in systems.items()
+    }
+    first = next(iter(tables.values()))
+    lines = ["| measure | " + " | ".join(tables) + " |", "|" + "---|" * (len(tables) + 1)]
+    for name in MANNERISMS:
+        cells = [
+            f"{np.nanmean(table[name]):.2f} ({_more(table[name], first[name]):.2f})"
+            for table in tables.values()
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _more(ours: np.ndarray, theirs: np.ndarray) -> float:
+    ours, theirs = ours[~np.isnan(ours)], theirs[~np.isnan(theirs)]
+    apart = ours[:, None] - theirs[None, :]
+    return float(((apart > 0) + 0.5 * (apart == 0)).mean())
 
 
 def _shown(score: Interval | None) -> str:

@@ -10,19 +10,25 @@ made again. All of it lies in outputs/verdicts/; the table goes to experiments/L
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import permutations
 from pathlib import Path
+from types import SimpleNamespace
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from experiments.verdicts.sets import one_fifth, shuffled
+from xttslab.evaluation.scorecard import ZERO_SHOT, Scorecard
 from xttslab.reporting.analysis import ReportRules
 from xttslab.reporting.comparison import Comparison, compare_runs
 from xttslab.reporting.run_data import load_run
+from xttslab.reporting.scores import Scores
 from xttslab.reporting.verdict import VerdictRules
+from xttslab.reporting.worth import ALIKE, worth_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / "outputs/verdicts"
@@ -41,7 +47,11 @@ def main() -> None:
     parser.add_argument("--base", help="run or checkpoint that all start from; default: xtts_mini")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--marks", action="store_true", help="speak and score the last epoch too")
+    parser.add_argument("--report", action="store_true", help="the table of what is finished alone")
     options = parser.parse_args()
+    if options.report:
+        report()
+        return
     data = PLACE / "data" / SET
     if not (data / "metadata.csv").is_file():
         _python("xttslab.prepare", f"dataset={SET}")
@@ -52,28 +62,65 @@ def main() -> None:
     common += [f"samples.score_every_n_epochs={spoken}"]
     if options.base:
         common += [f"init_from={Path(options.base).resolve()}", "weights=random"]
+    _train_all(common)
+    report()
+
+
+def _train_all(common: Sequence[str]) -> None:
     for seed in sorted({seed for pair in PAIRS for seed in pair}):
         _train(_sound(seed), *common, f"seed={seed}", f"samples.seed={seed}")
     for name, (_, overrides) in SPOILT.items():
         _train(name, *common, *overrides)
-    report()
 
 
 def report() -> None:
     """Print the table of all verdicts."""
+    equal_to_base()
     print("| pair | what differs | losses | reading | overall marks | verdict | by |")
     print("|---|---|---|---|---|---|---|")
-    wrong = 0
-    for one, other in PAIRS:
+    wrong = lost = 0
+    pairs = [pair for pair in PAIRS if all(_finished(_sound(seed)) for seed in pair)]
+    spoilt = {name: what for name, (what, _) in SPOILT.items() if _finished(name)}
+    for one, other in pairs:
         found = _compare(_sound(one), _sound(other))
         wrong += found.verdict.winner is not None
         _row(found, "the seed")
-    lost = 0
-    for name, (what, _) in SPOILT.items():
+    for name, what in spoilt.items():
         found = _compare(_sound(PAIRS[0][0]), name)
         lost += found.verdict.winner == _sound(PAIRS[0][0])
         _row(found, what)
-    print(f"\nfalse verdicts: {wrong} of {len(PAIRS)}; spoilt runs that lost: {lost} of 3")
+    print(f"\nfalse verdicts: {wrong} of {len(pairs)}; spoilt that lost: {lost} of {len(spoilt)}")
+
+
+def equal_to_base() -> None:
+    """Print what is said of a run whose weights are its base's: the base's own samples by one seed,
+    set against those by another, as a report sets a run against its base."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        plain = OmegaConf.to_container(compose("compare", ["runs=[a,b]"]))
+    rules = ReportRules.of(plain["rules"]).worth
+    seeds = [seed for pair in PAIRS for seed in pair if _start_card(seed).is_file()]
+    run = SimpleNamespace(name="equal", tags={})
+    findings = SimpleNamespace(choice=SimpleNamespace(epoch=1))
+    states = []
+    for one, other in permutations(seeds, 2):
+        card, base = (
+            Scorecard.from_dict(json.loads(_start_card(seed).read_text("utf-8")))
+            for seed in (one, other)
+        )
+        found = worth_of(run, findings, Scores(card=card, beside={ZERO_SHOT: base}), rules)
+        states.append(found.state)
+        if found.state != ALIKE:
+            said = "; ".join(f"{a.question.lower()}: {a.said} ({a.numbers})" for a in found.answers)
+            print(f"base by seed {one} against base by seed {other}: {found.state}: {said}")
+    print(f"called no better than its base: {states.count(ALIKE)} of {len(states)}\n")
+
+
+def _start_card(seed: int) -> Path:
+    return PLACE / "outputs" / _sound(seed) / "samples" / "epoch_000" / "scorecard.json"
+
+
+def _finished(name: str) -> bool:
+    return (PLACE / "outputs" / name / "finished").is_file()
 
 
 def _row(found: Comparison, what: str) -> None:
@@ -104,7 +151,7 @@ def _sound(seed: int) -> str:
 
 
 def _train(name: str, *overrides: str) -> None:
-    if (PLACE / "outputs" / name / "finished").is_file():
+    if _finished(name):
         return
     fixed = (
         f"dataset={SET}", "model=xtts_mini", "trainer=cpu", "trainer.enable_progress_bar=false",

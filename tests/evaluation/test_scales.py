@@ -5,6 +5,7 @@ from xttslab.evaluation.scales import (
     Anchor,
     ClipSet,
     Scale,
+    _for_few,
     draw_counts,
     interval,
     limit,
@@ -173,3 +174,15 @@ def test_a_gate_lets_through_what_its_aspect_allows() -> None:
     rule = GateRule(fails=2.0, holds=4.0)
     found = limit(np.array([0.0, 0.2, 0.3, 0.4, 1.0]), rule, failed=3.0)
     assert found == pytest.approx([0.3, 0.3, 0.65, 1.0, 1.0])
+
+
+def test_intervals_of_few_sentences_are_wider_than_those_of_many() -> None:
+    """A t quantile in place of a normal one: 2.26 to 1.96 for ten, times the root of 10 / 9."""
+    assert _for_few(10, 0.95) == pytest.approx(2.262 / 1.960 * np.sqrt(10 / 9), rel=1e-3)
+    assert _for_few(1000, 0.95) == pytest.approx(1.0, abs=0.01)
+    random = np.random.default_rng(5)
+    wrong = 0
+    for _ in range(200):  # nothing differs: 5 % of the intervals may miss 0
+        found = paired_difference(np.zeros(8), random.normal(size=8), list("abcdefgh"), 300)
+        wrong += found.low > 0 or found.high < 0
+    assert wrong <= 18

@@ -109,6 +109,7 @@ ASPECTS: dict[str, Aspect] = {
         like_real="no rougher than the recordings ({number})",
         unlike_real="rougher than the recordings ({number})",
         bad="many small defects",
+        logged=("pitch_shifts", "first_syllable_db", "held"),
     ),
     "consistency": Aspect(
         title="Consistency",

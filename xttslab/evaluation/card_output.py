@@ -45,10 +45,11 @@ def write_card(path: Path, card: Scorecard) -> None:
 
 def card_lines(cards: Mapping[str, Scorecard]) -> list[str]:
     """Lines: scores side by side; why the first card's overall is held down, what it lacks, what in
-    it is not reliable, and its best and worst clips."""
+    it is not reliable, what was noticed, and its best and worst clips."""
     first = next(iter(cards.values()))
     failed = [f"failed: {words}" for words in first.failures]
-    return [*scores_table(cards), *failed, *missing_lines(first), *sample_lines(first)]
+    lines = [*scores_table(cards), *failed, *missing_lines(first), *noticed_lines(first)]
+    return [*lines, *sample_lines(first)]
 
 
 def end_lines(watch: Stopwatch, out: Path, tracked: bool = False) -> list[str]:
@@ -74,6 +75,12 @@ def missing_lines(card: Scorecard) -> list[str]:
         )  # fmt: skip
         lines += [f"{kind}: {name.replace('_', ' ')} ({why})"] if why else []
     return lines
+
+
+def noticed_lines(card: Scorecard) -> list[str]:
+    """Lines: pace and melody beside the speaker's, and mannerisms that his recordings lack."""
+    notes = [*card.aspects["pace"].notes, *card.aspects["smoothness"].notes]
+    return [f"noticed: {note}" for note in notes]
 
 
 def sample_lines(card: Scorecard) -> list[str]:

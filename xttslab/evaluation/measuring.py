@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from xttslab.evaluation.bench import Bench, Stopwatch
+from xttslab.evaluation.mannerisms import MANNERISMS, find_mannerisms, mannerism_columns
 from xttslab.evaluation.naturalness import predict_distillmos
 from xttslab.evaluation.pace import measure_pace, pace_columns
 from xttslab.evaluation.pronunciation import WordComparison, compare, normalise
@@ -63,6 +64,8 @@ def measure(
         prosody = measure_prosody(clips, audios, scoring.language, bench)
         values |= _prosody_columns(prosody)
         values |= pace_columns(bench.each("pace", ["pace_distance"], audios, measure_pace))
+        found = bench.each("mannerisms", list(MANNERISMS), audios, find_mannerisms)
+        values |= mannerism_columns(found)
         defects = _defects(clips, audios, compared, bench)
         values |= _defect_columns(defects, clips, scoring)
     weights = {

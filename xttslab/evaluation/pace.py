@@ -45,6 +45,9 @@ class Pace:
 
 
 PACE = tuple(field.name for field in fields(Pace))
+# A clip's last seconds are slower than its first: what does not depend on the length is measured on
+# whole real clips, pauses and range on clips cut to the lengths of the spoken ones.
+OF_WHOLE_CLIPS = ("rate", "pitch_motion", "ending")
 _RATIOS = ("rate", "ending")  # compared as logarithms: 10 % slower and 10 % faster are as far
 
 
@@ -149,8 +152,9 @@ def score_pace(
         what = "real" if ours.any() else "spoken"
         return None, f"too few {what} clips with {_FEWEST} syllables; {FEWEST_PACE} are needed"
     real = real[heard]
-    unit = np.fmax(np.nanstd(real, axis=0), _LEAST)
     middle = _means(real, np.ones((1, len(real))))[0]
+    spread = np.sqrt(_means((real - middle) ** 2, np.ones((1, len(real))))[0])
+    unit = np.fmax(spread, _LEAST)
     found = pace_distance(_means(spoken, np.ones((1, len(spoken))))[0], middle, unit)
     draws = pace_distance(_means(spoken, clips.counts), middle, unit)
     scale = Scale(Anchor(rule.floor, FIXED), _ceiling(real, unit, int(ours.sum()), rule))
@@ -185,9 +189,10 @@ def _ceiling(real: np.ndarray, unit: np.ndarray, clips: int, rule: ScaleRule) ->
     found = []
     for _ in range(_DRAWS):
         order = random.permutation(len(real))
-        parts = [np.nanmean(real[rows], axis=0) for rows in (order[:size], order[size:])]
-        found.append(float(pace_distance(*parts, unit)))
-    value = min(float(np.mean(found)), rule.floor / 2)
+        halves = np.zeros((2, len(real)))
+        halves[0, order[:size]] = halves[1, order[size:]] = 1
+        found.append(float(pace_distance(*_means(real, halves), unit)))
+    value = min(float(np.nanmean(found)), rule.floor / 2)
     return Anchor(value, f"{len(real)} real clips of the speaker, {size} beside the rest")
 
 

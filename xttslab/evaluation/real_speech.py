@@ -10,7 +10,12 @@ import numpy as np
 
 from xttslab.evaluation.emotion import RealProsody
 from xttslab.evaluation.measuring import Measured
-from xttslab.evaluation.pace import measure_pace, pace_columns, pace_features
+from xttslab.evaluation.pace import (
+    OF_WHOLE_CLIPS,
+    measure_pace,
+    pace_columns,
+    pace_features,
+)
 from xttslab.evaluation.pronunciation import normalise, pooled_rate
 from xttslab.evaluation.prosody import Prosody
 from xttslab.evaluation.scales import Anchor, Scale, make_scale
@@ -88,9 +93,10 @@ class RealSpeech:
         if lengths not in self._alike:
             for row, length in zip(order, lengths, strict=True):
                 audios[row] = audios[row][-round(max(length, 0.5) * RATE) :]  # with its own end
-            self._alike[lengths] = told_features(
-                embed(VOICE, audios), pace_columns([measure_pace(audio) for audio in audios])
-            )
+            columns = pace_columns([measure_pace(audio) for audio in audios])
+            whole = {f"pace_{name}" for name in OF_WHOLE_CLIPS}
+            columns |= {name: self.measured.values[name] for name in whole}
+            self._alike[lengths] = told_features(embed(VOICE, audios), columns)
         return self._alike[lengths]
 
     def _voice_anchor(self, ceiling: VoiceCeiling) -> Anchor:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.stats import norm as normal
+from scipy.stats import t as student
 
 from xttslab.evaluation.settings import FIXED, HIGHEST, GateRule, ScaleRule
 
@@ -61,13 +63,25 @@ def paired_difference(
     seed: int = 0,
 ) -> Interval:
     """Mean of `second − first` over the same clips (n,) with its interval; pairs with a NaN are
-    left out. An interval on one side of 0 is a difference that can be measured."""
+    left out. An interval on one side of 0 is a difference that can be measured.
+
+    Few sentences give too narrow ones, widened here by Student's t (Hesterberg, "What teachers
+    should know about the bootstrap", 2015).
+    """
     difference = second - first
-    counts = draw_counts(sentences, draws, seed)
-    ones = np.ones(len(difference))
+    counts, ones = draw_counts(sentences, draws, seed), np.ones(len(difference))
     known = ~np.isnan(difference)
     value = float(difference[known].mean()) if known.any() else float("nan")
-    return interval(value, weighted_means(difference, ones, counts), confidence)
+    found = interval(value, weighted_means(difference, ones, counts), confidence)
+    wider = _for_few(len(np.unique(np.asarray(sentences)[known])), confidence)
+    low, high = (value + wider * (end - value) for end in (found.low, found.high))
+    return Interval(value, low, high)
+
+
+def _for_few(sentences: int, confidence: float) -> float:
+    """By how much a percentile interval of so many sentences is too narrow, 1 or more."""
+    free, tail = max(sentences - 1, 1), (1 + confidence) / 2
+    return float(student.ppf(tail, free) / normal.ppf(tail) * np.sqrt(1 + 1 / free))
 
 
 _BEYOND = 1.25  # one clip may outweigh another, but a single lucky value not all the others
@@ -107,7 +121,7 @@ class Scale:
 
 def to_score(share: np.ndarray | float) -> np.ndarray:
     """A share of the way from floor to ceiling as a score, 0 to 10."""
-    return HIGHEST * np.clip(share, 0.0, 1.0)
+    return HIGHEST * np.clip(share, 0.0, 1.0) + 0.0  # no negative zero
 
 
 def limit(share: np.ndarray | float, rule: GateRule, failed: float) -> np.ndarray:

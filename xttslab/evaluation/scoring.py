@@ -14,11 +14,11 @@ from dataclasses import replace
 import numpy as np
 
 from xttslab.data.manifest import Clip
-from xttslab.errors import UserError
 from xttslab.evaluation.aspects import ASPECTS
 from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.cards import make_card
 from xttslab.evaluation.emotion import real_shares, score_emotion
+from xttslab.evaluation.mannerisms import with_mannerisms
 from xttslab.evaluation.measuring import Measured, measure, measure_prosody
 from xttslab.evaluation.pace import score_pace
 from xttslab.evaluation.real_speech import RealSpeech, real_prosody, told_features
@@ -31,7 +31,7 @@ from xttslab.evaluation.speaker_similarity import (
     embed_all,
     similarity_to_others,
 )
-from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, real_clips
+from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, real_clips, require_clips
 from xttslab.evaluation.told_apart import score_told_apart, told_themselves
 
 _BY_SET = {
@@ -63,7 +63,7 @@ def score_clips(
 
     Raises UserError when there is nothing to score, or two clips share a name.
     """
-    _check(clips)  # before the references are measured for nothing
+    require_clips(clips)
     return Scorer(references, scoring, others, tone_references, progress).score(clips)
 
 
@@ -92,21 +92,28 @@ class Scorer:
             prosody = real_prosody(tone_references, found)
         self.real = RealSpeech(measured, embed_all([at_16k(clip) for clip in others]), prosody)
 
+    @classmethod
+    def beside(cls, real: RealSpeech, scoring: Scoring) -> Scorer:
+        """A scorer beside recordings that were measured before."""
+        scorer = cls.__new__(cls)
+        scorer.scoring, scorer.progress, scorer.watch, scorer.real = scoring, False, None, real
+        return scorer
+
     def score(self, clips: Sequence[SpokenClip]) -> Scorecard:
         """Measure and score `clips`; raises UserError for none, or for two of one name."""
-        _check(clips)
+        require_clips(clips)
         return self.score_measured(measure(clips, self.scoring, self.progress, self.watch))
 
     def score_references(self) -> Scorecard:
         """The real recordings themselves: what a perfect voice would get. Each one's similarity
         is to the others; raises UserError where there is none."""
-        _check(self.real.measured.clips)
+        require_clips(self.real.measured.clips)
         return self.score_measured(self._leaving_itself_out(self.real.measured), themselves=True)
 
     def score_copies(self, copies: Sequence[SpokenClip]) -> Scorecard:
         """Copies of the real recordings, in their order: each one's similarity leaves out the
         recording that it is a copy of. Raises UserError as `score` does."""
-        _check(copies)
+        require_clips(copies)
         measured = measure(copies, self.scoring, self.progress, self.watch)
         return self.score_measured(self._leaving_itself_out(measured))
 
@@ -121,48 +128,55 @@ class Scorer:
 
     def score_measured(self, measured: Measured, themselves: bool = False) -> Scorecard:
         """Score clips that were measured before; `themselves`: they are the real recordings."""
-        measured = _with_similarity(measured, self.real)
+        voices = measured.voices.items()
+        near = {name: self.real.similarity(name, vectors) for name, vectors in voices}
+        measured = measured.with_values(near)
         clips = _clip_set(measured, self.scoring)
-        means = [name for name in ASPECTS if name not in _BY_SET]
-        aspects = {name: self._score_means(name, measured, clips) for name in means}
-        emotion, features, reason = score_emotion(measured.prosody, self.real.prosody, clips)
-        aspects["emotion"] = emotion
+        aspects = {
+            name: self._score_means(name, measured, clips)
+            for name in ASPECTS
+            if name not in _BY_SET
+        }
+        aspects["emotion"], features, reason = score_emotion(
+            measured.prosody, self.real.prosody, clips
+        )
         found = {name: scored for name, scored in aspects.items() if scored is not None}
         rule = self.scoring.scales["spread"]
         real = self._real_shares(found, measured)
         spread = score_spread(found, real, (rule.floor, rule.ceiling), clips)
         if spread is not None:
             found["consistency"] = spread
+        if smooth := found.get("smoothness"):
+            own, confidence = self.real.measured.values, self.scoring.confidence
+            told = with_mannerisms(smooth, measured.values, own, clips.counts, confidence)
+            found["smoothness"] = told
         beside = self._beside_real(measured, clips, themselves)
         found |= {name: scored for name, (scored, _) in beside.items() if scored is not None}
-        reasons = {ASPECTS[name].measures[0]: why for name, (_, why) in beside.items()}
-        reasons |= {"emotion_distance": reason}
+        why = {ASPECTS[name].measures[0]: told for name, (_, told) in beside.items()}
+        why |= {"emotion_distance": reason}
         doubts = self.real.doubts(self.scoring)
-        return make_card(
-            measured, found, features, reasons, doubts, self.real.prosody, self.scoring
-        )
+        return make_card(measured, found, features, why, doubts, self.real.prosody, self.scoring)
 
     def _beside_real(
         self, measured: Measured, clips: ClipSet, themselves: bool
     ) -> dict[str, tuple[ScoredAspect | None, str]]:
         """Aspects for which the real clips are cut to the lengths of the spoken ones: the scored
         one, or why there is none."""
-        rules = {name: self.scoring.scales[ASPECTS[name].measures[0]] for name in _CUT}
-        seconds = [clip.seconds for clip in measured.clips]
+        scales = self.scoring.scales
         usable = VOICE in measured.voices and not {"pace_distance", VOICE} & {*measured.missing}
-        real = self.real.alike(seconds) if usable else None
+        real = self.real.alike([c.seconds for c in measured.clips]) if usable else None
         if real is None:
             why = measured.missing.get(VOICE) or measured.missing.get("pace_distance")
             return dict.fromkeys(_CUT, (None, why or "there are no real clips with speech"))
         own = told_features(measured.voices[VOICE], measured.values)
         texts = [clip.text or clip.name for clip in self.real.measured.clips]
         if themselves:
-            told = told_themselves(own, texts, clips, rules["told_apart"])
+            told = told_themselves(own, texts, clips, scales["told_apart_auc"])
         else:
-            told = score_told_apart(own, real, texts, clips, rules["told_apart"])
+            told = score_told_apart(own, real, texts, clips, scales["told_apart_auc"])
         return {
             "told_apart": told,
-            "pace": score_pace(own["prosody"], real["prosody"], clips, rules["pace"]),
+            "pace": score_pace(own["prosody"], real["prosody"], clips, scales["pace_distance"]),
         }
 
     def _score_means(self, aspect: str, measured: Measured, clips: ClipSet) -> ScoredAspect | None:
@@ -219,20 +233,6 @@ class Scorer:
                 scale = self.real.scale(scored.measure, self.scoring, ceiling)
                 shares[name] = scale.share(values)
         return shares
-
-
-def _check(clips: Sequence[SpokenClip]) -> None:
-    if not clips:
-        raise UserError("no clip to score; give at least one recording")
-    names = [clip.name for clip in clips]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"{len(twice)} clip names come twice, {twice[0]!r} first; rename them")
-
-
-def _with_similarity(measured: Measured, real: RealSpeech) -> Measured:
-    found = {name: real.similarity(name, vectors) for name, vectors in measured.voices.items()}
-    return measured.with_values(found)
 
 
 def _clip_set(measured: Measured, scoring: Scoring) -> ClipSet:

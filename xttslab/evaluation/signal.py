@@ -11,13 +11,13 @@ from scipy.signal import find_peaks, lfilter
 from xttslab.evaluation.spoken_clips import RATE
 
 HOP = RATE // 100  # 10 ms
-_WINDOW = RATE // 40  # 25 ms
+WINDOW = RATE // 40  # 25 ms
 _SILENCE_DB = -60.0  # below this, dB of full scale, a recording holds nothing
 _SPEECH_RANGE_DB = 35.0  # speech lies within this of its loud frames; less is pause or noise
 _ORDER = 18  # of the linear predictor: 16 kHz / 1000 + 2
 
 
-def levels(audio: np.ndarray, hop: int = HOP, window: int = _WINDOW) -> np.ndarray:
+def levels(audio: np.ndarray, hop: int = HOP, window: int = WINDOW) -> np.ndarray:
     """RMS in dB of full scale, one value every `hop` samples, windows centred; (ceil(n / hop),)."""
     if not len(audio):
         return np.zeros(0)

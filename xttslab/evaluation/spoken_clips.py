@@ -94,3 +94,13 @@ def spoken_of(clip: Clip) -> SpokenClip:
     return SpokenClip(
         clip.id, read_audio(clip.audio, RATE), RATE, clip.text, category, sentence_set="real"
     )
+
+
+def require_clips(clips: Sequence[SpokenClip]) -> None:
+    """Raise UserError for no clip, or two of one name."""
+    if not clips:
+        raise UserError("no clip to score; give at least one recording")
+    names = [clip.name for clip in clips]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{len(twice)} clip names come twice, {twice[0]!r} first; rename them")

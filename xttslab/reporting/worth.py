@@ -23,7 +23,8 @@ QUESTIONS = {
 @dataclass(frozen=True)
 class WorthRules:
     """See `conf/rules/`: the least difference to the base that counts, `score` out of 10; its
-    interval, of `draws`, must lie on one side of 0 with `confidence`. Fewer common `sentences`
+    interval, of `draws`, must lie on one side of 0 with `confidence` in all questions together.
+    Fewer common `sentences`
     conclude nothing. Below `wrong_voice` out of 10 for similarity a voice is not the speaker's."""
 
     score: float
@@ -120,7 +121,8 @@ def worth_of(run: RunData, findings: Findings, scores: Scores, rules: WorthRules
         why = next(iter(scores.missing.values()), why) if scores.card is None else why
         return Worth(named, UNKNOWN, _unknown(why), notes=[why], remedy=remedy)
     few = _common_sentences(base, scores.card) < rules.sentences
-    found = {} if few else score_differences(base, scores.card, rules.draws, rules.confidence)
+    each = 1 - (1 - rules.confidence) / len(QUESTIONS)  # Bonferroni: three chances to be wrong
+    found = {} if few else score_differences(base, scores.card, rules.draws, each)
     answers = [_answer(aspect, found.get(aspect), base, scores.card, rules) for aspect in QUESTIONS]
     notes = _limits(base, scores.card, rules)
     state = _state([answer.state for answer in answers])
