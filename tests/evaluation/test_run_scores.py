@@ -38,6 +38,8 @@ from xttslab.evaluation.utterances import Sentences
 from xttslab.model.generation import generate
 from xttslab.model.sampling import Sentence
 from xttslab.model.voice import Speaking
+from xttslab.speaking.lines import SpeechLine
+from xttslab.speaking.take_guard import TAKE_SEEDS, Take, TakeJudgement
 from xttslab.tracking.run_tracker import RunTracker
 
 TEXT = "Jó estét kívánok!"
@@ -194,6 +196,27 @@ def test_numbers_reach_the_run_and_the_newest_evaluation_counts(
 def test_a_folder_without_a_run_is_not_tracked(evaluation: Evaluation, tmp_path: Path) -> None:
     assert not track_evaluation(evaluation, tmp_path, None, 3)
     assert not track_evaluation(evaluation, tmp_path, tmp_path, 3)
+
+
+def test_of_several_takes_the_best_is_scored_and_the_share_of_failures_logged(
+    subject: Subject, quick_scoring: Scoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("parselmouth", reason="praat-parselmouth is not installed (extra eval)")
+
+    def judge(takes: list[Take]) -> list[TakeJudgement]:
+        """Only the third of the takes that are spoken first is right."""
+        found = [TakeJudgement(("late",), 10.0 + number) for number in range(len(takes))]
+        return [TakeJudgement() if number == 2 else one for number, one in enumerate(found)]
+
+    monkeypatch.setattr("xttslab.evaluation.run_scores.judge_for", lambda *_: judge)
+    one = replace(SENTENCES, categories={}, sets={"short": ["Nem."]}, long="")
+    plan = EvaluationPlan(one, [7], [], PLAN.settings, takes=3)
+    found = evaluate(subject, plan, quick_scoring)
+    guarded = metrics(found)
+    assert (guarded["score/guard/failed_first"], guarded["score/guard/failed_kept"]) == (1.0, 0.0)
+    again = replace(PLAN.settings, seed=7 + 2 * TAKE_SEEDS)
+    alone = subject.speaker.speak([SpeechLine("Nem.", again, "greeting")])[0]
+    np.testing.assert_array_equal(found.audio["run"][0].audio, alone.decoded)
 
 
 def test_an_unknown_row_is_refused() -> None:

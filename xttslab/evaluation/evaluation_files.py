@@ -99,8 +99,11 @@ def _ranking_csv(rankings: Sequence[Sequence[Ranked]]) -> str:
 
 def metrics(evaluation: Evaluation) -> dict[str, float]:
     """`score/<aspect>[/<category>]` of the run, `score/sets/<set>/<aspect>`,
-    `score/long_form/…`, and `score/<row>/<aspect>` of the rows beside it."""
+    `score/long_form/…`, `score/<row>/<aspect>` of the rows beside it, and of a guard the share of
+    pieces with a fault in their first take and in the kept one (`score/guard/…`)."""
     found = evaluation.cards[RUN].metrics()
+    if evaluation.guarded is not None:
+        found |= evaluation.guarded.metrics()
     if evaluation.long is not None:
         found |= evaluation.long.metrics()
     for name, scores in _by_set(evaluation).items():

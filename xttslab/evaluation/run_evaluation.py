@@ -46,7 +46,8 @@ def evaluate_run(config: DictConfig) -> None:
         systems = read_systems(systems_of(config), utterances, scoring.language)
     kept = None
     if config.base_scores:
-        place, told = Path(config.base_scores), plain(config.evaluation)
+        place = Path(config.base_scores)
+        told = plain(config.evaluation) | {"takes": plan.takes}
         kept = base_scores(place, subject, utterances, plan.settings, told, other_speakers)
     evaluation = evaluate(subject, plan, scoring, other_speakers, watch, systems, kept)
     folder = (subject.run_dir or Path("outputs") / subject.name) / "evaluation"
@@ -106,6 +107,7 @@ def plan_of(config: DictConfig, language: str) -> EvaluationPlan:
         list(config.seeds),
         list(config.rows),
         instantiate(config.settings),
+        config.takes,
     )
 
 
@@ -132,6 +134,8 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
     lines = card_lines(evaluation.cards)
     if evaluation.long is not None:
         lines.append(_long_line(evaluation.long))
+    if evaluation.guarded is not None:
+        lines += evaluation.guarded.report()
     reason = "the data has no clip of it to speak after"
     return [*lines, *(f"left out: {category} ({reason})" for category in evaluation.left_out)]
 

@@ -21,12 +21,14 @@ from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.speaker_similarity import VOICE, voice_drift
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, held_out, real_clips
 from xttslab.evaluation.subject import Subject
+from xttslab.evaluation.take_judge import judge_for
 from xttslab.evaluation.utterances import (
     Sentences,
     Utterance,
     orders_for,
     plan_utterances,
     renamed,
+    speak_guarded,
     speak_utterances,
 )
 from xttslab.model.decoder import SPEECH_RATE
@@ -34,6 +36,7 @@ from xttslab.model.sampling import Generated
 from xttslab.model.transformer import run_blocks
 from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.speaker import Speaker
+from xttslab.speaking.take_guard import GuardedSpeech, TakeGuard
 
 _LEAST_CER = 0.01  # of short sentences in a ratio: one error in a hundred letters is chance
 BESIDE = (ZERO_SHOT, CODEC)
@@ -42,17 +45,25 @@ BESIDE = (ZERO_SHOT, CODEC)
 @dataclass(frozen=True)
 class EvaluationPlan:
     """What is spoken, each sentence once with each of the `seeds`; `rows` names what is shown
-    beside the run, its base with the same sentences and seeds; `settings` how to speak."""
+    beside the run, its base with the same sentences and seeds; `settings` how to speak. Of
+    several `takes` of a piece the best is kept (`speaking.take_guard`)."""
 
     sentences: Sentences
     seeds: Sequence[int]
     rows: Sequence[str]
     settings: Speaking
+    takes: int = 1
 
     def __post_init__(self) -> None:
         unknown = [row for row in self.rows if row not in BESIDE]
         if unknown:
             raise UserError(f"rows holds {unknown[0]!r}; it may hold {', '.join(BESIDE)}")
+
+    def guard(self, scoring: Scoring) -> TakeGuard | None:
+        """What chooses among takes, by the ear of the scoring's recogniser; None for one take."""
+        if self.takes == 1:
+            return None
+        return TakeGuard(judge_for(scoring.recogniser, scoring.language), self.takes)
 
 
 @dataclass(frozen=True)
@@ -79,13 +90,14 @@ class LongText:
 @dataclass(frozen=True)
 class Evaluation:
     """`cards` and `audio` by row; the long text and its score; categories that were not spoken,
-    for the voice has no reference of them."""
+    for the voice has no reference of them; what a guard found in the run's speech."""
 
     cards: Mapping[str, Scorecard]
     audio: Mapping[str, Sequence[SpokenClip]]
     long: LongText | None
     long_audio: SpokenClip | None
     left_out: Sequence[str]
+    guarded: GuardedSpeech | None = None
 
 
 def evaluate(
@@ -107,7 +119,8 @@ def evaluate(
     """
     watch = watch or Stopwatch()
     with watch.stage("speak"):
-        audio, left_out = _spoken(subject, plan)
+        spoken, guarded, left_out = _spoken(subject.speaker, plan, plan.guard(scoring))
+        audio: dict[str, Sequence[SpokenClip]] = {RUN: spoken}
         long = _long_clip(subject, plan)
     if CODEC in plan.rows:
         with watch.stage("codec"):
@@ -128,16 +141,18 @@ def evaluate(
     if long is not None:
         with watch.stage("long text"):
             score = score_long_text(long, scorer, _short_cer(cards[RUN]))
-    return Evaluation(cards, audio, score, long, left_out)
+    return Evaluation(cards, audio, score, long, left_out, guarded)
 
 
 def _spoken(
-    subject: Subject, plan: EvaluationPlan
-) -> tuple[dict[str, Sequence[SpokenClip]], list[str]]:
-    categories = subject.speaker.categories
-    utterances, left_out = plan_utterances(plan.sentences, categories, plan.seeds)
-    orders = orders_for(subject.speaker, utterances, plan.settings)
-    return {RUN: speak_utterances(subject.speaker, orders)}, left_out
+    speaker: Speaker, plan: EvaluationPlan, guard: TakeGuard | None
+) -> tuple[list[SpokenClip], GuardedSpeech | None, list[str]]:
+    """The planned clips, what a guard found in them, and the categories that were not spoken."""
+    utterances, left_out = plan_utterances(plan.sentences, speaker.categories, plan.seeds)
+    orders = orders_for(speaker, utterances, plan.settings)
+    if guard is None:
+        return speak_utterances(speaker, orders), None, left_out
+    return *speak_guarded(speaker, orders, guard), left_out
 
 
 def _long_clip(subject: Subject, plan: EvaluationPlan) -> SpokenClip | None:
@@ -162,8 +177,7 @@ def _base_row(
         speaker = subject.zero_shot()
         if speaker is None:
             return None
-        utterances, _ = plan_utterances(plan.sentences, speaker.categories, plan.seeds)
-        spoken = speak_utterances(speaker, orders_for(speaker, utterances, plan.settings))
+        spoken, _, _ = _spoken(speaker, plan, plan.guard(scorer.scoring))
     clips = renamed(spoken, ZERO_SHOT)
     row = scorer.score(clips), clips
     if kept:

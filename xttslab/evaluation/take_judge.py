@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import soxr
 
+from xttslab.data.predictors import PredictorMissing
 from xttslab.evaluation.pronunciation import normalise
 from xttslab.evaluation.recognition import Recognised, Recogniser
 from xttslab.evaluation.smoothness import cut_off
@@ -16,6 +18,8 @@ from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.voice import finished_at
 from xttslab.speaking.joining import speech_frames
 from xttslab.speaking.take_guard import Take, TakeJudgement
+
+log = logging.getLogger(__name__)
 
 # Chosen on 120 sentences of the small base with failures planted in them; experiments/guard.
 MISSING, ADDED = 0.18, 0.15  # share of the text's letters in one place
@@ -77,6 +81,16 @@ class TakeJudge:
                 faults.append(f"{behind:.1f} s of sound after the last word")
         cost = error + abs(slower) + (1 - take.likeness) + FAULT_COST * bool(faults)
         return TakeJudgement(tuple(faults), cost)
+
+
+def judge_for(recogniser: Recogniser, language: str) -> TakeJudge:
+    """A judge with this recogniser, or without one, with a warning, where it cannot be used."""
+    try:
+        recogniser.check()
+    except PredictorMissing as fault:
+        log.warning("takes are judged by pace and ending alone: %s", fault)
+        return TakeJudge(None, language)
+    return TakeJudge(recogniser, language)
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,14 @@ class GuardedSpeech:
     failed_first: int
     failures: Sequence[FailedPiece]
 
+    def metrics(self) -> dict[str, float]:
+        """Shares of the pieces: `score/guard/failed_first` and `score/guard/failed_kept`."""
+        pieces = max(self.pieces, 1)
+        return {
+            "score/guard/failed_first": self.failed_first / pieces,
+            "score/guard/failed_kept": len(self.failures) / pieces,
+        }
+
     def report(self) -> list[str]:
         """The rate of failures without and with the guard, and a line for each that is left."""
         counted = (
