@@ -85,10 +85,11 @@ def test_the_take_of_least_cost_is_kept_and_the_first_of_equals(spoken: list) ->
     judge = judge_by(
         {("Egy.", 0): TakeJudgement(("late",), 9.0), ("Egy.", 2): TakeJudgement(cost=0.5)}
     )
-    speech = TakeGuard(judge, takes=3).speak(Speakers(), lines("Egy.", "Két."))
-    assert [job.seed for job in speech.lines] == [2 * TAKE_SEEDS, 10]
-    assert (speech.pieces, speech.failed_first, speech.failures) == (2, 1, [])
-    assert speech.report() == [
+    guard = TakeGuard(judge, takes=3)
+    found = guard.speak(Speakers(), lines("Egy.", "Két."), 8)
+    assert [job.seed for job in found] == [2 * TAKE_SEEDS, 10]
+    assert (guard.tally.pieces, guard.tally.failed_first, guard.tally.failures) == (2, 1, [])
+    assert guard.tally.report() == [
         "guard: 1 of 2 pieces had a fault in the first take, 0 in what was kept"
     ]
     assert len(spoken) == 6
@@ -97,30 +98,30 @@ def test_the_take_of_least_cost_is_kept_and_the_first_of_equals(spoken: list) ->
 def test_what_fails_in_every_take_is_spoken_in_smaller_pieces(spoken: list) -> None:
     text = "Az első rész itt van, a második rész pedig ott."
     judge = judge_by({(text, take): WRONG for take in range(2)})
-    speech = TakeGuard(judge, takes=2).speak(Speakers(), lines(text))
-    assert [job.piece for job in speech.lines] == [
+    guard = TakeGuard(judge, takes=2)
+    found = guard.speak(Speakers(), lines(text), 8)
+    assert [job.piece for job in found] == [
         Piece("Az első rész itt van,", 0.26),
         Piece("a második rész pedig ott.", 0.5),
     ]
-    assert [len(job.tokens) for job in speech.lines] == [21, 25]
-    assert (speech.failed_first, speech.failures) == (1, [])
+    assert [len(job.tokens) for job in found] == [21, 25]
+    assert (guard.tally.failed_first, guard.tally.failures) == (1, [])
 
 
 def test_what_still_fails_is_kept_and_reported(spoken: list) -> None:
     text = "Az első rész itt van, a második rész pedig ott."
-    speech = TakeGuard(lambda takes: [WRONG] * len(takes), takes=2).speak(
-        Speakers(), lines(text, "Ó.")
-    )
-    assert [job.piece.text for job in speech.lines] == [text, "Ó."]
-    assert speech.report() == [
+    guard = TakeGuard(lambda takes: [WRONG] * len(takes), takes=2)
+    found = guard.speak(Speakers(), lines(text), 8) + guard.speak(Speakers(), lines("Ó."), 8)
+    assert [job.piece.text for job in found] == [text, "Ó."]
+    assert guard.tally.report() == [
         "guard: 2 of 2 pieces had a fault in the first take, 2 in what was kept",
         f"  {text!r}: it is silent",
         "  'Ó.': it is silent",
     ]
-    assert [(one.line, one.faults) for one in speech.failures] == [
-        (0, ("it is silent",)),
-        (1, ("it is silent",)),
-    ]
+    assert guard.tally.metrics() == {
+        "score/guard/failed_first": 1.0,
+        "score/guard/failed_kept": 1.0,
+    }
 
 
 @pytest.mark.parametrize("takes", [0, 1, 21])

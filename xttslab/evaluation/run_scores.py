@@ -28,7 +28,6 @@ from xttslab.evaluation.utterances import (
     orders_for,
     plan_utterances,
     renamed,
-    speak_guarded,
     speak_utterances,
 )
 from xttslab.model.decoder import SPEECH_RATE
@@ -36,7 +35,7 @@ from xttslab.model.sampling import Generated
 from xttslab.model.transformer import run_blocks
 from xttslab.model.voice import Speaking, Voice
 from xttslab.speaking.speaker import Speaker
-from xttslab.speaking.take_guard import GuardedSpeech, TakeGuard
+from xttslab.speaking.take_guard import GuardTally, TakeGuard
 
 _LEAST_CER = 0.01  # of short sentences in a ratio: one error in a hundred letters is chance
 BESIDE = (ZERO_SHOT, CODEC)
@@ -97,7 +96,7 @@ class Evaluation:
     long: LongText | None
     long_audio: SpokenClip | None
     left_out: Sequence[str]
-    guarded: GuardedSpeech | None = None
+    guarded: GuardTally | None = None
 
 
 def evaluate(
@@ -146,13 +145,16 @@ def evaluate(
 
 def _spoken(
     speaker: Speaker, plan: EvaluationPlan, guard: TakeGuard | None
-) -> tuple[list[SpokenClip], GuardedSpeech | None, list[str]]:
+) -> tuple[list[SpokenClip], GuardTally | None, list[str]]:
     """The planned clips, what a guard found in them, and the categories that were not spoken."""
     utterances, left_out = plan_utterances(plan.sentences, speaker.categories, plan.seeds)
     orders = orders_for(speaker, utterances, plan.settings)
-    if guard is None:
-        return speak_utterances(speaker, orders), None, left_out
-    return *speak_guarded(speaker, orders, guard), left_out
+    speaker.guard = guard
+    try:
+        clips = speak_utterances(speaker, orders)
+    finally:
+        speaker.guard = None
+    return clips, guard.tally if guard else None, left_out
 
 
 def _long_clip(subject: Subject, plan: EvaluationPlan) -> SpokenClip | None:

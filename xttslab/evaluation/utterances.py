@@ -15,7 +15,6 @@ from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.voice import Speaking
 from xttslab.speaking.lines import SpeechLine, SpokenLine
 from xttslab.speaking.speaker import Speaker
-from xttslab.speaking.take_guard import GuardedSpeech, TakeGuard
 
 
 @dataclass(frozen=True)
@@ -108,21 +107,7 @@ def speak_utterances(
     Returns clips at 24 kHz in the orders' order. Codes are kept where a text was spoken in one
     piece. Raises UserError as `Speaker.say` does.
     """
-    spoken = speaker.speak(_lines(orders), TOGETHER, progress)
-    return [_clip(order.utterance, one) for order, one in zip(orders, spoken, strict=True)]
-
-
-def speak_guarded(
-    speaker: Speaker, orders: Sequence[Order], guard: TakeGuard
-) -> tuple[list[SpokenClip], GuardedSpeech]:
-    """As `speak_utterances`, every piece by its best take; and what the guard found."""
-    speech = guard.speak(speaker, _lines(orders), TOGETHER)
-    clips = [_clip(order.utterance, one) for order, one in zip(orders, speech.lines, strict=True)]
-    return clips, speech
-
-
-def _lines(orders: Sequence[Order]) -> list[SpeechLine]:
-    return [
+    lines = [
         SpeechLine(
             order.utterance.text,
             replace(order.settings, seed=order.utterance.seed),
@@ -131,6 +116,8 @@ def _lines(orders: Sequence[Order]) -> list[SpeechLine]:
         )
         for order in orders
     ]
+    spoken = speaker.speak(lines, TOGETHER, progress)
+    return [_clip(order.utterance, one) for order, one in zip(orders, spoken, strict=True)]
 
 
 def orders_for(

@@ -30,6 +30,7 @@ from xttslab.speaking.lines import LONGEST, Heard, Origin, SpeechLine, SpokenLin
 from xttslab.speaking.live_lines import LiveLines
 from xttslab.speaking.piece_jobs import PieceJob, generate_jobs, join_jobs
 from xttslab.speaking.pieces import Piece, read_pieces
+from xttslab.speaking.take_guard import TakeGuard
 from xttslab.text.lexicon import Lexicon
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ class Speaker:
         settings: how it speaks where `say` is told nothing else.
         lexicon: how words are said, as in the data that the voice was trained on.
         origin: what is written into recordings of this voice.
+
+    Attributes:
+        guard: where one is set, `speak` keeps the best of its takes of every piece.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Speaker:
         self.temperatures = temperatures or {}
         self.settings = settings
         self.lexicon, self.origin = lexicon or Lexicon(), origin or Origin()
+        self.guard: TakeGuard | None = None
         self._prompts: dict[tuple, tuple[Tensor, Tensor]] = {}
         self._paces: dict[tuple[Path, ...], float] = {}
 
@@ -126,6 +131,8 @@ class Speaker:
 
         Raises UserError as `say` does, before anything is generated.
         """
+        if self.guard is not None:
+            return self.guard.speak(self, lines, together, progress)
         jobs = self.jobs(lines)
         spoken = generate_jobs(self.voice, jobs, together, progress)
         paces = [self.pace(line) for line in lines]

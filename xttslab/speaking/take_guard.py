@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
@@ -18,7 +19,9 @@ from xttslab.model.voice import MIN_REFERENCE_SECONDS, Voice
 from xttslab.speaking.lines import SpeechLine, SpokenLine
 from xttslab.speaking.piece_jobs import PieceJob, generate_jobs, join_jobs
 from xttslab.speaking.pieces import split_text
-from xttslab.speaking.speaker import TOGETHER, Speaker
+
+if TYPE_CHECKING:
+    from xttslab.speaking.speaker import Speaker
 
 TAKE_SEEDS = 1_000_003  # between the takes of a piece: lines and pieces have seeds far below it
 SMALLEST = 25  # characters: shorter pieces are not cut further
@@ -52,15 +55,50 @@ Judge = Callable[[Sequence[Take]], Sequence[TakeJudgement]]
 
 
 @dataclass(frozen=True)
+class FailedPiece:
+    """A piece of text that no take said without a fault."""
+
+    text: str
+    faults: tuple[str, ...]
+
+
+@dataclass
+class GuardTally:
+    """What a guard has found so far: of `pieces`, `failed_first` had a fault in the take that is
+    spoken without it, `failures` have one still."""
+
+    pieces: int = 0
+    failed_first: int = 0
+    failures: list[FailedPiece] = field(default_factory=list)
+
+    def metrics(self) -> dict[str, float]:
+        """Shares of the pieces: `score/guard/failed_first` and `score/guard/failed_kept`."""
+        pieces = max(self.pieces, 1)
+        return {
+            "score/guard/failed_first": self.failed_first / pieces,
+            "score/guard/failed_kept": len(self.failures) / pieces,
+        }
+
+    def report(self) -> list[str]:
+        """The number of failures without and with the guard, and a line for each that is left."""
+        counted = (
+            f"guard: {self.failed_first} of {self.pieces} pieces had a fault in the first take, "
+            f"{len(self.failures)} in what was kept"
+        )
+        return [counted, *(f"  {one.text!r}: {'; '.join(one.faults)}" for one in self.failures)]
+
+
+@dataclass(frozen=True)
 class TakeGuard:
     """Speaks each piece `takes` times in one batch and keeps the one that `judge` finds best.
 
     A piece whose every take has a fault is spoken again in smaller pieces, which are judged
-    likewise; what then still has one is kept and reported.
+    likewise; what then still has one is kept and reported. `tally` counts over all calls.
     """
 
     judge: Judge
     takes: int = 3
+    tally: GuardTally = field(default_factory=GuardTally)
 
     def __post_init__(self) -> None:
         if not 2 <= self.takes <= MOST_TAKES:
@@ -70,12 +108,12 @@ class TakeGuard:
         self,
         speaker: Speaker,
         lines: Sequence[SpeechLine],
-        together: int = TOGETHER,
+        together: int,
         progress: bool = True,
-    ) -> GuardedSpeech:
+    ) -> list[SpokenLine]:
         """Speak lines as `Speaker.speak` does, each of their pieces by its best take.
 
-        Raises UserError as that does, and PredictorMissing as the judge does.
+        Raises UserError as that does, and what the judge raises.
         """
         jobs = speaker.jobs(lines)
         chosen = self._best(speaker.voice, jobs, together, progress)
@@ -88,21 +126,18 @@ class TakeGuard:
             parts = [next(anew) for _ in smaller.get(row, ())]
             better = parts and max(part.kept.cost for part in parts) < one.kept.cost
             kept += parts if better else [one]
-        spoken = join_jobs(
+        self.tally.pieces += sum(bool(job.piece.text) for job in jobs)
+        self.tally.failed_first += sum(bool(one.first.faults) for one in chosen)
+        self.tally.failures += [
+            FailedPiece(one.job.piece.text, one.kept.faults) for one in kept if one.kept.faults
+        ]
+        return join_jobs(
             speaker.voice,
             lines,
             [one.job for one in kept],
             [one.spoken for one in kept],
             [speaker.pace(line) for line in lines],
         )
-        failures = [
-            FailedPiece(one.job.line, one.job.piece.text, one.kept.faults)
-            for one in kept
-            if one.kept.faults
-        ]
-        pieces = sum(bool(job.piece.text) for job in jobs)
-        first = sum(bool(one.first.faults) for one in chosen)
-        return GuardedSpeech(spoken, pieces, first, failures)
 
     def _best(
         self, voice: Voice, jobs: Sequence[PieceJob], together: int, progress: bool
@@ -137,42 +172,6 @@ class _Chosen:
     spoken: Generated | None
     kept: TakeJudgement
     first: TakeJudgement
-
-
-@dataclass(frozen=True)
-class FailedPiece:
-    """A piece of line number `line` (from 0) that no take said without a fault."""
-
-    line: int
-    text: str
-    faults: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class GuardedSpeech:
-    """Lines spoken under a guard, of `pieces` pieces in all: `failed_first` had a fault in the take
-    that is spoken without it, `failures` have one still."""
-
-    lines: Sequence[SpokenLine]
-    pieces: int
-    failed_first: int
-    failures: Sequence[FailedPiece]
-
-    def metrics(self) -> dict[str, float]:
-        """Shares of the pieces: `score/guard/failed_first` and `score/guard/failed_kept`."""
-        pieces = max(self.pieces, 1)
-        return {
-            "score/guard/failed_first": self.failed_first / pieces,
-            "score/guard/failed_kept": len(self.failures) / pieces,
-        }
-
-    def report(self) -> list[str]:
-        """The rate of failures without and with the guard, and a line for each that is left."""
-        counted = (
-            f"guard: {self.failed_first} of {self.pieces} pieces had a fault in the first take, "
-            f"{len(self.failures)} in what was kept"
-        )
-        return [counted, *(f"  {one.text!r}: {'; '.join(one.faults)}" for one in self.failures)]
 
 
 def _take(voice: Voice, job: PieceJob, spoken: Generated) -> Take:
