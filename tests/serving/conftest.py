@@ -49,7 +49,7 @@ class Running:
             return fault.code, dict(fault.headers), fault.read()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """`python -m xttslab.serve` as a person starts it, with a token and few places."""
     folder = tmp_path_factory.mktemp("served")

@@ -87,7 +87,7 @@ def test_lines_sound_alike_alone_and_together_whole_and_streamed(speaker: Speake
     together, heard, codes = LiveLines(speaker.voice, 4), {}, {}
     numbers = {}
     for at, (line, live) in enumerate(zip(lines, [True, False, False], strict=True)):
-        numbers[together.add(line, speaker.jobs([line]), None, live)] = at
+        numbers[together.add(line, speaker.jobs([line]), live)] = at
         for _ in range(5):  # the next line joins in the middle
             for chunk in together.step():
                 heard.setdefault(chunk.line, []).append(chunk.wave)
@@ -108,7 +108,7 @@ def test_lines_sound_alike_alone_and_together_whole_and_streamed(speaker: Speake
 def test_a_dropped_line_ends_and_the_others_go_on(speaker: Speaker) -> None:
     together = LiveLines(speaker.voice, 2)
     line = SpeechLine(TEXT, HOW, longest=40)
-    first, second = (together.add(line, speaker.jobs([line]), None, True) for _ in range(2))
+    first, second = (together.add(line, speaker.jobs([line]), True) for _ in range(2))
     together.step()
     together.drop(first)
     heard = []

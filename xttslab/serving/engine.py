@@ -39,7 +39,6 @@ class _Order:
 
     line: SpeechLine
     jobs: Sequence[PieceJob]
-    pace: float | None
     live: bool
     loop: asyncio.AbstractEventLoop
     answers: asyncio.Queue  # of (wave, over, codes), or of an exception
@@ -133,9 +132,8 @@ class Engine:
         """Take a line on, whose `jobs` are `Speaker.jobs([line])`; raises TooManyLines."""
         if self.taken >= self._places:
             raise TooManyLines(f"all {self._places} places are taken; try again in a moment")
-        pace = self._speaker.pace(line)
         loop = asyncio.get_running_loop()
-        order = _Order(line, jobs, pace, live, loop, asyncio.Queue())
+        order = _Order(line, jobs, live, loop, asyncio.Queue())
         self._orders.add(order)
         self._inbox.put(order)
         return SpokenOrder(self, order, self._seconds)
@@ -169,7 +167,7 @@ class Engine:
                 return
             wait = False
             if not order.given_up:
-                order.number = lines.add(order.line, order.jobs, order.pace, order.live)
+                order.number = lines.add(order.line, order.jobs, order.live)
                 spoken[order.number] = order
 
     def _step(self, lines: LiveLines, spoken: dict[int, _Order]) -> None:

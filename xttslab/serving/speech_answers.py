@@ -50,11 +50,13 @@ class SpeechAnswer:
 
     async def streamed(self, service: VoiceService, request: Request) -> Response:
         """The audio in chunks, while it is spoken. Raises RequestRefused before the first one."""
-        return await self._begun(request, self._chunks(service), STREAMS[self.kind].media_type)
+        return await self._begun(
+            service, request, self._chunks(service), STREAMS[self.kind].media_type
+        )
 
     async def events(self, service: VoiceService, request: Request) -> Response:
         """The chunks as OpenAI's server-sent events `speech.audio.delta`, then `.done`."""
-        return await self._begun(request, self._events(service), "text/event-stream")
+        return await self._begun(service, request, self._events(service), "text/event-stream")
 
     async def _file(self, service: VoiceService) -> bytes:
         async with service.speaking(self.protocol, self.line, False, self.text_param) as order:
@@ -83,13 +85,17 @@ class SpeechAnswer:
         yield _event({"type": "speech.audio.done", "usage": usage})
 
     async def _begun(
-        self, request: Request, chunks: AsyncIterator[bytes], media_type: str
+        self,
+        service: VoiceService,
+        request: Request,
+        chunks: AsyncIterator[bytes],
+        media_type: str,
     ) -> Response:
         """The response once its first chunk is there: until then it can still be refused."""
         first = await _while_connected(request, anext(chunks, b""))
         if first is None:
             return Response(status_code=GONE)
-        return _SpokenResponse(_after(first, chunks), media_type=media_type, headers=_UNBUFFERED)
+        return SpokenResponse(_after(first, chunks), service.limits.seconds, media_type)
 
 
 def _delta(data: bytes) -> bytes:
@@ -109,16 +115,22 @@ async def _after(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[by
         await chunks.aclose()
 
 
-class _SpokenResponse(StreamingResponse):
-    """Ends its order as soon as the client is gone, and cuts the connection off where speaking
-    fails: an answer that only stops would seem complete."""
+class SpokenResponse(StreamingResponse):
+    """Speech in chunks. It ends its order as soon as the client is gone or has not taken all of it
+    in so many `seconds`, and cuts the connection off where speaking fails: an answer that only
+    stops would seem complete."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], seconds: float, media_type: str) -> None:
+        super().__init__(chunks, media_type=media_type, headers=_UNBUFFERED)
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
-        except* RequestRefused as faults:
+            async with asyncio.timeout(self._seconds):
+                await super().__call__(scope, receive, send)
+        except* (RequestRefused, TimeoutError) as faults:
             for fault in faults.exceptions:
-                log.warning("an answer was cut off: %s", fault)
+                log.warning("an answer was cut off: %s", str(fault) or "it was not taken in time")
         finally:
             await self.body_iterator.aclose()
 

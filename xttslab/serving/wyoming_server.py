@@ -69,7 +69,7 @@ class WyomingServer:
         try:
             await _Connection(self._service, reader, writer).run()
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client went away, or the server ends
+            pass  # the client went away or took too long, or the server ends
         finally:
             self._open.discard(task)
             writer.close()
@@ -196,7 +196,10 @@ class _Connection:
             if not isinstance(text, str):
                 raise RequestRefused(400, "invalid_value", "text: must be a text", "text")
             line = self._service.line(SpeechRequest(text, _voice_name(voice, self._service.name)))
-            async with self._service.speaking("wyoming", line, live=True) as order:
+            async with (  # a client that reads nothing holds a place no longer than others
+                asyncio.timeout(self._service.limits.seconds),
+                self._service.speaking("wyoming", line, live=True) as order,
+            ):
                 async for wave in order.waves():
                     if not began:
                         await self._send(AudioStart(**_FORMAT))

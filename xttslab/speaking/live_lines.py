@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xttslab.errors import UserError
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.generation import Generation
 from xttslab.model.sampling import Generated, Sampling, Sentence
 from xttslab.model.streaming import SentenceStream
 from xttslab.model.voice import Voice
-from xttslab.speaking.joining import FADE_S, MARGIN_S, sounding
+from xttslab.speaking.joining import FADE_S, MARGIN_S, join, sounding
 from xttslab.speaking.lines import SpeechLine
-from xttslab.speaking.piece_jobs import PieceJob, join_jobs
+from xttslab.speaking.piece_jobs import PieceJob, pauses_of
 
 _FLOOR_DB = -60.0  # of sound where too little was heard to tell: a voice's loud frames have -20 dB
 _SILENCE = np.zeros(0, np.float32)
@@ -103,13 +104,13 @@ class _LiveLine:
     number: int
     line: SpeechLine
     jobs: Sequence[PieceJob]
-    pace: float | None
     sound: LineSound | None  # None: only the whole line is wanted
     begun: int = 0  # pieces that were given to the GPT, or that are a pause alone
     running: dict[int, int] = field(default_factory=dict)  # piece → its number in the generation
     spoken: dict[int, Generated | None] = field(default_factory=dict)
     steps: dict[int, int] = field(default_factory=dict)  # piece → codes
-    heard: int = 0  # pieces that were given to `sound` whole
+    heard: int = 0  # pieces whose sound was given to `sound`, or kept in `waves`
+    waves: list[np.ndarray] = field(default_factory=list)
     stream: SentenceStream | None = None  # of the piece that is heard now
     sounded: bool = False
 
@@ -138,18 +139,18 @@ class LiveLines:
     def __len__(self) -> int:
         return len(self._lines)
 
-    def add(
-        self, line: SpeechLine, jobs: Sequence[PieceJob], pace: float | None, live: bool
-    ) -> int:
-        """Let a line join, its `jobs` and `pace` as `Speaker` makes them; returns its number.
+    def add(self, line: SpeechLine, jobs: Sequence[PieceJob], live: bool) -> int:
+        """Let a line join, its `jobs` as `Speaker` makes them; returns its number.
 
-        `live`: its sound is wanted as it comes; else it is what `Speaker.speak` gives.
+        `live`: its sound is wanted as it comes; else it is what `Speaker.speak` gives. Raises
+        UserError for a pace, which is measured on the whole.
         """
+        if line.settings.pace is not None:
+            shown = f"pace={line.settings.pace}"
+            raise UserError(f"{shown}: is measured on the whole; give speed= to speak at once")
         number, self._added = self._added, self._added + 1
-        pauses = [job.piece.pause for job in jobs]
-        pauses[-1] += line.pause_after
-        sound = LineSound(pauses) if live else None
-        self._lines[number] = _LiveLine(number, line, jobs, pace, sound)
+        sound = LineSound(pauses_of(line, jobs)) if live else None
+        self._lines[number] = _LiveLine(number, line, jobs, sound)
         return number
 
     def drop(self, number: int) -> None:
@@ -161,7 +162,7 @@ class LiveLines:
     def step(self) -> list[LineChunk]:
         """Choose one more code of every piece; returns what can be heard by it.
 
-        At most one whole line is decoded in a step, so that the others do not wait for several.
+        Of the whole lines at most one piece is decoded in a step, so that streams wait for no more.
         """
         self._begin()
         finished = set(self._generation.step() if len(self._generation) else ())
@@ -175,9 +176,9 @@ class LiveLines:
         for line in list(self._lines.values()):
             if line.sound is not None:
                 chunks += self._heard(line, line.sound)
-            elif len(line.spoken) == len(line.jobs) and not decoded:
-                chunks.append(self._whole(line))
+            elif not decoded and line.heard in line.spoken:
                 decoded = True
+                chunks += self._whole(line)
         return chunks
 
     def _begin(self) -> None:
@@ -210,11 +211,20 @@ class LiveLines:
     def _sentence(self, job: PieceJob) -> Sentence:
         return Sentence(job.tokens, job.latents, self.voice.limit(len(job.tokens)), job.seed)
 
-    def _whole(self, line: _LiveLine) -> LineChunk:
+    def _whole(self, line: _LiveLine) -> list[LineChunk]:
+        """Decode one more piece of a whole line; the line, once all are."""
+        line.waves.append(self._decoded(line))
+        line.heard += 1
+        if line.heard < len(line.jobs):
+            return []
         del self._lines[line.number]
-        spoken = [line.spoken[piece] for piece in range(len(line.jobs))]
-        (joined,) = join_jobs(self.voice, [line.line], line.jobs, spoken, [line.pace])
-        return LineChunk(line.number, joined.wave, True, sum(line.steps.values()))
+        wave = join(line.waves, pauses_of(line.line, line.jobs), SPEECH_RATE)
+        return [LineChunk(line.number, wave, True, sum(line.steps.values()))]
+
+    def _decoded(self, line: _LiveLine) -> np.ndarray:
+        """The samples of the piece that is heard next, which is generated."""
+        job, spoken = line.jobs[line.heard], line.spoken[line.heard]
+        return _SILENCE if spoken is None else self.voice.decode(spoken, job.speaker, job.settings)
 
     def _heard(self, line: _LiveLine, sound: LineSound) -> list[LineChunk]:
         """The new sound of a line, of one piece after another as far as they are generated."""
@@ -242,8 +252,7 @@ class LiveLines:
             return None, False
         done = line.spoken.get(piece)
         if line.stream is None and piece in line.spoken:  # it was generated while others sounded
-            wave = _SILENCE if done is None else self.voice.decode(done, job.speaker, job.settings)
-            return wave, True
+            return self._decoded(line), True
         if line.stream is None:
             line.stream = SentenceStream(self.voice.decoder, job.speaker, job.settings)
         if done is None and not line.stream.ready(line.steps[piece]):

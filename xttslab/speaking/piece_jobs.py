@@ -68,14 +68,19 @@ def join_jobs(
         rows = [row for row, job in enumerate(jobs) if job.line == number]
         parts = [spoken[row] for row in rows]
         waves = _decoded(voice, parts, jobs[rows[0]].speaker, line.settings, pace)
-        pauses = [jobs[row].piece.pause for row in rows]
-        pauses[-1] += line.pause_after
-        wave = join(waves, pauses, SPEECH_RATE)
+        wave = join(waves, pauses_of(line, [jobs[row] for row in rows]), SPEECH_RATE)
         if len(rows) == 1:
             found.append(SpokenLine(wave, spoken_codes(parts[0], line.settings), waves[0]))
         else:
             found.append(SpokenLine(wave))
     return found
+
+
+def pauses_of(line: SpeechLine, jobs: Sequence[PieceJob]) -> list[float]:
+    """Seconds of silence behind each piece of a line."""
+    pauses = [job.piece.pause for job in jobs]
+    pauses[-1] += line.pause_after
+    return pauses
 
 
 def _decoded(

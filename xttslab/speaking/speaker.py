@@ -116,11 +116,9 @@ class Speaker:
         recordings = paths_of(speaker_wav)
         self._require_voice(category, recordings)
         settings = settings or self.usual_settings(None if recordings else category)
-        if settings.pace is not None:
-            raise UserError(f"pace={settings.pace}: is measured on the whole; stream with speed=")
         line = SpeechLine(text, settings, category or "", recordings, longest)
         speaking = LiveLines(self.voice, TOGETHER)
-        speaking.add(line, self.jobs([line]), None, live=True)
+        speaking.add(line, self.jobs([line]), live=True)
         return (chunk.wave for _ in iter(lambda: len(speaking), 0) for chunk in speaking.step())
 
     def speak(
