@@ -115,7 +115,7 @@ def test_a_script_votes_and_finds_its_votes_in_mlflow(session: Session) -> None:
     assert text.count('src="data:audio/mpeg;base64,') == 2 * 2 + 4  # first screen, below
     assert "Blind: second was preferred to first in 2.0 of 2 votes" in text
     assert [one.name for one in found.comparison.ear.table] == ["second@20", "first@10"]
-    assert "| second@20 | 69 % (15 to 96) |" in found.markdown.read_text(encoding="utf-8")
+    assert "| second@20 | 69 % (36 to 90) |" in found.markdown.read_text(encoding="utf-8")
 
     # the same listener goes on where everything was answered; three voices are a tournament
     resumed = opened_session()

@@ -22,6 +22,8 @@ def test_two_candidates_differ_by_the_log_of_their_odds_and_less_where_votes_are
     many = Strengths.of(["a", "b"], duels("a", "b", 3000, 1000))
     assert many.mean[0] - many.mean[1] == pytest.approx(np.log(3), abs=0.01)
     assert many.mean.sum() == pytest.approx(0, abs=1e-9)
+    # the difference's variance is 1 / (n p (1 - p)), half a difference stands on either side
+    assert many.covariance[0, 0] == pytest.approx(1 / (4000 * 0.25 * 0.75) / 4, rel=0.01)
     few = Strengths.of(["a", "b"], duels("a", "b", 3, 0))
     assert 0.5 < few.mean[0] - few.mean[1] < 3  # the odds alone would be without end
     assert 0.75 < few.chances()[0] < 0.99

@@ -48,7 +48,9 @@ class Strengths:
             mean = mean + step
             if np.abs(step).max(initial=0.0) < _SMALL:
                 break
-        return cls(tuple(names), mean, np.linalg.inv(hessian))
+        # without what only the prior says: how strong all candidates are together
+        centred = np.eye(count) - 1 / count
+        return cls(tuple(names), mean, centred @ np.linalg.inv(hessian) @ centred)
 
     def drawn(self, seed: int, count: int = _DRAWS) -> np.ndarray:
         """Strengths as they may be, (count, n)."""

@@ -217,7 +217,7 @@ def _wanted(epochs: Sequence[int | str], spoken: list[int], best: int | None) ->
 def _other(folder: Path, sentences: dict[str, Stimulus]) -> Entrant:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; correct others=")
-    named = {path.stem: path for path in audio_files(folder)}
+    named = {path.stem: path for path in audio_files(folder) if path.parent == folder}
     clips = tuple(
         Stimulus(folder.name, name, clip.text, clip.category, named[name])
         for name, clip in sentences.items()
