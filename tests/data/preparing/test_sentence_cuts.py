@@ -58,13 +58,20 @@ def test_sentences_are_cut_at_their_pauses(jitter: float) -> None:
     assert max(off) <= FRAME_SECONDS
 
 
-def test_segments_of_several_sentences_are_divided_where_the_sound_pauses() -> None:
+def test_a_segment_of_several_sentences_stays_whole() -> None:
     first = TimedSegment(f"{SAID[0][2]} {SAID[1][2]}", 0.5, 7.0, "A")
     rest = [TimedSegment(text, a, b, name) for a, b, text, name in SAID[2:]]
     found = cut(timed_text(Path("a.srt"), [first, *rest]), sound())
-    assert [one.text for one in found] == [text for _, _, text, _ in SAID]
-    assert found[0].end == pytest.approx(3.5, abs=0.05)
-    assert found[1].start == pytest.approx(4.2, abs=0.05)
+    assert [one.text for one in found] == [first.text, SAID[2][2], SAID[3][2]]
+    assert (found[0].start, found[0].end) == pytest.approx((0.5, 7.0), abs=0.05)
+
+
+def test_one_that_is_too_long_is_divided_where_the_sound_pauses() -> None:
+    said = [(5 * n + 0.5, 5 * n + 4.9, "Ez a sor közepesen hosszú mondat.", "") for n in range(3)]
+    text = " ".join(one[2] for one in said)
+    found = cut(timed_text(Path("a.srt"), [TimedSegment(text, 0.5, 14.9)]), sound(said))
+    assert [len(one.text.split()) for one in found] == [12, 6]
+    assert (found[0].end, found[1].start) == pytest.approx((9.9, 10.5), abs=0.05)
 
 
 def test_what_others_say_is_left_out() -> None:

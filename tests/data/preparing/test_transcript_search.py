@@ -48,7 +48,8 @@ def test_one_elsewhere_under_the_source_is_found_and_the_nearer_wins(tmp_path: P
 def test_times_of_words_win_and_the_other_is_named(tmp_path: Path) -> None:
     words = [{"word": "Jó", "start": 0, "end": 1}, {"word": "estét!", "start": 1, "end": 2}]
     place(tmp_path, a__wav="a", a__srt=SRT, a__json=json.dumps(words))
-    items, rejected = find_items(tmp_path, "x", "hu", "s")
+    found = find_items(tmp_path, "x", "hu", "s")
+    items, rejected = found.items, found.rejected
     assert items[0].transcript is not None
     assert items[0].transcript.exact
     reason = "not read: a.json tells more of the same recording"
@@ -58,7 +59,7 @@ def test_times_of_words_win_and_the_other_is_named(tmp_path: Path) -> None:
 def test_one_speaker_is_kept_by_name(tmp_path: Path) -> None:
     place(tmp_path, a__wav="a", b__wav="b", c__wav="c", a__txt=TWO)
     place(tmp_path, c__txt="0:00,1 --> 0:02,0 [Béla]\nSzervusztok.\n")
-    items, _ = find_items(tmp_path, "x", "hu", "s")
+    items = find_items(tmp_path, "x", "hu", "s").items
     kept, others = keep_one_speaker(items, "anna")
     assert [(item.origin, item.transcript.keep) for item in kept if item.transcript] == [
         ("a.wav", "Anna")
@@ -75,7 +76,7 @@ def test_one_speaker_is_kept_by_name(tmp_path: Path) -> None:
 def test_one_speaker_of_metadata_is_kept_by_name(tmp_path: Path) -> None:
     rows = "audio_file|text|speaker_name\na.wav|Jó.|Anna\nb.wav|Szia.|Béla\n"
     place(tmp_path, a__wav="a", b__wav="b", metadata__csv=rows)
-    kept, others = keep_one_speaker(find_items(tmp_path, "x", "hu", "s")[0], "Béla")
+    kept, others = keep_one_speaker(find_items(tmp_path, "x", "hu", "s").items, "Béla")
     assert [item.origin for item in kept] == ["b.wav"]
     assert others == [Rejection("a.wav", "spoken by somebody else than keep_speaker", "Anna")]
 
@@ -83,14 +84,15 @@ def test_one_speaker_of_metadata_is_kept_by_name(tmp_path: Path) -> None:
 def test_where_nobody_is_named_keep_speaker_says_so(tmp_path: Path) -> None:
     place(tmp_path, a__wav="a", a__srt=SRT)
     with pytest.raises(UserError, match="nothing in the source names speakers; leave keep_speaker"):
-        keep_one_speaker(find_items(tmp_path, "x", "hu", "s")[0], "Anna")
+        keep_one_speaker(find_items(tmp_path, "x", "hu", "s").items, "Anna")
 
 
 def test_what_was_understood_is_one_line(tmp_path: Path) -> None:
     place(tmp_path, a__wav="a", a__txt=TWO)
-    items, _ = find_items(tmp_path, "x", "hu", "s")
+    items = find_items(tmp_path, "x", "hu", "s").items
     timed = [(item.origin, item.transcript) for item in items if item.transcript]
     assert list(describe(timed)) == [
         "a.wav: cut by a.txt (times of segments, 2 sentences: Speaker 0 2.8 s, Anna 1.5 s)",
+        "times of words would cut more exactly, and show whether a transcript fits",
         'several people speak: keep_speaker="Speaker 0" keeps one of them',
     ]

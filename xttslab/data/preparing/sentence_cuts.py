@@ -1,9 +1,8 @@
 """Cuts a recording at the ends of its transcript's sentences, each moved to a pause in the sound.
 
-Times of words are near but seldom exact, and where only segments have times those of the words are
-estimated by their letters over the speech that is heard. So every end of a sentence is looked for
-among the pauses around it: all of them together, by dynamic programming, since each pause can
-divide one pair of sentences only.
+Times of words are near but seldom exact; where only segments have times those of the words are
+estimated by their letters over the speech that is heard. So all ends of sentences are looked for
+together among the pauses around them, by dynamic programming: a pause divides one pair only.
 """
 
 from __future__ import annotations
@@ -71,8 +70,7 @@ def cut_sentences(
     """The passages of a recording by its transcript, in order.
 
     `detected` (frames, 2): probability of speech and power of every 32 ms, as `detect_speech`
-    gives them. Sentences shorter than `lengths` allow join a neighbour of the same speaker, longer
-    ones are divided at a clause's end.
+    gives them. Short sentences join a neighbour of their speaker, long ones end at a clause's end.
     """
     probability, power = detected.T
     regions = speech.regions(probability)
@@ -136,7 +134,7 @@ def _units(
     timed: TimedText, words: Sequence[TimedWord], spread: np.ndarray, longest: float
 ) -> list[_Unit]:
     found = []
-    for sentence in sentences(timed.words):
+    for sentence in _with_known_ends(timed, words, longest):
         parts = [(sentence.first, sentence.stop)]
         if words[sentence.stop - 1].end - words[sentence.first].start > longest:
             parts = list(_clauses(words, sentence))
@@ -147,6 +145,23 @@ def _units(
             opens = first == sentence.first
             found.append(_Unit(part, start, end, float(spread[first]), text, opens))
     return sorted(found, key=lambda unit: unit.start)
+
+
+def _with_known_ends(
+    timed: TimedText, words: Sequence[TimedWord], longest: float
+) -> list[TimedSentence]:
+    """The sentences; up to `longest` seconds those stay together between which the transcript gives
+    no time: where it gives one, the cut is sure."""
+    found: list[TimedSentence] = []
+    for sentence in sentences(timed.words):
+        first, stop = found[-1][:2] if found else (0, 0)
+        times = (timed.words[stop - 1].end, timed.words[stop].start) if stop else (0.0,)
+        short = words[sentence.stop - 1].end - words[first].start <= longest
+        if short and all(map(math.isnan, times)) and found[-1].speaker == sentence.speaker:
+            found[-1] = sentence._replace(first=first)
+        else:
+            found.append(sentence)
+    return found
 
 
 def _clauses(words: Sequence[TimedWord], sentence: TimedSentence) -> Iterator[tuple[int, int]]:
@@ -219,8 +234,7 @@ def _cheapest(costs: Sequence[np.ndarray], places: Sequence[Sequence[Span]]) -> 
     for place in range(1, len(costs)):
         before = np.array([span[1] for span in places[place - 1]])
         here = np.array([span[0] for span in places[place]])
-        # Two boundaries in one pause would leave nothing of the sentence between them.
-        allowed = before[None, :] < here[:, None]
+        allowed = before[None, :] < here[:, None]  # two in one pause leave no sentence between
         reached = np.where(allowed, total[-1][None, :], total[-1][None, :] + 1e6)
         back.append(np.argmin(reached, axis=1))
         total.append(costs[place] + np.min(reached, axis=1))

@@ -171,6 +171,8 @@ def describe(transcripts: Sequence[tuple[str, TimedText]], shown: int = 5) -> It
         yield f"{origin}: cut by {timed.path.name} ({kind}, {what})"
     if len(transcripts) > shown:
         yield f"… and {len(transcripts) - shown} more recordings with a transcript"
+    if any(not timed.exact for _, timed in transcripts):
+        yield "times of words would cut more exactly, and show whether a transcript fits"
     several = next((t for _, t in transcripts if len(t.speakers()) > 1 and not t.keep), None)
     if several is not None:
         first = next(iter(several.speakers()))
