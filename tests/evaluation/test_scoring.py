@@ -331,3 +331,12 @@ def test_words_that_do_not_count_still_gate(settings: Scoring) -> None:
     strict = replace(settings, misheard=0.1)
     wrong = [replace(clip, text=TEXTS[(n + 1) % 3]) for n, clip in enumerate(several("a"))]
     assert score_clips(wrong, several("real"), strict, progress=False).overall.value <= 3.0
+
+
+def test_one_clip_alone_is_scored_and_what_it_cannot_show_is_said(settings: Scoring) -> None:
+    card = score_clips(several("a")[:1], several("real")[:1], settings, progress=False)
+    assert card.overall is not None
+    assert card.aspects["smoothness"].score is not None
+    assert card.aspects["told_apart"].missing.endswith("at least 6 of each are needed")
+    assert card.aspects["pace"].missing.endswith("4 are needed")
+    assert (card.best, card.worst) == (("a_0",), ("a_0",)) or card.best == card.worst
