@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,7 @@ def judge(
         yield "transcript, by name", who, *shares(made, who, named)[:2]
 
 
+@lru_cache
 def sample(who: str, encoder: str, recipe: Recipe) -> np.ndarray:
     """The voice of the person's last clip, which is in no mix."""
     clip = voice_of(who)[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ class Mix:
     speech: dict[str, np.ndarray] = field(default_factory=dict)
 
 
+@lru_cache
 def voice_of(who: str) -> list[np.ndarray]:
     """A person's clips, (n,) samples each, in the order of their names."""
     places = [SHARED / name for name in FOLDERS[who]]
