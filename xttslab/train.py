@@ -34,6 +34,7 @@ def main(config: DictConfig) -> float | None:
     refuse_idle_card(config.trainer.accelerator)
     if HydraConfig.initialized():
         refuse_unread(config, usual_config())
+    doing("loading the libraries")
     from omegaconf import OmegaConf
 
     from xttslab.training.run import run_name, train
