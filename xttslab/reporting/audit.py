@@ -14,6 +14,7 @@ import soundfile as sf
 
 from xttslab.data.audio import SAMPLE_RATE, AudioFault, read_audio
 from xttslab.data.datasheet import read_sheet
+from xttslab.data.preparing.text_checks import TEACHES
 from xttslab.files import write_atomically
 from xttslab.reporting.audit_facts import AuditRules, DatasetFacts, advise, read_facts, reasons
 from xttslab.reporting.category_test import CategoryTest, hear_categories
@@ -183,7 +184,7 @@ def _listening(facts: DatasetFacts) -> list[Listening]:
         why.setdefault(_name(facts, clip.clip.audio), []).append(
             f"{clip.rate:.1f} characters/s, far too {speed}: does the text fit?"
         )
-    for row in facts.review:
+    for row in sorted(facts.review, key=lambda row: row["check"] in TEACHES):
         why.setdefault(row["audio_file"], []).append(f"{row['finding']} ({row['value']})")
     clips = {_name(facts, clip.clip.audio): clip.clip for clip in facts.clips}
     chosen = [(name, clips[name]) for name in why if name in clips][:_PLAYERS]

@@ -13,6 +13,7 @@ from pydantic import dataclasses as checked
 
 from xttslab.data.manifest import EVAL, Clip, read_folder
 from xttslab.data.preparing.folder import read_table
+from xttslab.data.preparing.text_checks import TEACHES
 from xttslab.data.preparing.text_lengths import ENDS_EARLY, GOES_ON, MISFITS
 from xttslab.data.sampler import repeats, shares
 from xttslab.reporting.loss_tables import beside
@@ -177,7 +178,7 @@ def advise(facts: DatasetFacts, rules: AuditRules) -> list[AuditAdvice]:
     """Everything that the rules have to say about a set, most pressing first."""
     found = [
         *_no_text(facts),
-        *_text_lengths(facts),
+        *_texts(facts),
         *_amount(facts, rules),
         *_categories(facts, rules),
         *_coverage(facts, rules),
@@ -201,15 +202,16 @@ def _no_text(facts: DatasetFacts) -> Iterator[AuditAdvice]:
         )
 
 
-def _text_lengths(facts: DatasetFacts) -> Iterator[AuditAdvice]:
-    """What texts that are not all that is said, or more, teach a voice."""
+def _texts(facts: DatasetFacts) -> Iterator[AuditAdvice]:
+    """What a voice learns from texts that are not what is said, or no whole sentences."""
+    counts, total = Counter(row["check"] for row in facts.review), len(facts.clips)
     for kind, lesson in ((ENDS_EARLY, "to add words"), (GOES_ON, "to swallow words")):
-        count = sum(row["check"] == kind for row in facts.review)
-        if count:
-            reason = (
-                f"in {count} of {len(facts.clips)} clips {MISFITS[kind]}: that teaches {lesson}"
-            )
+        if counts[kind]:
+            reason = f"in {counts[kind]} of {total} clips {MISFITS[kind]}: that teaches {lesson}"
             yield AuditAdvice(f"mend the texts that review.csv calls {kind}", reason)
+    for kind, (what, consequence) in TEACHES.items():
+        if counts[kind]:
+            yield AuditAdvice(what, f"{counts[kind]} of {total} texts {consequence}")
 
 
 def _amount(facts: DatasetFacts, rules: AuditRules) -> Iterator[AuditAdvice]:
@@ -273,9 +275,10 @@ def _quality(facts: DatasetFacts, rules: AuditRules) -> Iterator[AuditAdvice]:
             "look at rejected.csv",
             f"{len(facts.rejected)} of {total} were not used, most often: {most} ({count})",
         )
-    seen = {row["audio_file"] for row in facts.review}
+    heard = [row for row in facts.review if row["check"] not in TEACHES]
+    seen = {row["audio_file"] for row in heard}
     if facts.clips and len(seen) / len(facts.clips) > rules.review_share:
-        checks = Counter(row["check"] for row in facts.review)
+        checks = Counter(row["check"] for row in heard)
         named = ", ".join(f"{check} {count}" for check, count in checks.most_common())
         yield AuditAdvice(
             "listen to the clips in review.csv; checks.reject=[…] leaves kinds of them out",

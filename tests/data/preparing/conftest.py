@@ -39,7 +39,7 @@ CHECKS = Checks(
     min_agreement=5.0,
     max_text_difference=0.6,
     text_lengths=TextLengths(deviations=2.4, with_sign=1.4, least_share=0.08, fewest=8),
-    reject=("duplicate", "unreadable", "stranger"),
+    reject=("duplicate", "unreadable", "stranger", "no_words"),
 )
 PLAN = PreparationPlan(
     recipe=RECIPE,

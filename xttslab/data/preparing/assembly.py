@@ -164,7 +164,9 @@ class Assembly:
         for candidate in rest:
             record, name = candidate.record, f"wavs/{candidate.clip.audio.name}"
             said = texts.changes.get(record.name)
-            changes += [(name, *change) for change in (*record.changes, *((said,) if said else ()))]
+            mended = texts.mended.get(record.name, ())
+            made = (*record.changes, *((said,) if said else ()), *mended)
+            changes += [(name, *change) for change in made]
         write_table(path / "changed.csv", ("audio_file", "change", "value"), changes)
         _write_measures(self.folder, rest)
 

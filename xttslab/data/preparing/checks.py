@@ -13,6 +13,7 @@ from xttslab.data.copies import same_audio
 from xttslab.data.manifest import Clip
 from xttslab.data.preparing.folder import Record
 from xttslab.data.preparing.speaker_search import MOST
+from xttslab.data.preparing.text_checks import TextKind, text_faults
 from xttslab.data.preparing.text_lengths import MISFITS, SpokenText, TextLengths
 from xttslab.data.preparing.transcripts import difference
 from xttslab.text.hungarian import letters, unreadable
@@ -22,7 +23,7 @@ _FEWEST = 5  # clips of a speaker below which nobody is the main one
 _ROUNDS = 5
 Kind = Literal[
     "clipped", "noise", "hum", "narrow", "foreign", "voice", "stranger", "duplicate", "text",
-    "unreadable", "text_ends_early", "text_goes_on",
+    "unreadable", "text_ends_early", "text_goes_on", TextKind,
 ]  # fmt: skip
 
 
@@ -105,6 +106,8 @@ class Checks:
         found += self._voices(clips)
         found += self._copies(clips)
         found += self._lengths(clips)
+        texts, hungarian = [c.clip.text for c in clips], all(c.clip.language == "hu" for c in clips)
+        found += [Finding(f.row, f.kind, f.what, f.value) for f in text_faults(texts, hungarian)]
         return sorted(found, key=lambda finding: finding.row)
 
     def _single(self, row: int, candidate: Candidate) -> Iterator[Finding]:

@@ -36,6 +36,8 @@ from xttslab.errors import UserError
 from xttslab.files import write_atomically
 
 _SHOWN = 20  # lines of each table; the file has them all
+_COUNTED = ("starts_inside_sentence", "ends_inside_sentence")  # too many of them to list each
+_VERSION = 2  # raise it when newer code would write other tables from the same clips
 
 
 @dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
@@ -80,7 +82,8 @@ def _prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
     items, faults, understood = _named_by_folders(found, plan.folders)
     items, others = keep_one_speaker(items, plan.keep_speaker)
     faults = [*faults, *others]
-    inputs = key_of(items, faults, replace(plan, workers=0), plan.recipe.voices is not None)
+    voices = plan.recipe.voices is not None
+    inputs = key_of(_VERSION, items, faults, replace(plan, workers=0), voices)
     done = folder.state / "done"
     if done.is_file() and done.read_text(encoding="utf-8") == _stamp(folder, inputs):
         return False
@@ -172,7 +175,10 @@ def show(folder: Folder, language: str, console: Console | None = None) -> None:
     lines = [(row["audio_file"], row["reason"], row["value"]) for row in rejected]
     _lines(console, "rejected", lines, folder, "rejected.csv")
     review = read_table(folder.path / "review.csv")
-    lines = [(row["audio_file"], row["finding"], row["value"]) for row in review]
+    counts = Counter(row["finding"] for row in review if row["check"] in _COUNTED)
+    listed = [row for row in review if row["check"] not in _COUNTED]
+    lines = [(f"{count} clips", what, "") for what, count in counts.most_common()]
+    lines += [(row["audio_file"], row["finding"], row["value"]) for row in listed]
     _lines(console, "review", lines, folder, "review.csv")
     others = sum(row["check"] == "voice" for row in review)
     if others and not any(row.get("voice_share") for row in measures):

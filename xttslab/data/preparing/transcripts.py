@@ -22,6 +22,7 @@ from xttslab.data.preparing.finishing import VOICE_RATE
 from xttslab.data.preparing.folder import Folder, Record
 from xttslab.data.preparing.making import Made
 from xttslab.text.hungarian import letters
+from xttslab.text.mending import mend
 
 _BATCH = 32  # clips between two writes to disk
 _SENTENCE_END = ".!?…"
@@ -135,13 +136,23 @@ def _word_boundary(place: float, ends: np.ndarray, words: Sequence[str]) -> int:
 
 @dataclass
 class Texts:
-    """Texts by clip name, recognised texts by content hash, where a text came from by clip name,
-    and transcripts that could not be used."""
+    """Texts by clip name, recognised texts by content hash, where a text came from and what of it
+    was mended by clip name, and transcripts that could not be used."""
 
     by_name: dict[str, str] = field(default_factory=dict)
     recognised: dict[str, str] = field(default_factory=dict)
     changes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    mended: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     unused: list[Rejection] = field(default_factory=list)
+
+    def mend(self) -> None:
+        """Take tags out of all texts and mend their spaces and dashes; a text of tags alone stays,
+        so that the checks can tell it from one that nobody wrote."""
+        for name, text in self.by_name.items():
+            mended = mend(text)
+            if any(character.isalnum() for character in mended.text):
+                self.by_name[name] = mended.text
+                self.mended[name] = mended.changes
 
 
 def find_texts(
@@ -167,7 +178,7 @@ def find_texts(
             texts.unused.append(Rejection(one.item.origin, fault, f"{given[:40]} …"))
         elif given:
             spoken = [texts.recognised.get(record.digest, "") for record in records]
-            parts = share_out(given, spoken, one.item.clip.language)
+            parts = share_out(mend(given).text, spoken, one.item.clip.language)
             for record, part in zip(records, parts, strict=True):
                 texts.by_name[record.name] = part
                 texts.changes[record.name] = ("text shared out of", one.item.origin)
@@ -179,6 +190,7 @@ def find_texts(
                         "text recognised by",
                         transcriber.recogniser.model,
                     )
+    texts.mend()
     return texts
 
 
