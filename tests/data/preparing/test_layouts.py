@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from xttslab.data.audio import SAMPLE_RATE, read_audio, write_audio
 from xttslab.data.manifest import Clip, read_folder
-from xttslab.data.preparing.folder import Folder
+from xttslab.data.preparing.categories import FolderCategories
+from xttslab.data.preparing.folder import Folder, read_table
 from xttslab.data.preparing.layouts import find_lists
 from xttslab.data.preparing.preparation import PreparationPlan, prepare
 from xttslab.data.preparing.sources import ASSETS, Found, find_items
 from xttslab.errors import UserError
+
+CONF = Path(__file__).parents[3] / "conf" / "prepare"
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +239,55 @@ def test_the_replicas_of_what_people_have_are_understood() -> None:
         "metadata.json: a JSON list (text, category, filename is audio_file), 4 of 4 rows with "
         r"audio; paths of another machine (D:\voice\set\clips\…) found again in clips/"
     ]
+
+
+def test_the_folders_of_the_replica_are_its_categories() -> None:
+    shipped = yaml.safe_load((CONF / "categories.yaml").read_text(encoding="utf-8"))
+    folders = FolderCategories(None, shipped["no_category"], shipped["most_folders"])
+    found = find_items(case("category_by_folder"), "x", "hu", "s")
+    clips, told = folders.name([i.clip for i in found.items], [i.origin for i in found.items])
+    named = Counter("" if clip.category_assumed else clip.category for clip in clips)
+    assert named == {"confirmation": 2, "greeting": 3, "question": 3, "tension": 3, "": 3}
+    assert told == [
+        "categories from the folders: confirmation 2, greeting 3, question 3, tension 3; "
+        "3 clips without one in long, medium, short"
+    ]
+
+
+def test_untidy_texts_are_made_ready_and_each_change_is_listed(
+    tmp_path: Path, plan: PreparationPlan
+) -> None:
+    folder = Folder(tmp_path / "data" / "untidy")
+    prepare(case("untidy_texts"), folder, plan)
+    texts = {clip.audio.stem: clip.text for clip in folder.rows("hu")}
+    assert texts["tag_at_start"].startswith("A játék tizenöt")
+    assert texts["tag_inside"].startswith("Játékosunk Szegedről")
+    assert texts["double_spaces"] == "A közönség hatvan százaléka a cé választ jelölte meg."
+    assert "négyből. Telefonon" in texts["missing_space"]
+    changes = {
+        (Path(row["audio_file"]).stem, row["change"], row["value"])
+        for row in read_table(folder.path / "changed.csv")
+        if "text" in row["change"]
+    }
+    assert changes == {
+        ("tag_at_start", "tags taken out of the text", "[nevet]"),
+        ("tag_inside", "tags taken out of the text", "(köhög)"),
+        ("false_start", "-- of the text mended", "Az-- Az"),
+        ("double_spaces", "doubled spaces of the text mended", "8 places"),
+        ("missing_space", "missing spaces of the text mended", "négyből.Telefonon"),
+    }
+    (rejected,) = read_table(folder.path / "rejected.csv")
+    assert (rejected["audio_file"], rejected["reason"], rejected["value"]) == (
+        "wavs/only_dots.wav", "the text has no word", "...",
+    )  # fmt: skip
+    kinds = {
+        (Path(row["audio_file"]).stem, row["check"])
+        for row in read_table(folder.path / "review.csv")
+    }
+    assert kinds >= {
+        ("false_start", "false_start"),
+        ("cut_off_text", "cut_off_text"),
+        ("starts_inside_sentence", "starts_inside_sentence"),
+        ("starts_inside_sentence", "ends_inside_sentence"),
+    }
+    assert not prepare(case("untidy_texts"), folder, plan)

@@ -48,16 +48,18 @@ _CUT_LENGTH, _CUT_TEXTS = 80, 3  # characters, and texts of exactly that length,
 # Hungarian words of up to three letters that a sentence may break off after.
 _WHOLE = frozenset(
     (
-        "a ad agy ah ahá alá ama ami az be bor bé bő cső cé cél cím dal de dé dél díj e eb egy "
-        "el elő em erő et ez fa fej fel fut fék fél föl fú fő ha hab had haj hal hej hit hol hon "
-        "hál hát ház hé hét híd hír hó hú húz hű ide idő ige ijj ing is itt ja jaj jel juj jut "
-        "jár jég jó jön kar ki kis kár kép kér kés két kéz kín köd kör köz kút kő lap le lel lop "
-        "láb lát lé lép lét ló lő ma maj meg mer mi mit mos már más még míg mór mű na nap ne nem "
-        "ni no nos név nő női oh ok orr ott pad pap per pár pék pér rab raj rom rum rá rák rég "
-        "rém rés réz ró rúd rút sas se sem sok sor szó szú ség sír só sós sör ta tan te tej tud "
-        "tág táj tál táp tár tél tér tét tíz tó tör túl tű tűz vad vaj vak van vas ver von vád "
-        "vár vél vér ví víz vő zab zaj zár á ág ágy áh áll ár át é ég éj élő én ép épp és ész év "
-        "így ír íz ó óh óra öl öt öv úgy új úr út üde ül ür üt ő ők őz űr"
+        "a ad agy ah aha ahá aki alá ama ami apa az azt be bor bár bé bő cső cé cél cím dal "
+        "de dr dé dél díj e eb egy el elő em erő et ez ezt fa fej fel fia fog fut fék fél föl "
+        "fú fő ha hab had haj hal hat hej hit hm hol hon hál hát ház hé hét híd hír hó hú húz "
+        "hű ide idő ige ijj ima ing is itt ja jaj jel juj jut jár jég jó jól jön kar kft ki "
+        "kik kis kit kár kép kér kés két kéz kín köd kör köz kút kő lap le lel lop láb lám "
+        "lát lé lép lét ló lő ma maj meg mer mi mik mit mos már más még míg mór mű na nap ne "
+        "nem ni no nos név nő női nők oda oh ok orr ott pad pap per pár pék pér rab raj rom "
+        "rum rá rád rák rám rég rém rés réz ró rúd rút sas se sem sok sor szó szú ség sír só "
+        "sós sör sőt ta tan te tej ti tud tág táj tál táp tár tél tér tét tíz tó tör túl tű "
+        "tűz vad vaj vak van vas ver von vád vár vég vél vér ví víz vő zab zaj zrt zár á ág "
+        "ágy áh áll ár át é ég éj élő én ép épp és ész év így íme ír íz ó óh óra öl ön önt öt "
+        "öv úgy új úr út üde ül ür üt ő ők őt őz űr"
     ).split()
 )
 
