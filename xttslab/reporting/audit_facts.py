@@ -85,8 +85,7 @@ class DatasetFacts:
 
     def odd_rates(self) -> list[tuple[AuditedClip, float]]:
         """Clips whose text and length do not fit together, oddest first, with their z-score."""
-        spoken = [(clip, clip.rate) for clip in self.clips]
-        known = [(clip, np.log(rate)) for clip, rate in spoken if rate]
+        known = [(clip, np.log(rate)) for clip in self.clips if (rate := clip.rate)]
         if len(known) < 5:
             return []
         values = np.array([value for _, value in known])
