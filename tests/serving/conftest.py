@@ -19,6 +19,7 @@ from tests.conftest import TINY_MODEL, make_clips
 
 REPOSITORY = Path(__file__).parents[2]
 TOKEN = "a secret of twenty-four letters"
+FRIEND = "http://127.0.0.1:8000"  # a page that may ask
 CATEGORIES = ["greeting", "tension"]
 
 
@@ -34,14 +35,18 @@ class Running:
         return self.printed["serve"].split("/?")[0].rstrip("/")
 
     def ask(
-        self, path: str, body: Any = None, headers: dict[str, str] | None = None
+        self,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        method: str | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of an answer; a body that is no bytes goes out as JSON."""
         given = {"Authorization": f"Bearer {TOKEN}", **(headers or {})}
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             given = {"Content-Type": "application/json", **given}
-        request = urllib.request.Request(self.url + path, body, given)
+        request = urllib.request.Request(self.url + path, body, given, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, dict(answer.headers), answer.read()
@@ -56,6 +61,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     make_clips(folder / "data/milliomos", "milliomos", CATEGORIES)
     command = [sys.executable, "-W", "ignore", "-m", "xttslab.serve", "dataset=milliomos"]
     command += [*TINY_MODEL, "port=0", "wyoming_port=0", "aliases.nova=tension"]
+    command += [f"origins=[{FRIEND}]"]
     command += ["limits.requests=3", "limits.characters=500", "limits.body_bytes=20000"]
     known = {"PATH": "", "HOME": str(folder), "OMP_NUM_THREADS": "1"}
     kept = {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP") if name in os.environ}

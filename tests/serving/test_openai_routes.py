@@ -75,6 +75,31 @@ def test_events_hold_the_sound_and_what_it_took(served: Running, client) -> None
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > 0
 
 
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [  # as SillyTavern, pipecat and LiveKit send it
+        ({"model": "tts-1", "voice": "nova", "response_format": "mp3", "speed": 1}, "audio/mpeg"),
+        ({"model": "gpt-4o-mini-tts", "voice": "alloy", "response_format": "pcm"}, "audio/pcm"),
+        (
+            {
+                "model": "gpt-4o-mini-tts",
+                "voice": "ash",
+                "response_format": "mp3",
+                "stream_format": "sse",
+                "speed": 1.0,
+                "instructions": "calm",
+            },
+            "text/event-stream",
+        ),
+    ],
+)
+def test_what_other_programs_send_is_spoken(served: Running, body: dict, media_type: str) -> None:
+    status, headers, answer = served.ask("/v1/audio/speech", {"input": TEXT, **body})
+    assert status == 200, answer
+    assert headers["content-type"].startswith(media_type)
+    assert len(answer) > 1000
+
+
 def test_models_and_voices_are_listed(served: Running, client) -> None:
     names = [model.id for model in client.models.list()]
     assert names == ["xtts_mini", "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]

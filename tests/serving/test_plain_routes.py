@@ -34,7 +34,8 @@ def test_the_lists_of_xtts_api_server(served: Running) -> None:
 def test_whole_and_streamed_audio_of_xtts_api_server(served: Running) -> None:
     asked = {"text": TEXT, "speaker_wav": "greeting", "language": "hu"}
     assert len(wave_of(served.ask("/tts_to_audio/", asked))) > 0
-    status, headers, streamed = served.ask(f"/tts_stream?{urlencode(asked)}")
+    status, headers, streamed = served.ask(f"/tts_stream/?{urlencode(asked)}")
+    assert served.ask(f"/tts_stream?{urlencode(asked)}")[2] == streamed
     assert (status, headers["content-type"]) == (200, "audio/wav")
     assert streamed.startswith(wav_header())
     samples = np.frombuffer(streamed[len(wav_header()) :], "<i2")

@@ -94,6 +94,7 @@ def xtts_routes(service: VoiceService) -> APIRouter:
     async def tts_to_audio(body: XttsBody, request: Request) -> Response:
         return await answer(body.text, body.speaker_wav, body.language).whole(service, request)
 
+    @routes.get("/tts_stream/")  # as SillyTavern asks
     @routes.get("/tts_stream")
     async def tts_stream(
         request: Request, text: str, speaker_wav: str = "", language: str = ""

@@ -76,7 +76,7 @@ def voice_app(
     if access.origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=access.origins, allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
+            allow_headers=["Authorization", "Content-Type", "Cache-Control"],
         )  # fmt: skip
     app.include_router(openai_routes(service, list(names.models), int(time.time())))
     app.include_router(xtts_routes(service))
