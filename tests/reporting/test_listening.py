@@ -89,7 +89,7 @@ def test_a_listener_goes_on_where_they_stopped_and_another_begins() -> None:
 
 def test_a_tournament_ends_when_its_best_is_found_with_less_than_half_of_the_pairs() -> None:
     test = made(*"abcdef", count=14, tasks=14)
-    assert test.next("")["of"] == 14 * 6 + 14
+    assert test.next("")["of"] == 104 + 14
     pairs = [vote for vote in answers(test) if vote.kind == "ab"]
     assert len(pairs) < 15 * 14 / 2
     strengths = test.strengths()

@@ -45,10 +45,9 @@ class Entrant:
 
 @dataclass(frozen=True)
 class ListeningPlan:
-    """How much a listener is asked: `tasks` pairs of two candidates, or so many a candidate, but
-    at most half of all pairs of recordings, where there are more; as many recordings are scored,
-    and as many guessed at among real ones. Pairs end early where the best of three or more
-    candidates is found with a chance of `sure`."""
+    """How much a listener is asked: `tasks` pairs, scores and guesses at what is real. Of three or
+    more candidates less than half of all pairs of recordings are asked, and none once the best is
+    found with a chance of `sure`."""
 
     tasks: int
     sure: float
@@ -174,14 +173,12 @@ class ListeningTest:
         return {"id": number, **task.public()}
 
     def _pairs_planned(self) -> int:
-        """Of two candidates, or of each one in a tournament."""
+        """How many pairs of recordings are asked at most."""
         every = sum(
             len(self._spoken[one].keys() & self._spoken[other].keys())
             for one, other in combinations(self._names, 2)
         )
-        if len(self._names) <= 2:
-            return min(self.plan.tasks, every)
-        return min(self.plan.tasks * len(self._names), every // 2)
+        return (every - 1) // 2 if len(self._names) > 2 else min(self.plan.tasks, every)
 
     def _scores_planned(self) -> int:
         return min(self.plan.tasks, sum(len(entrant.stimuli) for entrant in self._judged))
