@@ -122,8 +122,8 @@ def test_a_leading_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> 
         ("prepare", "name source speaker data_dir transcripts.model", "checks.reject", "workers"),
         (
             "say",
-            "run text text_file out category speaker_wav language data_dir precision",
-            "",
+            "run text text_file out category language data_dir precision batch_file join",
+            "speaker_wav",
             "temperature settings.pace settings.seed longest",
         ),
         (
@@ -156,7 +156,7 @@ def test_null_is_an_unset_number_and_an_unset_text_is_empty() -> None:
     for path in CONF.rglob("*.yaml"):
         unset |= {key for key, value in _leaves(yaml.safe_load(path.read_text("utf-8")))}
     assert unset == {
-        *("temperature", "pace", "plain_steps", "fused", "trainer.gradient_clip_val"),
+        *("temperature", "pace", "lufs", "plain_steps", "fused", "trainer.gradient_clip_val"),
         *("sweep", "output_subdir"),  # a group's choice, and one of Hydra's own
     }
 

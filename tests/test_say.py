@@ -31,21 +31,28 @@ def test_free_text_becomes_a_recording(folder: Path) -> None:
     wave, rate = sf.read(folder / "new" / "hello.wav")
     assert rate == 24_000
     assert f"new/hello.wav: {len(wave) / rate:.1f} s of speech" in done.stdout
+    assert "voice.wav: 2.0 s, heard: 2.0 s for the melody, 2.0 s for the timbre" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["text=Jó!", "out=a.wav"], "error: whose voice? give run=RUN, speaker_wav=RECORDING"),
-        (["text=Jó!", "out=a.wav", "speaker_wav=no.wav"], "error: no.wav: no such audio file"),
-        (["out=a.wav", "speaker_wav=voice.wav"], "error: say what? give either text="),
-    ],
-)
-def test_faults_are_one_line_and_write_nothing(
-    folder: Path, arguments: list[str], message: str
-) -> None:
-    done = say(folder, *arguments)
+def test_a_batch_is_spoken_after_the_demo_voice_and_carries_where_it_is_from(folder: Path) -> None:
+    (folder / "show.csv").write_text("id|text|category\n1|Jó!|greeting\n2|Na?|fear", "utf-8")
+    options = ["batch=show.csv", "out=show", "format=ogg", "keep_going=true", "join=all.wav"]
+    done = say(folder, *options, "lufs=-20")
     assert done.returncode == 2
-    assert done.stderr.startswith(message)
+    assert done.stdout.startswith("no voice was named: speaking after the packaged demo voice")
+    assert "show: 1 line spoken" in done.stdout
+    assert done.stderr.startswith("error: 1 of 2 lines could not be spoken; the first: show.csv li")
     assert len(done.stderr.strip().splitlines()) == 1
+    with sf.SoundFile(folder / "show" / "1.ogg") as file:
+        said = file.copy_metadata()
+    assert said["title"] == "1"
+    assert said["license"] == "Apache-2.0"
+    assert said["comment"] == "synthetic speech; model=xtts_mini; category=greeting"
+    assert (folder / "all.srt").is_file()
+
+
+def test_a_fault_is_one_line_and_writes_nothing(folder: Path) -> None:
+    done = say(folder, "text=Jó!", "out=a.wav", "speaker_wav=no.wav")
+    assert done.returncode == 2
+    assert done.stderr == "error: no.wav: no such audio file; correct speaker_wav=\n"
     assert not (folder / "a.wav").exists()

@@ -64,11 +64,11 @@ def prepared_conf(data_dir: str) -> Path:
     return Path(data_dir) / "conf"
 
 
-def plain_name(arguments: Sequence[str]) -> list[str]:
+def plain_name(arguments: Sequence[str], group: str = "dataset", key: str = "name") -> list[str]:
     """`dataset=NAME` → `name=NAME`: Hydra would look for NAME in the group of data sets, and here
     it is the folder's name alone."""
-    named = "dataset="
-    return [f"name={a[len(named) :]}" if a.startswith(named) else a for a in arguments]
+    named = f"{group}="
+    return [f"{key}={a[len(named) :]}" if a.startswith(named) else a for a in arguments]
 
 
 def write_utf8() -> None:

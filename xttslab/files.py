@@ -7,6 +7,7 @@ neither replaced nor removed. Such programs let go within moments, so both are t
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from xttslab.errors import UserError
 
 PATIENCE_S = 5.0
+_LONGEST = 120  # bytes: files in a folder of that name have long names too
 _PAUSE_S = 0.05
+_ILLEGAL = re.compile(r'[=/\\:?*"<>|\x00-\x1f\x7f]')
+_DEVICES = {"CON", "PRN", "AUX", "NUL"} | {f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10)}
 
 
 def write_atomically(path: Path, content: bytes | str, durable: bool = False) -> None:
@@ -101,6 +105,22 @@ def require_writable(path: Path) -> None:
         raise UserError(f"{path}: is a folder; name a file")
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise UserError(f"{path}: cannot be written, for {parent} is no folder that you may write")
+
+
+def require_legal_name(name: str, option: str, otherwise: str) -> None:
+    """Raise UserError, which proposes another value of `option`, for a name that no file or folder
+    can have on every system; `otherwise` is proposed where nothing of it is left."""
+    plain = _ILLEGAL.sub("_", name).strip(" .") or otherwise
+    if plain.partition(".")[0].upper() in _DEVICES:
+        plain = f"{otherwise}_{plain}"
+    if len(plain.encode()) > _LONGEST:
+        plain = plain.encode()[:_LONGEST].decode(errors="ignore")
+    if plain != name:
+        raise UserError(
+            f"{option}={name!r} cannot be the name of a file or folder on every system (none of "
+            f'= / \\ : ? * " < > |, no space or full stop at an end, no device of Windows, at most '
+            f"{_LONGEST} bytes); try {option}={plain}"
+        )
 
 
 def replace(source: Path, target: Path) -> None:

@@ -1,69 +1,175 @@
-"""Speak a text of any length in a trained voice.
+"""Speak a text, or all lines of a table or JSON file, in a trained voice.
 
 python -m xttslab.say run=best:combined category=greeting text="Jó estét kívánok!" out=hello.wav
 python -m xttslab.say model=xtts_mini speaker_wav=me.wav text_file=chapter.txt out=chapter.wav
+python -m xttslab.say run=best:combined batch=show.json out=show join=show.mp3
 """
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xttslab.commands import launch
+from xttslab.commands import launch, plain_name
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from xttslab.speaking.batch_file import BatchFile
+    from xttslab.speaking.speaker import Speaker
+    from xttslab.text.lexicon import Lexicon
+
 
 def main(config: DictConfig) -> None:
-    """Speak as configured and say what was written."""
-    from pathlib import Path
+    """Speak as configured and say what was written; a look at the disk comes first."""
+    from xttslab.data.lexicons import read_lexicon
+    from xttslab.data.loudness import require_target
+    from xttslab.speaking.batch_file import read_batch, require_all
+    from xttslab.speaking.texts import require_say_options, text_to_say
+    from xttslab.text.lexicon import Lexicon
 
+    require_say_options(config)
+    require_target(config.lufs, config.true_peak)
+    lexicon = read_lexicon(Path(config.lexicon)) if config.lexicon else Lexicon()
+    if config.batch_file:
+        asked = read_batch(Path(config.batch_file))
+        if not config.keep_going:
+            require_all(asked.faults, False)
+    else:
+        asked = text_to_say(config.text, config.text_file)
+    recordings = _require_voice(config)
+    if config.dry_run:
+        _show(config, asked, lexicon)
+    elif config.batch_file:
+        _say_batch(config, asked, recordings, lexicon)
+    else:
+        _say_text(config, asked, recordings, lexicon)
+
+
+def _say_text(
+    config: DictConfig, text: str, recordings: tuple[Path, ...], lexicon: Lexicon
+) -> None:
     from hydra.utils import instantiate
 
-    from xttslab.data.audio import write_audio
+    from xttslab.data.audio import require_format, write_audio
+    from xttslab.data.loudness import to_lufs
+    from xttslab.files import require_writable
 
-    text, out = _asked(config), Path(config.out)
+    out = Path(config.out)
+    require_format(out)
+    require_writable(out)
     from xttslab.model.decoder import SPEECH_RATE  # from here on, libraries that need seconds
-    from xttslab.speaking.loading import load, load_base
 
-    if config.run:
-        speaker = load(config.run, config.tracking.uri)
-    else:
-        speaker = load_base(config.model, config.weights, config.language, config.get("dataset"))
-    speaker.to(config.device, config.precision)
-    category = None if config.speaker_wav else config.category
+    speaker = _speaker(config, recordings, lexicon)
+    category = None if recordings else config.category
     settings = speaker.settings_for(category, instantiate(config.settings), config.temperature)
-    wave = speaker.say(text, config.category, config.speaker_wav, settings, config.longest)
-    write_audio(out, wave, SPEECH_RATE)
+    for line in speaker.references_heard(config.category, recordings, settings):
+        print(line)
+    wave = speaker.say(text, config.category, recordings, settings, config.longest)
+    if config.lufs is not None:
+        wave = to_lufs(wave, SPEECH_RATE, config.lufs, config.true_peak)
+    write_audio(out, wave, SPEECH_RATE, speaker.origin.tags(out.stem, category or ""))
     print(f"{out}: {len(wave) / SPEECH_RATE:.1f} s of speech")
 
 
-def _asked(config: DictConfig) -> str:
-    """The text, once a look at the disk has shown that it can be spoken and written."""
-    from pathlib import Path
+def _say_batch(
+    config: DictConfig, batch: BatchFile, recordings: tuple[Path, ...], lexicon: Lexicon
+) -> None:
+    from hydra.utils import instantiate
 
-    from xttslab.data.audio import require_file, require_format
-    from xttslab.data.manifest import require_folders
-    from xttslab.errors import UserError
+    from xttslab.data.audio import require_format
     from xttslab.files import require_writable
-    from xttslab.model.weights import require_base
-    from xttslab.speaking.texts import require_voice, text_to_say
+    from xttslab.speaking.texts import batch_folder
 
-    text, out = text_to_say(config.text, config.text_file), Path(config.out)
-    require_format(out)
-    require_writable(out)
-    if config.speaker_wav:
-        require_file(Path(config.speaker_wav), "correct speaker_wav=")
+    join = Path(config.join) if config.join else None
+    for file in filter(None, [join, Path(f"lines.{config.format}")]):
+        require_format(file)
+    if join:
+        require_writable(join)
+    out = batch_folder(config.out, join)
+    from xttslab.speaking.batch import BatchOptions  # from here on, libraries that need seconds
+    from xttslab.speaking.batch_run import run_batch
+
+    options = BatchOptions(
+        out=out,
+        settings=instantiate(config.settings),
+        fixed=_given(),
+        ending=f".{config.format}",
+        longest=config.longest,
+        category=config.category,
+        recordings=recordings,
+        temperature=config.temperature,
+        lufs=config.lufs,
+        true_peak=config.true_peak,
+        joining=join is not None,
+        keep_going=config.keep_going,
+    )
+    speaker = _speaker(config, recordings or batch.general.recordings, lexicon)
+    run_batch(speaker, batch, options, join, config.pause_between)
+
+
+def _show(config: DictConfig, asked: str | BatchFile, lexicon: Lexicon) -> None:
+    """Print what will be read."""
+    from xttslab.speaking.loading import words_of
+    from xttslab.speaking.reading import read_aloud, show_batch
+
+    sources = dataset.sources if (dataset := config.get("dataset")) else {}
+    language, own = words_of(config.run, config.tracking.uri, config.language, sources)
+    said = own.overridden_by(lexicon)
+    if isinstance(asked, str):
+        print("\n".join(read_aloud(asked, said, language, config.longest).lines()))
+    else:
+        show_batch(asked, said, language, config.longest, config.keep_going)
+
+
+def _given() -> frozenset[str]:
+    """The last parts of the keys on the command line, such as speed of settings.speed=0.9."""
+    from hydra.core.hydra_config import HydraConfig
+
+    keys = (override.partition("=")[0] for override in HydraConfig.get().overrides.task)
+    return frozenset(key.rpartition(".")[2] for key in keys)
+
+
+def _require_voice(config: DictConfig) -> tuple[Path, ...]:
+    """The recordings to speak after, once a look at the disk has shown that there is a voice."""
+    from xttslab.data.audio import require_file
+    from xttslab.data.manifest import require_folders
+    from xttslab.model.weights import require_base
+    from xttslab.speaking.texts import require_voice
+
+    given = config.speaker_wav
+    recordings = tuple(
+        Path(path) for path in ([given] if isinstance(given, str) else given) if path
+    )
+    for path in recordings:
+        require_file(path, "correct speaker_wav=")
     if config.run:
         require_voice(config.run, config.tracking.uri)
-        return text
+        return recordings
     if dataset := config.get("dataset"):
         require_folders(dataset.name, dataset.sources)
-    elif not config.speaker_wav:
-        raise UserError("whose voice? give run=RUN, speaker_wav=RECORDING, or dataset=NAME")
     require_base(config.model, config.weights)
-    return text
+    return recordings
+
+
+def _speaker(config: DictConfig, recordings: tuple[Path, ...], lexicon: Lexicon) -> Speaker:
+    from xttslab.speaking.loading import load, load_base
+
+    clips, dataset = config.reference_clips, config.get("dataset")
+    if config.run:
+        speaker = load(config.run, config.tracking.uri, clips=clips)
+    else:
+        speaker = load_base(config.model, config.weights, config.language, dataset, clips)
+        if not dataset and not recordings:
+            print(
+                "no voice was named: speaking after the packaged demo voice; speaker_wav=RECORDING "
+                "or dataset=NAME gives another"
+            )
+    speaker.lexicon = speaker.lexicon.overridden_by(lexicon)
+    return speaker.to(config.device, config.precision)
 
 
 if __name__ == "__main__":
+    sys.argv[1:] = plain_name(sys.argv[1:], "batch", "batch_file")
     launch(main, "say")

@@ -27,6 +27,7 @@ from xttslab.data.codes import CodeStore, Encoded, entry_key
 from xttslab.data.corpus import Corpus
 from xttslab.data.datamodule import BatchSettings, ClipData
 from xttslab.data.manifest import EVAL, TRAIN, Clip
+from xttslab.text.lexicon import Lexicon
 
 ROOT = Path(__file__).resolve().parents[2]
 CATEGORIES = ("confirmation", "excitement", "greeting", "neutral", "question", "tension")
@@ -97,7 +98,9 @@ def measure(folder: Path, count: int) -> dict[str, float]:
     )  # fmt: skip
     tokens = tuple(np.arange(1, 40, dtype=np.int64) for _ in clips)
     hashes = tuple(f"{number:064x}" for number in range(count))
-    corpus = Corpus("made_up", clips, hashes, tokens, tuple(map(seconds_of, range(count))), ())
+    corpus = Corpus(
+        "made_up", clips, hashes, tokens, tuple(map(seconds_of, range(count))), (), Lexicon()
+    )
     from experiments.growth.model import first_step_s, step_ms, tiny_gpt
 
     gpt = tiny_gpt()

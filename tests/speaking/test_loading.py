@@ -17,13 +17,10 @@ from xttslab.data.manifest import read_folder
 from xttslab.errors import UserError
 from xttslab.evaluation.reference_search import candidates
 from xttslab.evaluation.subject import Subject
+from xttslab.speaking.chosen import FILE, Chosen, read_chosen, write_chosen
 from xttslab.speaking.loading import (
-    FILE,
-    Chosen,
     best_references,
-    read_chosen,
     speaker_of,
-    write_chosen,
 )
 from xttslab.training.samples import sample_plan
 

@@ -67,7 +67,7 @@ def test_identity_names_the_program():
 def test_a_run_name_that_is_no_folder_everywhere_is_refused_with_one_that_is(name, suggested):
     with pytest.raises(UserError) as fault:
         check_run_name(name)
-    assert str(fault.value).startswith(f"run_name={name!r} cannot be a folder's name")
+    assert str(fault.value).startswith(f"run_name={name!r} cannot be the name of a file or folder")
     assert str(fault.value).endswith(f"; try run_name={suggested}")
     check_run_name(suggested)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,9 +25,11 @@ from xttslab.data.audio import (
     require_file,
 )
 from xttslab.data.copies import copies_across_sets
+from xttslab.data.lexicons import LexiconReader, TextReader, data_lexicon
 from xttslab.data.manifest import EVAL, TRAIN, Clip, Rejection, read_folder, require_folders
 from xttslab.errors import UserError
 from xttslab.files import replacing
+from xttslab.text.lexicon import Lexicon
 
 
 class AudioFile(NamedTuple):
@@ -82,18 +84,13 @@ LONGEST_CODES = MAX_CODES - 1  # XTTS's table of audio positions also holds a st
 REFERENCE_SECONDS = 6.0  # a reference clip of about this length fills one conditioning chunk
 
 
-class TextReader(Protocol):
-    """What the data path needs of a tokenizer."""
-
-    def encode(self, text: str, language: str) -> np.ndarray: ...
-
-
 @dataclass(frozen=True)
 class Corpus:
     """All usable clips of a data set, in manifest order, with what is known of each.
 
     `hashes` are of the audio files, `tokens` of the texts as they are read aloud, `seconds` of
-    the recordings. `rejected` holds every row that was not used, and why.
+    the recordings. `rejected` holds every row that was not used, and why; `lexicon` how the words
+    of the texts are said.
     """
 
     name: str
@@ -102,6 +99,7 @@ class Corpus:
     tokens: tuple[np.ndarray, ...]
     seconds: tuple[float, ...]
     rejected: tuple[Rejection, ...]
+    lexicon: Lexicon
 
     @cached_property
     def train(self) -> list[int]:
@@ -115,12 +113,13 @@ class Corpus:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over audio, texts, categories and split: equal for equal data only."""
+        """SHA-256 over audio, texts, categories, split and lexicon: equal for equal data only."""
         lines = sorted(
             f"{digest}|{clip.text}|{clip.category}|{clip.split}|{clip.source}"
             for clip, digest in zip(self.clips, self.hashes, strict=True)
         )
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        said = filter(None, [self.lexicon.digest])  # a set without one has no line for it
+        return hashlib.sha256("\n".join([*lines, *said]).encode()).hexdigest()
 
     def references(self, category: str, source: str = "", speaker: str = "") -> list[int]:
         """The two training clips that best stand for a category: those nearest to six seconds.
@@ -185,18 +184,18 @@ def reference_order(rows: Iterable[int], seconds: Sequence[float]) -> list[int]:
 
 
 def reference_clips(
-    clips: Sequence[Clip], reader: TextReader, max_text_tokens: int
-) -> dict[str, Clip]:
-    """Category → the clip that it is spoken after: the first by `Corpus.references` of what
+    clips: Sequence[Clip], reader: TextReader, max_text_tokens: int, count: int = 1
+) -> dict[str, list[Clip]]:
+    """Category → the clips that it is spoken after: the first by `Corpus.references` of what
     `load_corpus` keeps of `clips`. Reads headers, and whole only the recordings that come first."""
     seconds = [_header_seconds(clip) for clip in clips]
     files, found = AudioFiles(), {}
     train = (row for row, clip in enumerate(clips) if clip.split == TRAIN)
     for row in reference_order(train, seconds):
-        category = clips[row].category
-        if category not in found and _check([clips[row]], files, reader, max_text_tokens, []):
-            found[category] = clips[row]
-    return dict(sorted(found.items()))
+        first = found.setdefault(clips[row].category, [])
+        if len(first) < count and _check([clips[row]], files, reader, max_text_tokens, []):
+            first.append(clips[row])
+    return {category: first for category, first in sorted(found.items()) if first}
 
 
 def _header_seconds(clip: Clip) -> float:
@@ -229,7 +228,9 @@ def load_corpus(
         clips += found
         rejected += faults
     files = AudioFiles(memory)
-    checked = _check(clips, files, reader, max_text_tokens, rejected)
+    lexicon = data_lexicon(map(Path, sources.values()))
+    said = LexiconReader(reader, lexicon)
+    checked = _check(clips, files, said, max_text_tokens, rejected)
     files.remember()
     if least_agreement is not None:
         known = [(clip, file.content, file.seconds) for clip, _, file in checked]
@@ -245,6 +246,7 @@ def load_corpus(
         tokens=tuple(tokens for _, tokens, _ in checked),
         seconds=tuple(file.seconds for _, _, file in checked),
         rejected=tuple(rejected),
+        lexicon=lexicon,
     )
     _require_split(corpus)
     return corpus

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -62,6 +63,13 @@ class DataSheet(_Strict):
     source: Filled | None = None
     licence: Filled | None = None
     speakers: tuple[ConsentingSpeaker, ...] = ()
+
+    @property
+    def consent_id(self) -> str:
+        """Twelve letters that stand for the consents of the sheet: the same for the same people,
+        dates and purposes. Empty where there is none."""
+        given = [f"{s.name}|{s.consent.model_dump_json()}" for s in self.speakers if s.consent]
+        return hashlib.sha256("\n".join(given).encode()).hexdigest()[:12] if given else ""
 
     def warning(self) -> str | None:
         """One line when somebody's consent is not on record; None when all is in order."""

@@ -15,7 +15,7 @@ from xttslab.evaluation.reference_search import Ranked
 from xttslab.evaluation.run_scores import Evaluation
 from xttslab.evaluation.scorecard import RUN, ClipScore
 from xttslab.files import replacing, write_atomically
-from xttslab.speaking.loading import Chosen, write_chosen
+from xttslab.speaking.chosen import Chosen, write_chosen
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.records import EVALUATED
 from xttslab.tracking.run_tracker import RunTracker

@@ -22,7 +22,7 @@ from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.spoken_clips import SpokenClip
 from xttslab.evaluation.utterances import Order, Sentences, Utterance
 from xttslab.model.voice import Speaking
-from xttslab.speaking.loading import Chosen
+from xttslab.speaking.chosen import Chosen
 
 Speak = Callable[[Sequence[Order]], Sequence[SpokenClip]]
 Score = Callable[[Sequence[SpokenClip]], Scorecard]

@@ -36,7 +36,7 @@ class Subject:
         """Category → the recording that it is spoken after when nobody searched."""
         longest = self.speaker.voice.gpt.max_text_tokens - 2
         usual = reference_clips(self.clips, self.speaker.tokenizer, longest)
-        return {category: clip.audio for category, clip in usual.items()}
+        return {category: first[0].audio for category, first in usual.items()}
 
     def zero_shot(self) -> Speaker | None:
         """The base that the run started from, untouched, with the run's codec and references;

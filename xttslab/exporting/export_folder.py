@@ -19,13 +19,16 @@ import torch
 import yaml
 from torch import Tensor
 
+from xttslab.data.lexicons import keep_lexicon
 from xttslab.errors import UserError
 from xttslab.files import replacing
 from xttslab.model.base import Base
 from xttslab.model.decoder import XttsDecoder
 from xttslab.model.voice import Speaking, Voice
+from xttslab.speaking.lines import Origin
 from xttslab.speaking.loading import CONFIG, COQUI_VOCABULARY, MODEL, VOICES
 from xttslab.speaking.texts import OURS
+from xttslab.text.lexicon import Lexicon
 
 Prepared = Mapping[str, tuple[Tensor, Tensor]]  # category → prompt latents, speaker embedding
 CODE = Path(__file__).with_name("speaking_model.py")
@@ -39,7 +42,8 @@ PACKAGE = Path(__file__).parents[1]
 class Export:
     """What is written. `model` is the resolved `conf/model` of the run; `card` the model card;
     `settings` how it speaks where nothing else is asked for; `temperatures` the categories' best
-    ones, where they were searched for."""
+    ones, where they were searched for; `lexicon` how words are said; `origin` what is written into
+    recordings."""
 
     base: Base
     voice: Voice
@@ -49,6 +53,8 @@ class Export:
     card: str
     settings: Speaking
     temperatures: Mapping[str, float] = field(default_factory=dict)
+    lexicon: Lexicon = field(default_factory=Lexicon)
+    origin: Origin = field(default_factory=Origin)
 
 
 def write_export(export: Export, out: Path, half: bool) -> float:
@@ -78,6 +84,8 @@ def _write(export: Export, folder: Path, half: bool) -> None:
     (folder / CONFIG).write_text(_config(export), encoding="utf-8")
     ours = {"model": dict(export.model), "language": export.language}
     ours |= {"temperatures": dict(export.temperatures), "speaking": asdict(export.settings)}
+    ours |= {"origin": asdict(export.origin)}
+    keep_lexicon(export.lexicon, folder)
     (folder / OURS).write_text(yaml.safe_dump(ours, allow_unicode=True), encoding="utf-8")
     (folder / "README.md").write_text(export.card, encoding="utf-8")
 

@@ -15,7 +15,13 @@ from xttslab.exporting.export_folder import Export, blend, loads_in_coqui
 from xttslab.model.base import Base, build_base, epoch_of
 from xttslab.model.voice import Speaking
 from xttslab.model.weights import LICENCE
-from xttslab.speaking.loading import best_references, load_run, run_config
+from xttslab.speaking.loading import (
+    best_references,
+    load_run,
+    origin_of,
+    run_config,
+    run_lexicon,
+)
 from xttslab.tracking.records import EVALUATED
 from xttslab.tracking.runs import RunRecord
 
@@ -81,7 +87,9 @@ def gather(run: str, uri: str, share: float, out: Path, settings: Speaking) -> E
     dataset = config["dataset"]
     clips, temperatures = best_references(base, dataset["sources"], dataset["language"], folder)
     voices = {
-        category: voice.reference([read_audio(path) for path in paths])
+        category: voice.reference(
+            [read_audio(path) for path in paths], settings.reference_seconds, settings.chunk_seconds
+        )
         for category, paths in clips.items()
     }
     card = model_card(
@@ -97,7 +105,10 @@ def gather(run: str, uri: str, share: float, out: Path, settings: Speaking) -> E
         coqui=loads_in_coqui(voice),
     )
     language, model = dataset["language"], config["model"]
-    return Export(base, voice, model, voices, language, card, settings, temperatures)
+    lexicon = run_lexicon(folder, dataset["sources"])
+    origin = origin_of(base.name, folder.name, dataset["sources"])
+    described = (base, voice, model, voices, language, card, settings)
+    return Export(*described, temperatures, lexicon, origin)
 
 
 def _blend(base: Base, config: dict[str, Any], share: float) -> None:

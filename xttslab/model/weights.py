@@ -14,6 +14,7 @@ from xttslab.errors import UserError
 from xttslab.files import write_atomically
 
 LICENCE = "Coqui Public Model License 1.0 (non-commercial), https://coqui.ai/cpml"
+LICENCES = {"xtts_v2": LICENCE, "xtts_mini": "Apache-2.0"}  # by `name` of conf/model/
 RECORD = "xttslab_files.json"  # checksums and the accepted licence, beside the files
 
 

@@ -14,11 +14,14 @@ import soundfile as sf
 
 from xttslab.data.audio import SAMPLE_RATE, AudioFault, read_audio
 from xttslab.data.datasheet import read_sheet
+from xttslab.data.lexicons import data_lexicon
 from xttslab.data.preparing.text_checks import TEACHES
 from xttslab.files import write_atomically
 from xttslab.reporting.audit_facts import AuditRules, DatasetFacts, advise, read_facts, reasons
 from xttslab.reporting.category_test import CategoryTest, hear_categories
 from xttslab.reporting.html import render
+from xttslab.text.foreign_words import ForeignWord, foreign_words
+from xttslab.text.lexicon import usage
 
 _BINS = 16
 
@@ -152,6 +155,7 @@ def _content(
         "reasons": reasons(facts),
         "listening": _listening(facts),
         "cleaned": _cleaned(facts),
+        "said": _said(facts),
         "most_rows": _ROWS,
     }
 
@@ -206,6 +210,22 @@ def _sound(path: Path) -> str:
     buffer = io.BytesIO()
     sf.write(buffer, samples, SAMPLE_RATE, format="MP3", compression_level=0.8)
     return f"data:audio/mpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+@dataclass(frozen=True)
+class Said:
+    """How words are said: the lexicon's words with how often each is used, and words that look
+    foreign and have no entry, the most frequent ones of `foreign_count`."""
+
+    used: Mapping[str, int]
+    foreign: tuple[ForeignWord, ...]
+    foreign_count: int
+
+
+def _said(facts: DatasetFacts) -> Said:
+    lexicon, texts = data_lexicon([facts.folder]), [clip.clip.text for clip in facts.clips]
+    foreign = foreign_words(texts, lexicon) if facts.hungarian else []
+    return Said(usage(lexicon, texts), tuple(foreign[:_ROWS]), len(foreign))
 
 
 def _cleaned(facts: DatasetFacts) -> tuple[float, float] | None:

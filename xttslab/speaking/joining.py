@@ -23,28 +23,41 @@ def join(waves: Sequence[np.ndarray], pauses: Sequence[float], rate: int) -> np.
     silence the pieces end in; behind the last piece MARGIN_S is the least. A piece without sound
     is nothing but its pause. Levels are brought to the middle piece's, by at most LARGEST_GAIN_DB.
     """
+    return join_with_spans(waves, pauses, rate)[0]
+
+
+def join_with_spans(
+    waves: Sequence[np.ndarray], pauses: Sequence[float], rate: int
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """`join`, and where each piece sounds in it: (first sample, the one behind its last)."""
     parts: list[np.ndarray] = []
-    silence, tail = 0, 0  # samples wanted behind the last sound, and those that are there
+    spans: list[tuple[int, int]] = []
+    length = silence = tail = 0  # samples: in all, wanted behind the last sound, there already
     heard = [sounding(wave, rate) for wave in waves]
     gains = _gains([wave[a:b] for wave, (a, b) in zip(waves, heard, strict=True)], rate)
     margin = int(MARGIN_S * rate)
     for wave, (first, end), gain, pause in zip(waves, heard, gains, pauses, strict=True):
         if first == end:
             silence += round(pause * rate)
+            spans.append((length, length))
             continue
         head = min(margin, first)
         if parts and tail + head > silence:  # a pause that is shorter than the margins
             kept = silence // 2 if tail > silence // 2 else tail
             parts[-1] = _faded(parts[-1][: len(parts[-1]) - (tail - kept)], rate)
+            length -= tail - kept
             tail, head = kept, min(head, silence - kept)
-        parts.append(np.zeros(max(0, silence - tail - head), np.float32))
+        gap = max(0, silence - tail - head)
+        parts.append(np.zeros(gap, np.float32))
         tail = min(margin, len(wave) - end)
         parts.append(_faded(wave[first - head : end + tail] * gain, rate))
+        spans.append((length + gap + head, length + gap + head + end - first))
+        length += gap + len(parts[-1])
         silence = round(pause * rate)
     parts.append(np.zeros(max(0, silence - tail), np.float32))
     joined = np.concatenate(parts)
     peak = np.abs(joined).max(initial=0.0)
-    return joined * np.float32(0.98 / peak) if peak > 0.98 else joined
+    return (joined * np.float32(0.98 / peak) if peak > 0.98 else joined), spans
 
 
 def speech_frames(wave: np.ndarray, rate: int, floor: float = FLOOR_DB) -> np.ndarray:

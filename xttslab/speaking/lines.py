@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from xttslab.speaking.marks import Marked
 
 if TYPE_CHECKING:
     from xttslab.model.voice import Speaking
@@ -20,7 +21,8 @@ class SpeechLine:
     """One text to speak, whoever asks for it: a command, a table, a server, an evaluation.
 
     Attributes:
-        text: may hold the marks that `speaking.marks` reads.
+        text: may hold the marks that `speaking.marks` reads; segments of it have a pause of their
+            own behind them.
         settings: how it is spoken; its seed starts the random numbers of the first piece.
         category: whose reference it is spoken after ("": the voice's first).
         recordings: what it is spoken after in place of the category's.
@@ -28,7 +30,7 @@ class SpeechLine:
         pause_after: seconds of silence behind the last sound.
     """
 
-    text: str
+    text: str | tuple[Marked, ...]
     settings: Speaking
     category: str = ""
     recordings: tuple[Path, ...] = ()
@@ -41,12 +43,14 @@ class SpokenLine:
     """A spoken line, float32 samples (n,) at SPEECH_RATE.
 
     Where it was spoken in one piece, `codes` are the audio codes behind it, and `decoded` is what
-    they were decoded to before the silence at its ends was cut.
+    they were decoded to before the silence at its ends was cut. `segments` are where each segment
+    of its text sounds, (first, end) in samples.
     """
 
     wave: np.ndarray
     codes: tuple[int, ...] | None = None
     decoded: np.ndarray | None = None
+    segments: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,43 +80,3 @@ class Origin:
             "comment": "; ".join(["synthetic speech", *known]),
         }
         return {name: value for name, value in tags.items() if value}
-
-
-@dataclass(frozen=True)
-class Heard:
-    """How much of a reference recording reaches a voice: `prompt` seconds its melody (the GPT's
-    prompt), `timbre` seconds its timbre (the speaker embedding), of `seconds` in all."""
-
-    recording: Path
-    seconds: float
-    prompt: float
-    timbre: float
-
-    def __str__(self) -> str:
-        heard = f"{self.prompt:.1f} s for the melody, {self.timbre:.1f} s for the timbre"
-        return f"{self.recording}: {self.seconds:.1f} s, heard: {heard}"
-
-
-def heard_of(
-    recordings: Sequence[Path],
-    lengths: Sequence[float],
-    reference_seconds: float,
-    chunk_seconds: float,
-    most: float,
-    least: float,
-) -> list[Heard]:
-    """What `Voice.reference` takes of recordings of so many seconds.
-
-    At most `most` seconds of each; the melody is that of the first `reference_seconds` of all in a
-    row, in chunks of `chunk_seconds` of which a last one under `least` is left out.
-    """
-    taken = [min(length, most) for length in lengths]
-    whole = min(sum(taken), reference_seconds)
-    rest = whole % chunk_seconds
-    left = whole - rest if 0 < rest < least else whole
-    found = []
-    for path, length, timbre in zip(recordings, lengths, taken, strict=True):
-        prompt = min(timbre, left)
-        left -= prompt
-        found.append(Heard(path, length, prompt, timbre))
-    return found

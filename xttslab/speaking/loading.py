@@ -6,9 +6,8 @@ samples in training are spoken after.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +16,12 @@ import torch
 import yaml
 
 from xttslab.data.corpus import reference_clips
-from xttslab.data.manifest import read_folder
+from xttslab.data.datasheet import read_sheet
+from xttslab.data.lexicons import data_lexicon, lexicon_beside
+from xttslab.data.manifest import ASSUMED, TRAIN, read_folder
 from xttslab.errors import UserError
-from xttslab.files import found_path, stored_path, write_atomically
 from xttslab.model.base import (
+    ASSETS,
     VOCABULARY,
     Base,
     build_base,
@@ -32,8 +33,12 @@ from xttslab.model.base import (
 from xttslab.model.checkpoints import read_tensors
 from xttslab.model.sampling import Sampling
 from xttslab.model.voice import Speaking
+from xttslab.model.weights import LICENCES
+from xttslab.speaking.chosen import read_chosen
+from xttslab.speaking.lines import Origin
 from xttslab.speaking.speaker import Speaker
 from xttslab.speaking.texts import OURS, is_exported
+from xttslab.text.lexicon import Lexicon
 from xttslab.tracking.client import DEFAULT_URI
 
 if TYPE_CHECKING:
@@ -41,18 +46,20 @@ if TYPE_CHECKING:
 
     from xttslab.tracking.runs import RunRecord
 
-log = logging.getLogger(__name__)
-FILE = "references.yaml"
+DEMO = ASSETS / "demo" / "demo_milliomos"  # whose voice a base has that is given none
 # Coqui's names of an inference folder's files.
 MODEL, CONFIG, COQUI_VOCABULARY = "model.pth", "config.json", "vocab.json"
 VOICES = "speakers_xtts.pth"
 
 
-def load(run: str, uri: str = DEFAULT_URI, settings: Speaking | None = None) -> Speaker:
+def load(
+    run: str, uri: str = DEFAULT_URI, settings: Speaking | None = None, clips: int = 1
+) -> Speaker:
     """The voice of a run: an MLflow id, a name, `best:DATASET`, a run folder or a checkpoint.
 
     Its categories are those of the data that it was trained on, where that is on this disk.
-    `settings` are its own from then on; an exported folder brings those that it was exported with.
+    Each is spoken after `clips` of its recordings. `settings` are its own from then on; an exported
+    folder brings those that it was exported with, and one voice a category.
     """
     if is_exported(run):
         speaker = load_export(Path(run))
@@ -60,7 +67,9 @@ def load(run: str, uri: str = DEFAULT_URI, settings: Speaking | None = None) -> 
         return speaker
     base, record = load_run(run, uri)
     dataset = run_config(record.run_dir)["dataset"]
-    speaker = speaker_of(base, dataset["language"], dataset["sources"], record.run_dir)
+    speaker = speaker_of(base, dataset["language"], dataset["sources"], record.run_dir, clips)
+    speaker.lexicon = run_lexicon(record.run_dir, dataset["sources"])
+    speaker.origin = origin_of(base.name, record.run_dir.name, dataset["sources"])
     speaker.settings = settings
     return speaker
 
@@ -130,7 +139,53 @@ def load_export(folder: Path) -> Speaker:
     temperatures = described.get("temperatures")  # older exports have neither these …
     settings = speaking_of(described["speaking"]) if "speaking" in described else None  # … nor this
     language = described["language"]
-    return Speaker(base.voice(), base.tokenizer, language, {}, voices, temperatures, settings)
+    made_by = Origin(**described.get("origin", {"model": base.name}))
+    speaker = Speaker(base.voice(), base.tokenizer, language, {}, voices, temperatures, settings)
+    speaker.lexicon, speaker.origin = lexicon_beside(folder), made_by
+    return speaker
+
+
+def run_lexicon(run_dir: Path, sources: Mapping[str, Any]) -> Lexicon:
+    """How a run's words are said: as it was trained, and words that its data sets' lexicons got
+    since, where those are on this disk."""
+    folders = [Path(folder) for folder in sources.values() if Path(folder).is_dir()]
+    return data_lexicon(folders).overridden_by(lexicon_beside(run_dir))
+
+
+def origin_of(model: str, run: str, sources: Mapping[str, Any]) -> Origin:
+    """What is written into recordings: the model, the run, the base's licence, and the ids of the
+    consents in its data sets' sheets."""
+    sheets = [read_sheet(Path(folder)) for folder in sources.values() if Path(folder).is_dir()]
+    consents = ", ".join(filter(None, (sheet.consent_id for sheet in sheets)))
+    return Origin(model, run, LICENCES.get(model, ""), consents)
+
+
+def words_of(
+    run: str, uri: str, language: str, sources: Mapping[str, Any] | None = None
+) -> tuple[str, Lexicon]:
+    """The language that a run or an exported folder speaks (`language` without one), and how its
+    words are said; `sources` are the data sets that a base speaks after. No weights are read."""
+    if not run:
+        return language, data_lexicon(Path(folder) for folder in (sources or {}).values())
+    if is_exported(run):
+        described = yaml.safe_load((Path(run) / OURS).read_text("utf-8"))
+        return described["language"], lexicon_beside(Path(run))
+    from xttslab.tracking.runs import find_run
+
+    record = find_run(run, uri)
+    if record.run_dir is None:
+        raise UserError(f"run {record.name}: its folder is not on this disk")
+    dataset = run_config(record.run_dir)["dataset"]
+    return dataset["language"], run_lexicon(record.run_dir, dataset["sources"])
+
+
+def demo_references(base: Base, language: str) -> dict[str, list[Path]]:
+    """The packaged demo voice's recordings, one a category, its neutral one first."""
+    clips, _ = read_folder(DEMO, DEMO.name, language)
+    clips = [replace(clip, split=TRAIN) for clip in clips]
+    usual = reference_clips(clips, base.tokenizer, base.gpt.max_text_tokens - 2)
+    first_neutral = sorted(usual, key=lambda category: category != ASSUMED)
+    return {category: [usual[category][0].audio] for category in first_neutral}
 
 
 def speaking_of(stored: Mapping[str, Any]) -> Speaking:
@@ -139,14 +194,24 @@ def speaking_of(stored: Mapping[str, Any]) -> Speaking:
 
 
 def load_base(
-    model: DictConfig, weights: str, language: str, dataset: DictConfig | None = None
+    model: DictConfig,
+    weights: str,
+    language: str,
+    dataset: DictConfig | None = None,
+    clips: int = 1,
 ) -> Speaker:
-    """A base model as configured in `conf/model/`, with a data set's categories if one is given."""
+    """A base model as configured in `conf/model/`, with a data set's categories if one is given,
+    else with those of the packaged demo voice."""
     from omegaconf import OmegaConf
 
     base = build_base(**OmegaConf.to_container(model, resolve=True), weights=weights)
     sources = dict(dataset.sources) if dataset else {}
-    return speaker_of(base, language, sources)
+    speaker = speaker_of(base, language, sources, clips=clips)
+    speaker.lexicon = data_lexicon(Path(folder) for folder in sources.values())
+    speaker.origin = origin_of(base.name, "", sources)
+    if not speaker.references:
+        speaker.references = demo_references(base, language)
+    return speaker
 
 
 def speaker_of(
@@ -154,16 +219,17 @@ def speaker_of(
     language: str,
     sources: Mapping[str, Any] | None = None,
     run_dir: Path | None = None,
+    clips: int = 1,
 ) -> Speaker:
     """A base that speaks; `sources` are prepared folders whose categories serve as references,
-    and `run_dir` may name the best of them (see `read_chosen`)."""
+    `clips` of each, and `run_dir` may name the best of them (see `read_chosen`)."""
     base.gpt.eval()
-    references, temperatures = best_references(base, sources or {}, language, run_dir)
+    references, temperatures = best_references(base, sources or {}, language, run_dir, clips)
     return Speaker(base.voice(), base.tokenizer, language, references, temperatures=temperatures)
 
 
 def best_references(
-    base: Base, sources: Mapping[str, Any], language: str, run_dir: Path | None
+    base: Base, sources: Mapping[str, Any], language: str, run_dir: Path | None, count: int = 1
 ) -> tuple[dict[str, list[Path]], dict[str, float]]:
     """Category → its reference recordings, and category → its temperature: those chosen for the
     run, where somebody searched, else the clip that samples in training are spoken after and no
@@ -174,71 +240,14 @@ def best_references(
         if Path(folder).is_dir()
         for clip in read_folder(Path(folder), source, language)[0]
     ]
-    usual = reference_clips(clips, base.tokenizer, base.gpt.max_text_tokens - 2)
+    usual = reference_clips(clips, base.tokenizer, base.gpt.max_text_tokens - 2, count)
     chosen = read_chosen(run_dir) if run_dir else {}
-    references = {category: [clip.audio] for category, clip in usual.items()}
-    references |= {category: list(one.recordings) for category, one in chosen.items()}
+    references = {category: [clip.audio for clip in first] for category, first in usual.items()}
+    for category, one in chosen.items():
+        others = [path for path in references.get(category, []) if path not in one.recordings]
+        spare = max(0, count - len(one.recordings))
+        references[category] = [*one.recordings, *others[:spare]]
     return references, {category: one.temperature for category, one in chosen.items()}
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What one category is spoken with: its reference recordings and the sampling temperature.
-    `score` (out of 10) is what the search measured with them."""
-
-    recordings: tuple[Path, ...]
-    temperature: float
-    score: float
-
-
-def write_chosen(run_dir: Path, chosen: Mapping[str, Chosen]) -> Path:
-    """Keep the choice of every category in the run's folder; returns the file."""
-    content = {
-        category: {
-            "recordings": [stored_path(path, run_dir, Path()) for path in one.recordings],
-            "temperature": one.temperature,
-            "score": round(one.score, 2),
-        }
-        for category, one in chosen.items()
-    }
-    write_atomically(run_dir / FILE, yaml.safe_dump(content, allow_unicode=True).encode())
-    return run_dir / FILE
-
-
-def read_chosen(run_dir: Path) -> dict[str, Chosen]:
-    """The choices kept in a run's folder, none where nobody searched.
-
-    A category whose recordings are gone is left out with a warning. Raises UserError for a file
-    that `write_chosen` did not write.
-    """
-    path = run_dir / FILE
-    if not path.is_file():
-        return {}
-    try:
-        chosen = {
-            category: Chosen(
-                tuple(_found(str(name), run_dir) for name in one["recordings"]),
-                float(one["temperature"]),
-                float(one["score"] if "score" in one else one["mark"]),
-            )
-            for category, one in yaml.safe_load(path.read_text("utf-8")).items()
-        }
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as fault:
-        reason = str(fault).splitlines()[0]
-        raise UserError(
-            f"{path}: is damaged ({reason}); remove it, or search again with search=references"
-        ) from fault
-    for category, one in list(chosen.items()):
-        gone = [name for name in one.recordings if not name.is_file()]
-        if gone:
-            log.warning("%s: %s speaks after another clip, %s is gone", path, category, gone[0])
-            del chosen[category]
-    return chosen
-
-
-def _found(stored: str, run_dir: Path) -> Path:
-    """A recording, wherever its project is today; as it was stored where it is gone."""
-    return found_path(stored, run_dir, Path.is_file) or Path(stored)
 
 
 def default_settings(conf: Path) -> Speaking:

@@ -13,7 +13,7 @@ from xttslab.model.generation import generate
 from xttslab.model.sampling import Generated, Sentence
 from xttslab.model.voice import Speaking, Voice, finished_at
 from xttslab.progress import doing
-from xttslab.speaking.joining import join, speed_for
+from xttslab.speaking.joining import join_with_spans, speed_for
 from xttslab.speaking.lines import SpeechLine, SpokenLine
 from xttslab.speaking.pieces import Piece
 
@@ -68,11 +68,14 @@ def join_jobs(
         rows = [row for row, job in enumerate(jobs) if job.line == number]
         parts = [spoken[row] for row in rows]
         waves = _decoded(voice, parts, jobs[rows[0]].speaker, line.settings, pace)
-        wave = join(waves, pauses_of(line, [jobs[row] for row in rows]), SPEECH_RATE)
+        pauses = pauses_of(line, [jobs[row] for row in rows])
+        wave, spans = join_with_spans(waves, pauses, SPEECH_RATE)
+        segments = _segments([jobs[row].piece for row in rows], spans)
         if len(rows) == 1:
-            found.append(SpokenLine(wave, spoken_codes(parts[0], line.settings), waves[0]))
+            codes = spoken_codes(parts[0], line.settings)
+            found.append(SpokenLine(wave, codes, waves[0], segments))
         else:
-            found.append(SpokenLine(wave))
+            found.append(SpokenLine(wave, segments=segments))
     return found
 
 
@@ -81,6 +84,17 @@ def pauses_of(line: SpeechLine, jobs: Sequence[PieceJob]) -> list[float]:
     pauses = [job.piece.pause for job in jobs]
     pauses[-1] += line.pause_after
     return pauses
+
+
+def _segments(
+    pieces: Sequence[Piece], spans: Sequence[tuple[int, int]]
+) -> tuple[tuple[int, int], ...]:
+    """Where each segment sounds, from the first sound of its pieces to the last."""
+    found: dict[int, tuple[int, int]] = {}
+    for piece, (first, end) in zip(pieces, spans, strict=True):
+        begun = found.get(piece.segment, (first, end))
+        found[piece.segment] = (begun[0], end)
+    return tuple(found.values())
 
 
 def _decoded(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from xttslab.errors import UserError
 from xttslab.speaking.marks import PARAGRAPH as NEW_PARAGRAPH
-from xttslab.speaking.marks import read_marks
+from xttslab.speaking.marks import Marked, read_marks
 from xttslab.text.hungarian import spell_out_checked
 from xttslab.text.lexicon import Lexicon
 
@@ -21,10 +22,12 @@ _CLAUSES = re.compile(r"(?<=[,;:])\s+|\s+(?=–\s)")
 
 @dataclass(frozen=True)
 class Piece:
-    """What is generated at once; `pause` is the silence after it in seconds."""
+    """What is generated at once; `pause` is the silence after it in seconds, `segment` the number
+    of the segment that it is of."""
 
     text: str
     pause: float
+    segment: int = 0
 
 
 def split_text(text: str, longest: int) -> list[Piece]:
@@ -89,22 +92,43 @@ def _words(part: str, longest: int) -> list[str]:
     return [word[i : i + longest] for word in words for i in range(0, len(word), longest)]
 
 
-def read_pieces(text: str, lexicon: Lexicon, language: str, longest: int) -> list[Piece]:
+def read_pieces(
+    text: str | Sequence[Marked], lexicon: Lexicon, language: str, longest: int
+) -> list[Piece]:
     """The text as it is said, marks, lexicon and figures read, cut to what is generated at once.
 
-    A piece of "" is a pause alone. Raises UserError as `read_marks` does, for a text with nothing
-    to say, and for what cannot be read aloud.
+    Segments are read each by itself; the pause behind one, where it gives any, adds to what its
+    text ends with. A piece of "" is a pause alone. Raises UserError as `read_marks` does, for a
+    text with nothing to say, and for what cannot be read aloud.
     """
     pieces: list[Piece] = []
-    for marked in read_marks(text, lexicon.apply):
+    unasked = False  # no pause is given between the last segment and the next
+    for number, segment in enumerate([Marked(text)] if isinstance(text, str) else text):
+        found, pause = _read_segment(segment, lexicon, language, longest)
+        if pieces and unasked:
+            pieces[-1] = replace(pieces[-1], pause=SENTENCE)
+        unasked = pause is None
+        pieces += [replace(piece, segment=number) for piece in found]
+    if not any(piece.text for piece in pieces):
+        raise UserError("there is no text to say; give text= or text_file=")
+    return pieces
+
+
+def _read_segment(
+    segment: Marked, lexicon: Lexicon, language: str, longest: int
+) -> tuple[list[Piece], float | None]:
+    """The pieces of one segment, and the pause behind it where one is asked for."""
+    parts = read_marks(segment.text, lexicon.apply)
+    if segment.pause is not None:
+        parts[-1] = Marked(parts[-1].text, (parts[-1].pause or 0.0) + segment.pause)
+    pieces: list[Piece] = []
+    for marked in parts:
         found = split_text(_spoken(marked.text, language), longest) if marked.text else []
         if marked.pause is not None:
             found = found or [Piece("", 0.0)]
             found[-1] = Piece(found[-1].text, marked.pause)
         pieces += found
-    if not any(piece.text for piece in pieces):
-        raise UserError("there is no text to say; give text= or text_file=")
-    return pieces
+    return pieces, parts[-1].pause
 
 
 def _spoken(text: str, language: str) -> str:

@@ -7,6 +7,7 @@ A voice that is to speak as fast as its reference must be told.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xttslab.data.audio import SAMPLE_RATE, read_audio
+from xttslab.data.audio import SAMPLE_RATE, content_hash, read_audio
 from xttslab.errors import UserError
 from xttslab.model.tokenizer import Tokenizer
 from xttslab.model.voice import (
@@ -26,10 +27,12 @@ from xttslab.model.voice import (
     place,
 )
 from xttslab.speaking.joining import syllable_rate
-from xttslab.speaking.lines import LONGEST, Heard, Origin, SpeechLine, SpokenLine, heard_of
+from xttslab.speaking.lines import LONGEST, Origin, SpeechLine, SpokenLine
 from xttslab.speaking.live_lines import LiveLines
+from xttslab.speaking.marks import Marked
 from xttslab.speaking.piece_jobs import PieceJob, generate_jobs, join_jobs
 from xttslab.speaking.pieces import Piece, read_pieces
+from xttslab.speaking.references import Heard, Recordings, heard_of, mixing, paths_of
 from xttslab.speaking.take_guard import TakeGuard
 from xttslab.text.lexicon import Lexicon
 
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
 TOGETHER = 8  # pieces generated in one batch
 PIECE_SEEDS = 1000  # between the seeds of a line's pieces: lines have seeds beside one another
 _QUIET = 1e-3  # peak of a recording that holds no voice (−60 dB of full scale)
-Recordings = Path | str | Sequence[Path | str] | None
 
 
 class Speaker:
@@ -96,7 +98,7 @@ class Speaker:
         something unreadable, and for a reference that is missing, silent or too short.
         """
         recordings = paths_of(speaker_wav)
-        self._require_voice(category, recordings)
+        self.require_voice(category, recordings)
         settings = settings or self.usual_settings(None if recordings else category)
         return self.speak([SpeechLine(text, settings, category or "", recordings, longest)])[0].wave
 
@@ -215,7 +217,7 @@ class Speaker:
             return settings
         return replace(settings, sampling=replace(settings.sampling, temperature=best))
 
-    def pieces(self, text: str, longest: int = LONGEST) -> list[Piece]:
+    def pieces(self, text: str | Sequence[Marked], longest: int = LONGEST) -> list[Piece]:
         """The text as it is read aloud, cut to what is generated at once."""
         return read_pieces(text, self.lexicon, self.language, longest)
 
@@ -240,13 +242,22 @@ class Speaker:
             self._prompts[paths, lengths] = self.voice.reference(waves, *lengths)
         return self._prompts[paths, lengths]
 
-    def heard(self, line: SpeechLine) -> list[Heard]:
-        """How much of each recording a line is spoken after; empty for a voice that keeps none."""
-        if not line.recordings and self.voices:
+    def references_heard(
+        self, category: str | None, recordings: Recordings, settings: Speaking
+    ) -> list[str]:
+        """How much of each recording is heard, one line each, and a warning where they are of
+        several categories; empty for a voice that keeps no recordings."""
+        if self.voices and not paths_of(recordings):
             return []
-        paths = self.recordings(line.category, line.recordings)
+        heard = self.heard(category, recordings, settings)
+        return [*map(str, heard), *mixing([one.recording for one in heard])]
+
+    def heard(
+        self, category: str | None, recordings: Recordings, settings: Speaking
+    ) -> list[Heard]:
+        """How much of each recording is heard."""
+        paths = self.recordings(category, recordings)
         lengths = [len(read_audio(path)) / SAMPLE_RATE for path in paths]
-        settings = line.settings
         return heard_of(
             paths,
             lengths,
@@ -264,7 +275,17 @@ class Speaker:
             raise UserError("whose voice? give speaker_wav=RECORDING, or dataset=NAME category=…")
         return tuple(self.references[self._known(category, self.references)])
 
-    def _require_voice(self, category: str | None, given: Recordings) -> None:
+    def voice_digest(self, category: str, recordings: Recordings) -> str:
+        """SHA-256 of what a line is spoken after, as its recordings or its stored voice are."""
+        given = paths_of(recordings)
+        if not given and self.voices:
+            stored = self.voices[self._known(category, self.voices)]
+            parts = [value.float().cpu().numpy().tobytes() for value in stored]
+        else:
+            parts = [content_hash(path).encode() for path in self.recordings(category, given)]
+        return hashlib.sha256(b"".join(parts)).hexdigest()
+
+    def require_voice(self, category: str | None, given: Recordings) -> None:
         """Raise UserError unless there is a voice to speak after."""
         if not given and self.voices:
             self._known(category, self.voices)
@@ -277,11 +298,3 @@ class Speaker:
             known = ", ".join(sorted(voices))
             raise UserError(f"category={chosen}: the data has no clip of it; it has {known}")
         return chosen
-
-
-def paths_of(recordings: Recordings) -> tuple[Path, ...]:
-    """One recording, several or none as paths."""
-    if not recordings:
-        return ()
-    several = [recordings] if isinstance(recordings, (str, Path)) else recordings
-    return tuple(Path(path) for path in several)

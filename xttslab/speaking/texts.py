@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xttslab.data.text_files import read_text
 from xttslab.errors import UserError
+from xttslab.files import require_writable
+from xttslab.speaking.marks import read_marks
 from xttslab.tracking.lookup import require_run
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 OURS = "xttslab.yaml"  # the file of an exported folder that only xttslab reads
 
@@ -14,14 +20,43 @@ OURS = "xttslab.yaml"  # the file of an exported folder that only xttslab reads
 def text_to_say(text: str, text_file: str) -> str:
     """The text, from whichever of the two is given.
 
-    Raises UserError unless exactly one is, and for a file that is missing or cannot be read.
+    Raises UserError unless exactly one is, for a file that is missing or cannot be read, and for
+    marks in the text that are none.
     """
     if bool(text) == bool(text_file):
         raise UserError('say what? give either text="…" or text_file=PATH')
     said = text or read_text(Path(text_file).expanduser())
     if not said.strip():
         raise UserError(f"{text_file or 'text'}: there is no text to say in it")
+    read_marks(said)
     return said
+
+
+def require_say_options(config: DictConfig) -> None:
+    """Raise UserError for options of `say` that are not read together, and without out=."""
+    if config.batch_file:
+        if config.text or config.text_file:
+            raise UserError("batch= names a file of lines; give it without text= and text_file=")
+        if not (config.out or config.join or config.dry_run):
+            raise UserError("out= is missing: the folder for the recordings; or give join=")
+        return
+    for option in ("join", "keep_going"):
+        if config[option]:
+            raise UserError(f"{option}= goes with batch=FILE; see docs/speaking.md")
+    if not (config.out or config.dry_run):
+        raise UserError("out= is missing: the recording to write, such as out=hello.wav")
+
+
+def batch_folder(out: str, join: Path | None) -> Path:
+    """Where the lines of a batch go: `out`, else beside the joined recording.
+
+    Raises UserError for a file of that name, and for a joined recording that is named as a line.
+    """
+    folder = Path(out) if out or not join else join.with_name(f"{join.stem}_lines")
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: is a file; out= names the folder for a batch's recordings")
+    require_writable(folder / "lines")
+    return folder
 
 
 def is_exported(folder: str) -> bool:

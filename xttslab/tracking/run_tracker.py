@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from xttslab.errors import UserError
-from xttslab.files import replacing, stored_path
+from xttslab.files import replacing, require_legal_name, stored_path
 from xttslab.tracking.client import DEFAULT_URI, check_writable, tracking_uri
 from xttslab.tracking.delivery import Delivery
 from xttslab.tracking.journal import Journal
@@ -40,9 +40,6 @@ from xttslab.tracking.sender import Sender
 
 log = logging.getLogger(__name__)
 
-LONGEST_RUN_NAME = 120  # bytes: files in a run's folder have long names too
-_NO_FOLDER = re.compile(r'[=/\\:?*"<>|\x00-\x1f\x7f]')
-_DEVICES = {"CON", "PRN", "AUX", "NUL"} | {f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10)}
 LONGEST_NAME, LONGEST_PARAM, LONGEST_TAG = 250, 6000, 8000  # MLflow's limits
 METRICS_FILE = "metrics.jsonl"
 _PATIENCE_S = 300.0  # a new sqlite store takes 8 s to make, minutes on a machine without a breath
@@ -279,17 +276,7 @@ def texts_for(values: Mapping[str, object], longest: int) -> dict[str, str]:
 
 def check_run_name(name: str) -> None:
     """Raise UserError for a name that is no folder's on some system, with one that is."""
-    plain = _NO_FOLDER.sub("_", name).strip(" .") or "run"
-    if plain.partition(".")[0].upper() in _DEVICES:
-        plain = f"run_{plain}"
-    if len(plain.encode()) > LONGEST_RUN_NAME:
-        plain = plain.encode()[:LONGEST_RUN_NAME].decode(errors="ignore")
-    if plain != name:
-        raise UserError(
-            f"run_name={name!r} cannot be a folder's name on every system (none of "
-            f'= / \\ : ? * " < > |, no space or full stop at an end, no device of Windows, at most '
-            f"{LONGEST_RUN_NAME} bytes); try run_name={plain}"
-        )
+    require_legal_name(name, "run_name", "run")
 
 
 def mlflow_name(name: str) -> str:

@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from xttslab.data.audio import read_audio, write_audio
 from xttslab.data.corpus import Corpus
+from xttslab.data.lexicons import LexiconReader
 from xttslab.data.manifest import Clip
 from xttslab.errors import UserError
 from xttslab.evaluation.card_output import write_card
@@ -27,6 +28,7 @@ from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.sampling import Sampling
 from xttslab.model.voice import Speaking, place
 from xttslab.progress import doing
+from xttslab.text.lexicon import Lexicon
 from xttslab.tracking.gallery import SampleSentence, write_gallery
 from xttslab.tracking.records import Tracker
 from xttslab.training.checkpointing import RunCheckpoints
@@ -103,6 +105,7 @@ class SamplePlan:
     settings: Speaking
     every_n_epochs: int
     language: str
+    lexicon: Lexicon
 
 
 def sample_plan(samples: Mapping[str, Any], corpus: Corpus) -> SamplePlan:
@@ -123,12 +126,15 @@ def sample_plan(samples: Mapping[str, Any], corpus: Corpus) -> SamplePlan:
     )
     settings = Speaking(rules, seed=samples["seed"])
     language = corpus.clips[0].language
-    return SamplePlan(sentences, references, settings, samples["every_n_epochs"], language)
+    return SamplePlan(
+        sentences, references, settings, samples["every_n_epochs"], language, corpus.lexicon
+    )
 
 
 def _read(base: Base, plan: SamplePlan) -> list[list[int]]:
     """The sentences as tokens; raises UserError for one that the model has no positions for."""
-    texts = [base.tokenizer.encode(sentence.text, plan.language) for sentence in plan.sentences]
+    reader = LexiconReader(base.tokenizer, plan.lexicon)
+    texts = [reader.encode(sentence.text, plan.language) for sentence in plan.sentences]
     for sentence, tokens in zip(plan.sentences, texts, strict=True):
         if len(tokens) > base.gpt.longest_text:
             raise UserError(

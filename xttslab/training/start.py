@@ -20,6 +20,8 @@ from rich.table import Table
 
 from xttslab.data.corpus import Corpus
 from xttslab.data.datasheet import read_sheet
+from xttslab.data.lexicons import FILE as LEXICON
+from xttslab.data.lexicons import keep_lexicon
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
 from xttslab.model.base import BEST
@@ -159,6 +161,9 @@ def start_tracking(
     written = OmegaConf.to_yaml(config, resolve=True)
     write_atomically(run_dir / "config.yaml", written)
     tracker.log_text(written, "config/config.yaml")
+    keep_lexicon(corpus.lexicon, run_dir)
+    if corpus.lexicon:
+        tracker.log_text(corpus.lexicon.written(), f"data/{LEXICON}")
     tracker.log_params(flat(plain(config)))
     _log_data(config, corpus, tracker)
     return tracker

@@ -10,12 +10,11 @@ import pytest
 
 from tests.data.preparing.conftest import RECIPE
 from xttslab.data.audio import SAMPLE_RATE
+from xttslab.data.loudness import integrated_lufs, true_peak_db
 from xttslab.data.preparing.finishing import (
     SILENCE,
     Denoising,
     Loudness,
-    integrated_lufs,
-    true_peak_db,
 )
 from xttslab.errors import UserError
 

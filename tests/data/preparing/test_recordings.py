@@ -104,7 +104,7 @@ def test_no_clean_clip_is_rejected_or_pointed_at(prepared: Folder, play: LongPla
 
 
 def test_clips_have_the_target_loudness(prepared: Folder) -> None:
-    from xttslab.data.preparing.finishing import integrated_lufs, true_peak_db
+    from xttslab.data.loudness import integrated_lufs, true_peak_db
 
     for clip in prepared.rows("hu"):
         samples = read_audio(clip.audio)

@@ -1,0 +1,88 @@
+"""Runs a batch from its checks to its recordings, and tells what was spoken, kept and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from xttslab.data.audio import write_audio
+from xttslab.data.loudness import to_lufs
+from xttslab.errors import UserError
+from xttslab.model.decoder import SPEECH_RATE
+from xttslab.speaking.batch import (
+    BatchOptions,
+    PlannedLine,
+    missing_lines,
+    plan_batch,
+    speak_lines,
+)
+from xttslab.speaking.batch_file import BatchFile, require_all
+from xttslab.speaking.cue_sheet import join_lines, sheets_of, write_cues
+from xttslab.speaking.speaker import Speaker
+
+
+def run_batch(
+    speaker: Speaker,
+    batch: BatchFile,
+    options: BatchOptions,
+    join: Path | None = None,
+    pause_between: float = 0.0,
+) -> None:
+    """Speak what is missing of a batch, then join all lines into `join` where one is named.
+
+    Raises UserError, before anything is spoken, where a row cannot be and `keep_going` is not
+    wanted; with it, after all others are spoken.
+    """
+    planned, faults, notes = plan_batch(speaker, batch, options)
+    for note in (*batch.notes, *notes):
+        print(f"note: {note}")
+    require_all(faults, options.keep_going)
+    for line in dict.fromkeys(_heard(speaker, planned)):
+        print(line)
+    if planned:
+        _speak(speaker, planned, options)
+        if join:
+            _join(speaker, planned, options, join, pause_between)
+    if faults:
+        count = len(faults) + len(planned)
+        raise UserError(
+            f"{len(faults)} of {count} lines could not be spoken; the first: {faults[0]}"
+        )
+
+
+def _heard(speaker: Speaker, planned: Sequence[PlannedLine]) -> Iterator[str]:
+    """What is heard of the recordings that lines name for themselves or for all."""
+    for speech in (one.speech for one in planned):
+        if speech.recordings:
+            yield from speaker.references_heard(speech.category, speech.recordings, speech.settings)
+
+
+def _speak(speaker: Speaker, planned: Sequence[PlannedLine], options: BatchOptions) -> None:
+    from rich.progress import track
+
+    missing, edited = missing_lines(planned, options)
+    for one in edited:
+        print(f"{one.file}: was changed by hand and is left as it is; remove it to say it again")
+    if there := len(planned) - len(missing) - len(edited):
+        print(f"{there} of {len(planned)} lines are spoken already, and left as they are")
+    spoken = speak_lines(speaker, missing, options)
+    count = 0
+    for _ in track(spoken, "speaking", total=len(missing), transient=True):
+        count += 1
+    print(f"{options.out}: {count} {'line' if count == 1 else 'lines'} spoken")
+
+
+def _join(
+    speaker: Speaker,
+    planned: Sequence[PlannedLine],
+    options: BatchOptions,
+    join: Path,
+    pause_between: float,
+) -> None:
+    wave, cues = join_lines(planned, options.out, pause_between)
+    if options.lufs is not None:
+        wave = to_lufs(wave, SPEECH_RATE, options.lufs, options.true_peak)
+    write_audio(join, wave, SPEECH_RATE, speaker.origin.tags(join.stem))
+    write_cues(cues, join)
+    sheet, subtitles = sheets_of(join)
+    print(f"{join}: {len(wave) / SPEECH_RATE:.1f} s; {sheet} and {subtitles} say what is where")

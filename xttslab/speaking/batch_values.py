@@ -1,0 +1,114 @@
+"""Reads the cells and values of a batch file: texts, numbers, pauses, paths of references."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from xttslab.errors import UserError
+from xttslab.files import found_path
+from xttslab.speaking.marks import checked_pause
+
+# Settings that a file may give, with what they may be: least, most, whole numbers only.
+SETTINGS: dict[str, tuple[float, float, bool]] = {
+    "speed": (0.25, 4.0, False),
+    "seed": (0, 2**31 - 1, True),
+    "temperature": (0.01, 5.0, False),
+    "top_k": (0, 10_000, True),
+    "top_p": (0.01, 1.0, False),
+    "repetition_penalty": (0.5, 100.0, False),
+}
+_TIME = re.compile(r"\+?(-?\d+(?:[.,]\d+)?)\s*(ms|s|sec|mp|)", re.IGNORECASE)
+_TRUE, _FALSE = {"true", "yes", "1", "igen"}, {"false", "no", "0", "nem"}
+
+
+def text_in(name: str, values: Mapping[str, Any]) -> str:
+    """A text, "" where there is none; a number counts as its figures."""
+    value = values.get(name, "")
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise UserError(f"{name} is {value!r}, which is no text; correct it")
+    return str(value).strip()
+
+
+def true_in(name: str, values: Mapping[str, Any]) -> bool:
+    """A switch, written in any usual way."""
+    shown = str(values[name]).strip().lower()
+    if shown not in _TRUE | _FALSE:
+        raise UserError(f"{name} is {values[name]!r}; write true or false")
+    return shown in _TRUE
+
+
+def pause_in(values: Mapping[str, Any]) -> float | None:
+    """`pause_after` in seconds (`0.5`, `0,5`, `500ms`); None where there is none."""
+    if (value := values.get("pause_after")) is None:
+        return None
+    shown = f"pause_after={value}"
+    match = _TIME.fullmatch(str(value).strip())
+    if isinstance(value, bool) or match is None:
+        raise UserError(f"{shown}: is no length of a pause; write seconds, such as 0.5")
+    seconds = float(match[1].replace(",", "."))
+    return checked_pause(seconds / 1000 if match[2].lower() == "ms" else seconds, shown)
+
+
+def setting_in(name: str, value: Any) -> float:
+    """The value of one of SETTINGS; raises UserError for one that cannot be."""
+    least, most, whole = SETTINGS[name]
+    kind = "a whole number" if whole else "a number"
+    try:
+        number = math.nan if isinstance(value, bool) else float(str(value).replace(",", "."))
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most or (whole and number != int(number)):
+        raise UserError(f"{name}={value}: is not {kind} from {least:g} to {most:g}; correct it")
+    return int(number) if whole else number
+
+
+def paths_in(value: Any, folder: Path) -> tuple[Path, ...]:
+    """The recordings that a cell or a list names, looked for from the file's folder and from here,
+    and by their end where a project was moved; as written where there is none."""
+    if not value:
+        return ()
+    several = value if isinstance(value, list) else _split(str(value), folder)
+    if not all(isinstance(one, str) and one.strip() for one in several):
+        raise UserError(f"references is {value!r}; write a recording's path, or a list of them")
+    return tuple(_place(one.strip(), folder) for one in several)
+
+
+def _split(value: str, folder: Path) -> list[str]:
+    """The paths of a cell; a comma or semicolon may belong to a name of a file that is there."""
+    for separator in (None, ";", ","):
+        parts = value.split(separator) if separator else [value]
+        if separator is None and not (";" in value or "," in value):
+            return parts
+        if all(_place(part.strip(), folder).is_file() for part in parts if part.strip()):
+            return [part for part in parts if part.strip()]
+    return [part for part in re.split("[;,]", value) if part.strip()]
+
+
+def _place(name: str, folder: Path) -> Path:
+    plain = Path(name).expanduser()
+    if plain.is_file():
+        return plain
+    return found_path(str(plain), folder, Path.is_file) or folder / plain
+
+
+def json_of(path: Path, content: str) -> Any:
+    """The content of a JSON file, or the objects of one with an object a line."""
+    try:
+        return json.loads(content)
+    except RecursionError as fault:
+        raise UserError(f"{path}: is nested too deep to be a list of lines") from fault
+    except json.JSONDecodeError as fault:
+        lines = [line for line in content.split("\n") if line.strip()]
+        if fault.msg == "Extra data" and all(line.lstrip().startswith("{") for line in lines):
+            try:
+                return [json.loads(line) for line in lines]
+            except (json.JSONDecodeError, RecursionError):
+                pass
+        raise UserError(
+            f"{path} line {fault.lineno}: is not JSON ({fault.msg}, column {fault.colno})"
+        ) from fault
