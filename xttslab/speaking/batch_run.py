@@ -9,7 +9,9 @@ from xttslab.data.audio import write_audio
 from xttslab.data.loudness import to_lufs
 from xttslab.errors import UserError
 from xttslab.model.decoder import SPEECH_RATE
+from xttslab.progress import say
 from xttslab.speaking.batch import (
+    GROUP,
     BatchOptions,
     PlannedLine,
     missing_lines,
@@ -58,17 +60,15 @@ def _heard(speaker: Speaker, planned: Sequence[PlannedLine]) -> Iterator[str]:
 
 
 def _speak(speaker: Speaker, planned: Sequence[PlannedLine], options: BatchOptions) -> None:
-    from rich.progress import track
-
     missing, edited = missing_lines(planned, options)
     for one in edited:
         print(f"{one.file}: was changed by hand and is left as it is; remove it to say it again")
     if there := len(planned) - len(missing) - len(edited):
         print(f"{there} of {len(planned)} lines are spoken already, and left as they are")
-    spoken = speak_lines(speaker, missing, options)
     count = 0
-    for _ in track(spoken, "speaking", total=len(missing), transient=True):
-        count += 1
+    for count, _ in enumerate(speak_lines(speaker, missing, options), 1):
+        if count % GROUP == 0:
+            say(f"… {count} of {len(missing)} lines are spoken")
     print(f"{options.out}: {count} {'line' if count == 1 else 'lines'} spoken")
 
 
