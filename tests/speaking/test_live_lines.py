@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import sampling
-from tests.speaking.test_speaker import RATE, speaker
+from tests.speaking.test_speaker import RATE
 from xttslab.errors import UserError
 from xttslab.model.voice import Speaking
 from xttslab.speaking.joining import FADE_S, MARGIN_S, join, speech_frames
@@ -17,7 +17,6 @@ from xttslab.speaking.lines import SpeechLine
 from xttslab.speaking.live_lines import LineSound, LiveLines
 from xttslab.speaking.speaker import Speaker
 
-__all__ = ["speaker"]
 HOW = Speaking(sampling(), seed=3, trim_babble=False)
 TEXT = "Jó estét kívánok mindenkinek! Ma este tizenkét kérdés vár önre. Kezdjük el a játékot most!"
 
