@@ -93,6 +93,30 @@ def test_a_choice_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     assert read_chosen(tmp_path) == {"greeting": Chosen((clip,), 0.65, 7.25)}
 
 
+def test_a_voice_says_words_as_its_data_and_its_run_do(tmp_path: Path) -> None:
+    make_clips(tmp_path / "set", "set", ["greeting"])
+    (tmp_path / "set" / "lexicon.csv").write_text("Bach|bah\nVerdi|vérdi\n", encoding="utf-8")
+    sources = {"set": str(tmp_path / "set"), "gone": str(tmp_path / "gone")}
+    assert speaker_of(BASE, "hu", sources).lexicon.apply("Bach, Verdi") == "Bah, Vérdi"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "lexicon.csv").write_text("Bach|bakh\n", encoding="utf-8")
+    speaker = speaker_of(BASE, "hu", sources, tmp_path / "run")
+    assert speaker.lexicon.apply("Bach, Verdi") == "Bakh, Vérdi"
+    assert speaker.origin.run == "run"
+
+
+def test_a_category_may_be_spoken_after_several_of_its_clips(tmp_path: Path) -> None:
+    clips = make_clips(tmp_path / "set", "set", ["greeting"])
+    greetings = [clip.audio for clip in clips if clip.category == "greeting"]
+    found, _ = best_references(BASE, {"set": str(tmp_path / "set")}, "hu", None, 2)
+    assert len(found["greeting"]) == min(2, len(greetings))
+    assert set(found["greeting"]) <= set(greetings)
+    write_chosen(tmp_path, {"greeting": Chosen((greetings[-1],), 0.65, 7.0)})
+    chosen, _ = best_references(BASE, {"set": str(tmp_path / "set")}, "hu", tmp_path, 2)
+    assert chosen["greeting"][0] == greetings[-1]
+    assert len(set(chosen["greeting"])) == len(found["greeting"])
+
+
 def test_a_run_without_a_choice_has_none(tmp_path: Path) -> None:
     assert read_chosen(tmp_path) == {}
 

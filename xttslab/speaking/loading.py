@@ -68,8 +68,6 @@ def load(
     base, record = load_run(run, uri)
     dataset = run_config(record.run_dir)["dataset"]
     speaker = speaker_of(base, dataset["language"], dataset["sources"], record.run_dir, clips)
-    speaker.lexicon = run_lexicon(record.run_dir, dataset["sources"])
-    speaker.origin = origin_of(base.name, record.run_dir.name, dataset["sources"])
     speaker.settings = settings
     return speaker
 
@@ -145,11 +143,12 @@ def load_export(folder: Path) -> Speaker:
     return speaker
 
 
-def run_lexicon(run_dir: Path, sources: Mapping[str, Any]) -> Lexicon:
-    """How a run's words are said: as it was trained, and words that its data sets' lexicons got
-    since, where those are on this disk."""
+def run_lexicon(run_dir: Path | None, sources: Mapping[str, Any]) -> Lexicon:
+    """How a voice's words are said: as the run was trained, and words that its data sets' lexicons
+    got since, where those are on this disk; of the data sets alone for a base."""
     folders = [Path(folder) for folder in sources.values() if Path(folder).is_dir()]
-    return data_lexicon(folders).overridden_by(lexicon_beside(run_dir))
+    said = data_lexicon(folders)
+    return said.overridden_by(lexicon_beside(run_dir)) if run_dir else said
 
 
 def origin_of(model: str, run: str, sources: Mapping[str, Any]) -> Origin:
@@ -166,7 +165,7 @@ def words_of(
     """The language that a run or an exported folder speaks (`language` without one), and how its
     words are said; `sources` are the data sets that a base speaks after. No weights are read."""
     if not run:
-        return language, data_lexicon(Path(folder) for folder in (sources or {}).values())
+        return language, run_lexicon(None, sources or {})
     if is_exported(run):
         described = yaml.safe_load((Path(run) / OURS).read_text("utf-8"))
         return described["language"], lexicon_beside(Path(run))
@@ -207,8 +206,6 @@ def load_base(
     base = build_base(**OmegaConf.to_container(model, resolve=True), weights=weights)
     sources = dict(dataset.sources) if dataset else {}
     speaker = speaker_of(base, language, sources, clips=clips)
-    speaker.lexicon = data_lexicon(Path(folder) for folder in sources.values())
-    speaker.origin = origin_of(base.name, "", sources)
     if not speaker.references:
         speaker.references = demo_references(base, language)
     return speaker
@@ -222,10 +219,20 @@ def speaker_of(
     clips: int = 1,
 ) -> Speaker:
     """A base that speaks; `sources` are prepared folders whose categories serve as references,
-    `clips` of each, and `run_dir` may name the best of them (see `read_chosen`)."""
+    `clips` of each, and `run_dir` may name the best of them (see `read_chosen`). Words are said as
+    the run's lexicon and theirs say."""
     base.gpt.eval()
-    references, temperatures = best_references(base, sources or {}, language, run_dir, clips)
-    return Speaker(base.voice(), base.tokenizer, language, references, temperatures=temperatures)
+    sources = sources or {}
+    references, temperatures = best_references(base, sources, language, run_dir, clips)
+    return Speaker(
+        base.voice(),
+        base.tokenizer,
+        language,
+        references,
+        temperatures=temperatures,
+        lexicon=run_lexicon(run_dir, sources),
+        origin=origin_of(base.name, run_dir.name if run_dir else "", sources),
+    )
 
 
 def best_references(
