@@ -33,6 +33,7 @@ class Letters:
 
 
 BASE = SimpleNamespace(
+    name="xtts_mini",
     gpt=SimpleNamespace(max_text_tokens=60, eval=lambda: None),
     tokenizer=Letters(),
     voice=lambda: SimpleNamespace(gpt=BASE.gpt),
