@@ -132,3 +132,18 @@ def test_noise_reduction_shows_its_effect(folder: Path, rules: AuditRules) -> No
     path.write_text("\n".join(more) + "\n", encoding="utf-8")
     page = write_audit(folder, rules).page.read_text(encoding="utf-8")
     assert "from 12.5 to 36.0 dB" in page
+
+
+def test_the_lexicons_words_are_counted_and_foreign_ones_proposed(
+    tmp_path: Path,
+    rules: AuditRules,  # noqa: F811
+) -> None:
+    texts = ["Bachot hallgat William.", "Bach és Williamék.", "Szép este."]
+    folder = make_set(tmp_path / "show", [(text, "greeting", "train", 2.0) for text in texts])
+    (folder / "lexicon.csv").write_text("Bach|bah\nVerdi|vérdi\n", encoding="utf-8")
+    page = write_audit(folder, rules).page.read_text(encoding="utf-8")
+    text = (folder / "audit.md").read_text(encoding="utf-8")
+    assert "with how often each stands in the texts: Bach 2, Verdi 0." in text
+    assert "look foreign and have no entry: 1. Write" in text
+    assert "said wrong: William 2" in text
+    assert "William&nbsp;2" in page

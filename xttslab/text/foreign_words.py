@@ -61,8 +61,9 @@ def foreign_words(texts: Iterable[str], lexicon: Lexicon) -> list[ForeignWord]:
         stem = next((key[:end] for end in range(_SHORTEST, len(key)) if key[:end] in merged), "")
         if stem and is_suffix(key[len(stem) :]):
             merged[stem].update(forms[key])
-        elif any(map(looks_foreign, forms[key])) and lexicon.apply(key) == key:
-            merged[key] = forms[key]
+        elif any(map(looks_foreign, forms[key])):
+            if all(lexicon.apply(form) == form for form in forms[key]):
+                merged[key] = forms[key]
     found = []
     for key, written in merged.items():
         shown = max((form for form in written if form.casefold() == key), key=written.__getitem__)
