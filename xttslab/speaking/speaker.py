@@ -116,7 +116,7 @@ class Speaker:
         Raises UserError as `say` does, and for a pace, which is measured on the whole.
         """
         recordings = paths_of(speaker_wav)
-        self._require_voice(category, recordings)
+        self.require_voice(category, recordings)
         settings = settings or self.usual_settings(None if recordings else category)
         line = SpeechLine(text, settings, category or "", recordings, longest)
         speaking = LiveLines(self.voice, TOGETHER)
