@@ -156,7 +156,8 @@ def test_null_is_an_unset_number_and_an_unset_text_is_empty() -> None:
     for path in CONF.rglob("*.yaml"):
         unset |= {key for key, value in _leaves(yaml.safe_load(path.read_text("utf-8")))}
     assert unset == {
-        *("temperature", "pace", "lufs", "plain_steps", "fused", "trainer.gradient_clip_val"),
+        *("temperature", "pace", "lufs", "plain_steps", "fused", "folders"),
+        "trainer.gradient_clip_val",
         *("sweep", "output_subdir"),  # a group's choice, and one of Hydra's own
     }
 
