@@ -165,6 +165,17 @@ def test_lists_of_folders_below_are_joined(tmp_path: Path) -> None:
     assert [item.clip.split for item in found.items] == ["eval", "train"]
 
 
+def test_vctk_has_its_texts_elsewhere_and_speakers_in_folders(tmp_path: Path) -> None:
+    files = {f"txt/{s}/{s}_001.txt": f"Call {s}." for s in ("p225", "p226")}
+    files |= {"wav48/p225/p225_001.wav": "", "wav48/p226/p226_001_mic1.flac": ""}
+    found = find_items(laid(tmp_path, files), "x", "en", "s")
+    assert [(item.clip.speaker, item.clip.text) for item in found.items] == [
+        ("p225", "Call p225."),
+        ("p226", "Call p226."),
+    ]
+    assert found.rejected == []
+
+
 def test_accents_of_categories_become_plain_and_are_told(tmp_path: Path) -> None:
     table = "audio_file|text|category\na.wav|Jó?|Kérdés\nb.wav|Nem.|izgalom?\nc.wav|Ő.|\n"
     found = find_items(laid(tmp_path, {"metadata.csv": table} | AUDIO), "x", "hu", "s")

@@ -7,6 +7,7 @@ The demo recordings are the project's own: a synthetic speaker that is no person
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -45,6 +46,7 @@ _SOURCE = (
     "Synthetic Hungarian speech of a mixed voice that belongs to no person "
     "(Kokoro-82M, Apache-2.0; sentences by the xttslab project)"
 )
+_SPEAKER_FOLDER = re.compile(r"(p|s|spk|speaker)[-_]?\d{2,}", re.IGNORECASE)
 
 
 def demo_names() -> list[str]:
@@ -139,7 +141,9 @@ def find_items(source: Path, name: str, language: str, speaker: str) -> Found:
         paths = _recordings(source, listing)
         beside = find_beside(paths, text_files(source), root)
         blank = Clip(audio=source, text="", speaker=speaker, language=language, source=name)
-        clips = [_recording(replace(blank, audio=path), beside) for path in paths]
+        who = {path: _speaker(path, root, speaker) for path in paths}
+        blanks = [replace(blank, audio=path, speaker=name) for path, name in who.items()]
+        clips = [_recording(one, beside) for one in blanks]
         rejected = beside.faults
         told = f"{len(beside.plain)} with a text of that name, {len(beside.timed)} with times"
         understood = [f"recordings without a list of clips: {len(paths)}, {told}"]
@@ -188,6 +192,12 @@ def keep_one_speaker(items: Sequence[Item], wanted: str) -> tuple[list[Item], li
         else:
             kept.append(replace(item, transcript=timed.keeping(name) if timed else None))
     return kept, others
+
+
+def _speaker(path: Path, root: Path, otherwise: str) -> str:
+    """Who speaks in a recording: the folder of a speaker that it lies in, such as VCTK's p225."""
+    folders = path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ()
+    return next((name for name in folders if _SPEAKER_FOLDER.fullmatch(name)), otherwise)
 
 
 def _recording(blank: Clip, beside: Beside) -> Clip:

@@ -78,7 +78,7 @@ def _candidates(recordings: Sequence[Path], files: Iterable[Path]) -> dict[Path,
     of exactly its name first."""
     by_name: dict[str, list[Path]] = defaultdict(list)
     for path in recordings:
-        by_name[_key(path.stem)].append(path)
+        by_name[_key(path.stem.removesuffix("_mic1"))].append(path)  # VCTK's first microphone
     found: dict[Path, list[Path]] = defaultdict(list)
     for file in files:
         if file.suffix.lower() not in ENDINGS:
