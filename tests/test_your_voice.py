@@ -73,7 +73,9 @@ def recordings(folder: Path) -> None:
         shutil.copy(clip.audio, folder / "interviews")
         beside = (folder / "interviews" / clip.audio.name).with_suffix(".txt")
         beside.write_text(clip.text, encoding="utf-8")
-    (folder / "show.txt").write_text("Jó estét! [pause 0.6s] Kezdünk.", encoding="utf-8")
+    (folder / "chapter.txt").write_text("Jó estét! [pause 0.6s] Kezdünk.", encoding="utf-8")
+    show = "id|text|category|pause_after\n1|Jó!|greeting|0.5\n2|Bravó!|excitement|0\n"
+    (folder / "show.csv").write_text(show, encoding="utf-8")
 
 
 def served(command: Command, page: str) -> None:
@@ -102,7 +104,8 @@ def test_every_command_of_the_page_does_what_it_says(workplace: Path) -> None:
             assert command.ended() <= faults, f"{name} {typed}\n{command.said()[-3000:]}"
     for made in (
         "data/milliomos/audit.html", "outputs/first/report/report.html",
-        "outputs/sound/checkpoints/best.safetensors", "hello.mp3", "show.wav", "voice/config.json",
+        "outputs/sound/checkpoints/best.safetensors", "hello.mp3", "chapter.wav", "show/1.wav",
+        "show.mp3", "voice/config.json",
     ):  # fmt: skip
         assert (workplace / made).is_file(), made
     texts = {clip.text for clip in read_folder(workplace / "data/milliomos")[0]}
