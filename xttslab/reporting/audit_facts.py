@@ -280,7 +280,7 @@ def _quality(facts: DatasetFacts, rules: AuditRules) -> Iterator[AuditAdvice]:
         checks = Counter(row["check"] for row in heard)
         named = ", ".join(f"{check} {count}" for check, count in checks.most_common())
         yield AuditAdvice(
-            "listen to the clips in review.csv; checks.reject=[…] leaves kinds of them out",
+            f"hear the doubtful clips: python -m xttslab.review dataset={facts.name}",
             f"{len(seen)} of {len(facts.clips)} clips: {named}",
         )
     odd = len(facts.odd_rates())

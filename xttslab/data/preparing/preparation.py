@@ -197,6 +197,8 @@ def show(folder: Folder, language: str, console: Console | None = None) -> None:
         console.print(f"[yellow]warning:[/yellow] {escape(warning)}")
     place = shlex.quote(f"data_dir={folder.path.parent}")
     elsewhere = "" if folder.path.parent == Path("data") else f" {place}"
+    if review:
+        console.print(f"hear them: python -m xttslab.review dataset={folder.name}{elsewhere}")
     console.print(f"next: python -m xttslab.train dataset={folder.name}{elsewhere}")
 
 
