@@ -12,7 +12,7 @@ from xttslab.data.audio import read_audio
 from xttslab.data.manifest import EVAL, Clip
 from xttslab.errors import UserError
 
-RATE = 16_000  # Hz; what Resemblyzer, Whisper, DistillMOS and DNSMOS were trained on
+RATE = 16_000  # Hz; what the speaker encoders, Whisper and DistillMOS were trained on
 
 
 @dataclass(frozen=True, eq=False)

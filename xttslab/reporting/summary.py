@@ -147,7 +147,7 @@ def curve_of(analyses: Sequence[Analysis]) -> LineChart | None:
 
 
 def score_bars(analysis: Analysis) -> list[tuple[str, ShownScore | None, float | None, str]]:
-    """Title, score, the base's score, and why there is none, of the six aspects and overall."""
+    """Title, score, the base's score, and why there is none, of all aspects and overall."""
     scores, base = analysis.scores, analysis.scores.beside.get(ZERO_SHOT)
     of_base = card_scores(base) if base else {}
     return [
