@@ -82,6 +82,13 @@ def test_a_few_clips_make_no_pace_but_what_is_heard_does() -> None:
     assert value.endswith(f"of what is said is not in the text: {lost}")
 
 
+def test_a_recogniser_that_hears_a_part_blames_no_text() -> None:
+    clips = texts(heard=True)
+    clips[3] = clips[3]._replace(heard="Színj!")
+    clips[9] = clips[9]._replace(heard=" ".join(clips[9].text.split()[:7]))
+    assert misfits(clips) == {}
+
+
 def test_speakers_have_each_their_own_pace() -> None:
     slow = [
         c._replace(speaker="b", measures={k: 1.5 * v for k, v in c.measures.items()})

@@ -36,6 +36,7 @@ _FINEST = 0.01  # log units
 _UNSURE = 8  # clips: in a set of so many the least spread is twice as large
 _LEAST_SPREAD, _LEAST_HEARD = 0.05, 0.04  # log units: no set's pace is steadier
 _UNSEEN_HEARD = 0.06  # the spread of a recogniser's letters in a set that is too small to tell
+_MISHEARD = 4.0  # standard deviations of the pace by which a recogniser's text is not all of it
 _CUT_OFF_DB = -12.0  # at the very end, relative to the speech: sound is cut off
 _USUAL = 0.3  # share of a set's clips up to which a sign is one
 _ENDS = re.compile(r"[.!?…][\"'”’»)\]]*\s*$")
@@ -107,26 +108,34 @@ class TextLengths:
 
 def deviations(clips: Sequence[SpokenText], fewest: int) -> tuple[np.ndarray, np.ndarray]:
     """How much longer (above 0) or shorter each text of one speaker is than what is said, and the
-    standard deviation of that, (clips,) natural logarithms both."""
+    standard deviation of that, (clips,) natural logarithms both.
+
+    A recogniser's text counts only where its length is one that the sound can have; where it and
+    the pace disagree on whether the text is too short or too long, the text is taken for right.
+    """
     amounts = np.array([np.log(np.add(written(c.text, c.language), 0.5)).mean() for c in clips])
     measured = np.array([all(name in c.measures for name in _MEASURES) for c in clips])
     heard = np.array([clip.heard is not None for clip in clips])
-    weight, total = np.zeros(len(clips)), np.zeros(len(clips))
+    against = np.array([_against_heard(clip) for clip in clips])
+    pace, sure = np.zeros(len(clips)), np.zeros(len(clips))
     if measured.sum() >= fewest:
         sound = [[c.measures.get(name, 0.0) + 0.5 for name in _MEASURES] for c in clips]
-        apart, spread = _fitted(np.log(np.array(sound)), amounts, measured)
-        weight += measured / spread**2
-        total += measured * apart / spread**2
-    if heard.any():
-        apart = np.array([_against_heard(clip) for clip in clips])
-        centre, spread = 0.0, _UNSEEN_HEARD
-        if heard.sum() >= fewest:
-            centre, spread = _core(apart[heard])
-            spread = max(spread, _LEAST_HEARD)
-        weight += heard / spread**2
-        total += heard * (apart - centre) / spread**2
-    sure = np.maximum(weight, 1e-6)
-    return total / sure, 1 / np.sqrt(sure)
+        pace, spread = _fitted(np.log(np.array(sound)), amounts, measured)
+        sure = measured / spread**2
+        heard &= ~measured | (abs(pace - against) < _MISHEARD * spread)
+    if not heard.any():
+        return pace, 1 / np.sqrt(np.maximum(sure, 1e-6))
+    centre, spread = 0.0, _UNSEEN_HEARD
+    if heard.sum() >= fewest:
+        centre, spread = _core(against[heard])
+        spread = max(spread, _LEAST_HEARD)
+    weight, against = heard / spread**2, against - centre
+    both = sure + weight
+    away = (sure * pace + weight * against) / np.maximum(both, 1e-6)
+    # Each has to say so, by one deviation at least.
+    least = np.minimum(np.sign(away) * pace * np.sqrt(sure), np.sign(away) * against / spread)
+    apart = heard & (sure > 0) & (least < 1.0)
+    return np.where(apart, 0.0, away), 1 / np.sqrt(np.maximum(both, 1e-6))
 
 
 def _fitted(sound: np.ndarray, amounts: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, float]:
