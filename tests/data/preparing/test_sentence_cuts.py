@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.data.preparing.conftest import SEGMENTS, SPEECH
+from tests.data.preparing.conftest import RECIPE, SEGMENTS, SPEECH
+from xttslab.data.preparing.folder import Record
+from xttslab.data.preparing.recordings import plan_segments
 from xttslab.data.preparing.sentence_cuts import OTHER_SPEAKER, SpokenPassage, cut_sentences
 from xttslab.data.preparing.timed_texts import TimedSegment, TimedText, TimedWord, timed_text
 from xttslab.data.preparing.voice_activity import FRAME_SECONDS
@@ -72,6 +75,15 @@ def test_one_that_is_too_long_is_divided_where_the_sound_pauses() -> None:
     found = cut(timed_text(Path("a.srt"), [TimedSegment(text, 0.5, 14.9)]), sound(said))
     assert [len(one.text.split()) for one in found] == [12, 6]
     assert (found[0].end, found[1].start) == pytest.approx((9.9, 10.5), abs=0.05)
+
+
+def test_segments_reach_the_worker_processes() -> None:
+    blank = Record("x", "x", "", "x.wav", "")
+    for timed in (None, by_words(0.0)):
+        segments, _ = plan_segments(blank, sound(), RECIPE, timed)
+        assert [one.blank for one in pickle.loads(pickle.dumps(segments))] == [
+            one.blank for one in segments
+        ]
 
 
 def test_what_others_say_is_left_out() -> None:

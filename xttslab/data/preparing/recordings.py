@@ -228,7 +228,7 @@ def plan_segments(
 def _named(blank: Record, passage: SpokenPassage, timed: TimedText | None) -> Record:
     name = f"{blank.name}-{round(passage.start * 1000):08d}"
     place = {"start": passage.start, "end": passage.end}
-    record = replace(blank, name=name, measures=passage.measures, **place)
+    record = replace(blank, name=name, measures=dict(passage.measures), **place)
     if timed is None or not passage.text:
         return record
     said = {"text": passage.text, "speaker": passage.speaker, "transcript": timed.path.name}
