@@ -90,7 +90,7 @@ class Bench(AbstractContextManager["Bench"]):
             return None
         finally:
             self._bars.update(self._task, completed=self._clips)
-            doing("")
+            doing(f"comparing {stage} with the real recordings")
 
     def each(
         self,

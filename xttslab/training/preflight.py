@@ -21,6 +21,7 @@ from torch import nn
 from xttslab.data.datamodule import ClipData
 from xttslab.errors import UserError
 from xttslab.model.gpt import clip_losses, weighted_total
+from xttslab.progress import doing
 from xttslab.training.gpt_stage import GptStage
 from xttslab.training.memory import (
     Memory,
@@ -96,6 +97,7 @@ def preflight(stage: GptStage, data: ClipData, trainer: pl.Trainer, plan: Plan) 
     steps = -(-len(data.trial_sampler()) // trainer.world_size) * (trainer.max_epochs or 0)
     needs = _needs(gpt, memory, plan, device, steps)
     require_room(needs, device)
+    doing("looking at what the run will take")
     if plan.timed_steps and steps >= _SHORT_RUN:
         needs = replace(needs, step_s=_time_step(stage, data, trainer, plan.timed_steps))
         for callback in trainer.callbacks:

@@ -218,6 +218,7 @@ class SpokenSamples(Checkpoint):
     def _send(self, trainer: pl.Trainer, spoken: Path, epoch: int) -> None:
         if (loss := trainer.callback_metrics.get("eval/mel_ce")) is not None:
             self.losses[epoch] = float(loss)
+        doing(f"writing the page of {spoken.name}")
         self.tracker.log_artifact(spoken, f"samples/{spoken.name}")
         self._write_page()
 
