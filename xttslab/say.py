@@ -11,13 +11,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xttslab.commands import launch, plain_name
+from xttslab.commands import CONF, launch, plain_name
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from xttslab.speaking.batch_file import BatchFile
     from xttslab.speaking.speaker import Speaker
+    from xttslab.speaking.take_guard import TakeGuard
     from xttslab.text.lexicon import Lexicon
 
 
@@ -71,6 +72,7 @@ def _say_text(
         wave = to_lufs(wave, SPEECH_RATE, config.lufs, config.true_peak)
     write_audio(out, wave, SPEECH_RATE, speaker.origin.tags(out.stem, category or ""))
     print(f"{out}: {len(wave) / SPEECH_RATE:.1f} s of speech")
+    _report(speaker)
 
 
 def _say_batch(
@@ -106,7 +108,10 @@ def _say_batch(
         keep_going=config.keep_going,
     )
     speaker = _speaker(config, recordings or batch.general.recordings, lexicon)
-    run_batch(speaker, batch, options, join, config.pause_between)
+    try:
+        run_batch(speaker, batch, options, join, config.pause_between)
+    finally:
+        _report(speaker)
 
 
 def _show(config: DictConfig, asked: str | BatchFile, lexicon: Lexicon) -> None:
@@ -167,7 +172,29 @@ def _speaker(config: DictConfig, recordings: tuple[Path, ...], lexicon: Lexicon)
                 "or dataset=NAME gives another"
             )
     speaker.lexicon = speaker.lexicon.overridden_by(lexicon)
+    if config.takes != 1:
+        speaker.guard = _guard(config.takes, speaker.language)
     return speaker.to(config.device, config.precision)
+
+
+def _guard(takes: int, language: str) -> TakeGuard:
+    """What chooses among takes, by the ear that evaluations have."""
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    from xttslab.evaluation.take_judge import judge_for
+    from xttslab.speaking.take_guard import TakeGuard
+
+    scoring = OmegaConf.load(CONF / "evaluation" / "default.yaml").scoring
+    scoring.language = language
+    recogniser = instantiate(scoring.recogniser, _convert_="all")
+    return TakeGuard(judge_for(recogniser, language), takes)
+
+
+def _report(speaker: Speaker) -> None:
+    """Say what the choice among takes found."""
+    if speaker.guard is not None and speaker.guard.tally.pieces:
+        print("\n".join(speaker.guard.tally.report()))
 
 
 if __name__ == "__main__":

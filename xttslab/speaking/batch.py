@@ -179,6 +179,7 @@ def _digest(speaker: Speaker, speech: SpeechLine, options: BatchOptions, weights
         [asdict(piece) for piece in pieces],
         asdict(speech.settings),
         (speech.pause_after, options.lufs, options.true_peak),
+        speaker.guard.takes if speaker.guard else 1,
         speaker.voice_digest(speech.category, speech.recordings),
     ]
     return hashlib.sha256(json.dumps(known, ensure_ascii=False).encode()).hexdigest()
