@@ -39,7 +39,7 @@ def test_every_format_is_a_file_of_its_kind(client, kind: str, media_type: str) 
     assert len(wave) > 0.2 * rate
     with av.open(io.BytesIO(content)) as file:
         tags = {**file.metadata, **file.streams.audio[0].metadata}
-    assert tags["comment"].startswith("synthetic speech; run=xtts_mini; category=greeting")
+    assert tags["comment"].startswith("synthetic speech; model=xtts_mini; category=greeting")
 
 
 def test_aac_and_a_seed_of_ones_own(client) -> None:

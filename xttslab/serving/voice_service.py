@@ -163,10 +163,7 @@ class VoiceService:
 
     def tags(self, line: SpeechLine) -> dict[str, str]:
         """What is written into a file of this line."""
-        origin = self.speaker.origin
-        if not origin.run and not origin.model:
-            origin = replace(origin, run=self.name)
-        return origin.tags(" ".join(line.text.split())[:80], line.category)
+        return self.speaker.origin.tags(" ".join(line.text.split())[:80], line.category)
 
     @asynccontextmanager
     async def speaking(
