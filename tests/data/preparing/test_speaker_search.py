@@ -97,6 +97,14 @@ def test_the_main_voice_is_that_with_most_speech_in_all_recordings() -> None:
     assert search.main_voice([]) is None
 
 
+def test_two_people_who_sound_alike_are_not_counted_together() -> None:
+    like = np.tile(0.62 * np.eye(SIZE)[1] + 0.785 * np.eye(SIZE)[2], (5, 1)).astype(np.float32)
+    rows = np.vstack([voices(*[0] * 8, *[1] * 5), like])
+    found = shipped().main_voice([windows(*[0] * 8, *[1] * 5, *[2] * 5, rows=rows)])
+    assert found is not None
+    assert found @ np.eye(SIZE)[0] > 0.9
+
+
 def test_a_clip_of_the_wanted_voice_in_another_programme_is_theirs_but_not_surely() -> None:
     between = 0.6 * np.eye(SIZE)[0] + 0.8 * np.eye(SIZE)[3]
     other_programme = windows(*[3] * 4, rows=np.tile(between, (4, 1)).astype(np.float32))

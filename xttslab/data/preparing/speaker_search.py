@@ -82,9 +82,18 @@ class SpeakerSearch:
             ]
         if not found:
             return None
-        voices = np.concatenate([centres for centres, _ in found])
-        seconds = np.concatenate([lengths for _, lengths in found])
-        return voices[int(np.argmax((voices @ voices.T >= self.match) @ seconds))]
+        voices = [voice for centres, _ in found for voice in centres]
+        totals = [sum(self._seconds_of(voice, *one) for one in found) for voice in voices]
+        return voices[int(np.argmax(totals))] if voices else None
+
+    def _seconds_of(self, voice: np.ndarray, centres: np.ndarray, seconds: np.ndarray) -> float:
+        """How long somebody speaks in a recording with these voices: that nearest to theirs, and
+        what is no other person's voice. Two voices of one recording are two people."""
+        likeness = centres @ voice
+        nearest = likeness.max(initial=-1.0)
+        if nearest < self.match:
+            return 0.0
+        return float(seconds[likeness >= min(nearest, self.apart)].sum())
 
     def pieces(
         self, heard: VoiceWindows, wanted: np.ndarray, regions: Sequence[Span]
