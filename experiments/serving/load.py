@@ -14,6 +14,7 @@ import argparse
 import http.client
 import io
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -83,14 +84,16 @@ def alike(one: np.ndarray, other: np.ndarray) -> bool:
     return bool(np.corrcoef(one[:count], other[:count])[0, 1] > ALIKE)
 
 
-def under_load(address: str, clients: int, seconds: float, alone: dict) -> dict[str, Any]:
+def under_load(
+    address: str, clients: int, seconds: float, alone: dict[tuple[str, str], np.ndarray]
+) -> dict[str, Any]:
     """What `clients` at once get in so many seconds; all speak on until then."""
     until, lock = time.perf_counter() + seconds, threading.Lock()
     told: dict[str, Any] = {"answers": 0, "faults": 0, "mixed_up": 0, "speech_s": 0.0}
     waits: list[float] = []
 
     def work(number: int) -> None:
-        client, asked = Client(address), sentences()
+        client, asked = Client(address), list(alone)
         while time.perf_counter() < until:
             category, text = asked[number % len(asked)]
             number += 1
@@ -129,12 +132,12 @@ def one_too_many(address: str) -> dict[str, float]:
     status = watcher.ask(long).status
     refused = time.perf_counter() - begun
     begun = time.perf_counter()
-    busy[0].connection.sock.close()
+    busy[0].connection.sock.shutdown(socket.SHUT_RDWR)  # close() waits for who reads from it
     while watcher.taken() == CLIENTS:
         time.sleep(0.01)
     freed = time.perf_counter() - begun
     for client in busy[1:]:
-        client.connection.sock.close()
+        client.connection.sock.shutdown(socket.SHUT_RDWR)
     return {"status": status, "refused_s": round(refused, 3), "freed_s": round(freed, 3)}
 
 
@@ -163,12 +166,13 @@ def start(arguments: list[str]) -> tuple[subprocess.Popen[str], str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--sentences", type=int, default=28)
     options, arguments = parser.parse_known_args()
     process, address = start(arguments)
     memory = psutil.Process(process.pid).memory_info
     try:
         client = Client(address)
-        asked = sentences()
+        asked = sentences()[: options.sentences]
         first = [client.first_sound(*one) for one in asked[:20]]
         alone = {one: client.whole(*one)[1] for one in asked}
         single = under_load(address, 1, options.seconds / 3, alone)
