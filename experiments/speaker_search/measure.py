@@ -44,7 +44,8 @@ MIXES = (
 )
 OTHER_PROGRAMME = {"quiz": "interview", "interview": "quiz"}  # the same man
 WAYS = (("campplus", True), ("resemblyzer", True), ("resemblyzer", False))
-_WORD = 0.4  # seconds of a word in the transcripts
+_WORD = 0.4  # seconds of a word in the transcripts …
+_SENTENCE = 8  # … and words of a sentence
 
 
 @dataclass
@@ -156,7 +157,8 @@ def transcript(made: Mix) -> TimedText:
     segments = []
     for turn in made.turns:
         edges = np.linspace(turn.start, turn.end, max(2, round((turn.end - turn.start) / _WORD)))
-        texts = ["szó"] * (len(edges) - 2) + ["szó."]
+        texts = ["szó.", *["szó"] * (_SENTENCE - 2), "Szó"] * len(edges)  # from behind, …
+        texts = texts[: len(edges) - 1][::-1]  # … so that a turn ends with a full stop
         words = tuple(
             TimedWord(text, float(a), float(b), turn.who)
             for text, a, b in zip(texts, edges[:-1], edges[1:], strict=True)
