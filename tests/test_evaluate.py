@@ -84,7 +84,7 @@ def test_any_folder_is_scored_as_a_table(evaluate: Callable[..., None], capsys: 
     assert table[0]["text"] == "Jó napot!"
     assert float(table[0]["speaker_similarity"]) > 0.9
     assert {"cer", "distillmos", "score_voice_similarity", "score_pronunciation"} <= set(table[0])
-    assert json.loads(Path("scores.json").read_text(encoding="utf-8"))["version"] == "2"
+    assert json.loads(Path("scores.json").read_text(encoding="utf-8"))["version"] == "3"
     shown = capsys.readouterr().out
     assert "speaker " in shown
     assert "CPU s" in shown

@@ -79,6 +79,7 @@ def test_runs_of_one_base_share_it(subject: Subject, tmp_path: Path) -> None:
 
 class _Scorer:
     watch = None
+    scoring = None
 
     def score(self, clips: list[SpokenClip]) -> Scorecard:
         named = zip(CARD.clips, clips, strict=True)

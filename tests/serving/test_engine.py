@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import sampling
-from tests.speaking.test_speaker import speaker
+from tests.speaking.conftest import speaker
 from xttslab.model.voice import Speaking
 from xttslab.serving.engine import Engine, EngineFault, TooManyLines, TooSlow
 from xttslab.speaking.lines import SpeechLine
