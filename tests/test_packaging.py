@@ -66,8 +66,12 @@ def test_the_wheel_holds_code_configuration_and_assets(unpacked: Path) -> None:
 def test_the_sdist_holds_what_a_wheel_is_built_from(built: tuple[Path, Path]) -> None:
     with tarfile.open(built[1]) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
-    own = files(ROOT, "conf/**/*.yaml") | files(ROOT, "xttslab/**/*.py")
-    assert own | files(ROOT, "xttslab/assets/**/*") | {"setup.py", "README.md", "LICENSE"} <= held
+    wanted = {
+        f"{folder}/{name}"
+        for folder, pattern in (("conf", "*.yaml"), ("xttslab", "*.py"), ("xttslab/assets", "*"))
+        for name in files(ROOT / folder, pattern)
+    }
+    assert wanted | {"setup.py", "README.md", "LICENSE"} <= held
 
 
 def test_the_wheel_runs_from_any_folder(unpacked: Path, tmp_path: Path) -> None:
