@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from xttslab.commands import launch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from omegaconf import DictConfig
 
 _OF_TUNING = ("sweep", "tuning", "run_name", "resume")
@@ -39,12 +41,21 @@ def main(config: DictConfig) -> float:
     from xttslab.training.run import train
     from xttslab.tuning.search import Search
 
-    chosen = HydraConfig.get().overrides
-    given = [o for o in chosen.task if o.lstrip("+~").split("=")[0].split(".")[0] not in _OF_TUNING]
-    search = Search(config, given, lambda more: compose("train", [*chosen.hydra, *more]), train)
+    hydra = HydraConfig.get()
+    given = _of_each_run(hydra.overrides.task, hydra.runtime.choices.get("sweep"))
+    places = hydra.overrides.hydra
+    search = Search(config, given, lambda more: compose("train", [*places, *more]), train)
     best = search.run()
     print(f"best: {config.checkpoint.monitor} {best.value:.4f} by {best.command}")
     return best.value
+
+
+def _of_each_run(task: Sequence[str], usual_sweep: str) -> list[str]:
+    """The overrides that every run gets: those of the command that are not the search's own, and
+    the sweep file, whose other settings count for its runs, without its space."""
+    sweep = next((o for o in task if o.startswith("sweep=")), f"sweep={usual_sweep}")
+    given = [o for o in task if o.lstrip("+~").split("=")[0].split(".")[0] not in _OF_TUNING]
+    return [sweep, "sweep.space=null", *given]
 
 
 if __name__ == "__main__":

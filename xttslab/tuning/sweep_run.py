@@ -194,7 +194,9 @@ def sweep_tags() -> dict[str, str]:
         print(f"warning: {note} is missing; this run gets no parent", file=sys.stderr)
         return {}
     key = json.loads(note.read_text(encoding="utf-8"))["key"]
-    overrides = [entry for entry in hydra.overrides.task if not entry.startswith("sweep=")]
+    overrides = list(hydra.overrides.task)
+    if any(entry.startswith("sweep=") for entry in overrides):
+        overrides.append("hydra.mode=RUN")  # the sweep's file asks for all its runs
     return child_tags(key, overrides)
 
 
