@@ -61,16 +61,18 @@ def _say_text(
     require_format(out)
     require_writable(out)
     from xttslab.model.decoder import SPEECH_RATE  # from here on, libraries that need seconds
+    from xttslab.speaking.lines import names_of
 
     speaker = _speaker(config, recordings, lexicon)
-    category = None if recordings else config.category
-    settings = speaker.settings_for(category, instantiate(config.settings), config.temperature)
-    for line in speaker.references_heard(config.category, recordings, settings):
+    category = ",".join(names_of(config.category))
+    named = None if recordings else category
+    settings = speaker.settings_for(named, instantiate(config.settings), config.temperature)
+    for line in speaker.references.told(category, recordings, settings):
         print(line)
-    wave = speaker.say(text, config.category, recordings, settings, config.longest)
+    wave = speaker.say(text, category, recordings, settings, config.longest)
     if config.lufs is not None:
         wave = to_lufs(wave, SPEECH_RATE, config.lufs, config.true_peak)
-    write_audio(out, wave, SPEECH_RATE, speaker.origin.tags(out.stem, category or ""))
+    write_audio(out, wave, SPEECH_RATE, speaker.origin.tags(out.stem, named or ""))
     print(f"{out}: {len(wave) / SPEECH_RATE:.1f} s of speech")
     _report(speaker)
 
@@ -92,6 +94,7 @@ def _say_batch(
     out = batch_folder(config.out, join)
     from xttslab.speaking.batch import BatchOptions  # from here on, libraries that need seconds
     from xttslab.speaking.batch_run import run_batch
+    from xttslab.speaking.lines import names_of
 
     options = BatchOptions(
         out=out,
@@ -99,7 +102,7 @@ def _say_batch(
         fixed=_given(),
         ending=f".{config.format}",
         longest=config.longest,
-        category=config.category,
+        category=",".join(names_of(config.category)),
         recordings=recordings,
         temperature=config.temperature,
         lufs=config.lufs,

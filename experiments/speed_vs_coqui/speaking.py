@@ -80,7 +80,7 @@ def theirs(model: Xtts, texts: list[str]) -> None:
 
 def ours(speaker: Speaker, texts: list[str]) -> None:
     tokens = [speaker.tokenizer.encode(text, "hu") for text in texts]
-    latents, embedding = speaker.voices["neutral"]
+    latents, embedding = speaker.references.stored["neutral"]
     rules = Sampling(temperature=0.75, top_k=50, top_p=0.85, repetition_penalty=10.0)
     settings = Speaking(rules, trim_babble=False)  # as Coqui's `inference` by default
     speaker.voice.speak(tokens, [latents] * len(texts), [embedding] * len(texts), settings)

@@ -98,7 +98,7 @@ def test_a_text_of_less_than_a_minute_has_no_drift(monkeypatch: pytest.MonkeyPat
 
 def test_states_of_given_codes_are_those_of_generated_ones(subject: Subject) -> None:
     speaker = subject.speaker
-    latents, _ = speaker.reference("greeting")
+    latents, _ = speaker.references.prompt("greeting")
     tokens = torch.from_numpy(speaker.tokenizer.encode("Jó estét!", "hu"))
     sentence = Sentence(tokens.tolist(), latents, limit=12)
     spoken = generate(speaker.voice.gpt, [sentence], sampling(greedy=True))[0]

@@ -126,7 +126,7 @@ def test_it_is_what_the_voice_speaks(subject: Subject) -> None:
     speaker = subject.speaker
     utterance = utterances("Jó estét!")[0]
     clip = speak_utterances(speaker, [Order(utterance, SETTINGS)], progress=False)[0]
-    latents, embedding = speaker.reference("greeting")
+    latents, embedding = speaker.references.prompt("greeting")
     tokens = speaker.tokenizer.encode("Jó estét!", "hu")
     settings = Speaking(SETTINGS.sampling, seed=7)
     wave = speaker.voice.speak([tokens], [latents], [embedding], settings)[0]
@@ -147,7 +147,11 @@ def test_a_category_has_its_own_temperature_and_an_order_its_own_recording(
 ) -> None:
     plain = subject.speaker
     tuned = Speaker(
-        plain.voice, plain.tokenizer, "hu", plain.references, temperatures={"tension": 0.6}
+        plain.voice,
+        plain.tokenizer,
+        "hu",
+        plain.references.by_category,
+        temperatures={"tension": 0.6},
     )
     orders = orders_for(tuned, utterances("Jó!", "Jó!"), SETTINGS)
     assert [order.settings.sampling.temperature for order in orders] == [0.75, 0.6]

@@ -112,7 +112,7 @@ def test_coqui_loads_it_and_says_the_same(coqui_export: Export, tmp_path: Path, 
     stored = theirs.speaker_manager.speakers["greeting"]
     latents, speaker = stored["gpt_cond_latent"], stored["speaker_embedding"]
 
-    codes, wave = speech(ours.voice, coqui_export.base, ours.voices["greeting"])
+    codes, wave = speech(ours.voice, coqui_export.base, ours.references.stored["greeting"])
     tokens = torch.tensor(theirs.tokenizer.encode(TEXT, lang="hu"))[None]
     assert tokens[0].tolist() == coqui_export.base.tokenizer.encode(TEXT, "hu").tolist()
     found = theirs.gpt.generate(
@@ -145,7 +145,7 @@ def test_the_minis_export_says_that_only_we_load_it(tmp_path: Path) -> None:
     assert "loaded by xttslab alone" in json.loads((out / "config.json").read_text())["note"]
     ours = load_export(out)
     before = speech(export.voice, export.base, export.voices["greeting"])
-    after = speech(ours.voice, export.base, ours.voices["greeting"])
+    after = speech(ours.voice, export.base, ours.references.stored["greeting"])
     assert before[0].tolist() == after[0].tolist()
     np.testing.assert_allclose(before[1], after[1], atol=1e-5)
     assert ours.say("Jó!", "greeting").dtype == np.float32

@@ -107,7 +107,10 @@ def test_models_and_voices_are_listed(served: Running, client) -> None:
     listed = json.loads(served.ask("/v1/audio/voices")[2])
     assert listed["voices"] == listed["data"]
     assert [one["id"] for one in listed["data"]][:3] == ["greeting", "tension", "alloy"]
-    assert spoken(client, "pcm", voice="xtts_mini/greeting") == spoken(client, "pcm")
+    plain = spoken(client, "pcm")
+    assert spoken(client, "pcm", voice="xtts_mini/greeting") == plain
+    mixed = spoken(client, "pcm", voice="xtts_mini/tension,greeting")
+    assert mixed == spoken(client, "pcm", voice="greeting,nova") != plain
 
 
 @pytest.mark.parametrize(

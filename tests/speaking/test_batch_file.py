@@ -66,6 +66,14 @@ def test_lists_and_json_lines_are_read_too(tmp_path: Path) -> None:
     assert [line.id for line in lines] == ["a", "b"]
 
 
+def test_a_line_may_have_several_categories(tmp_path: Path) -> None:
+    found = read(tmp_path, "text|category\nJó.|calm; loud\nNem.|calm,loud\n")
+    rows = [{"text": "Jó.", "category": ["calm", "loud"]}, {"text": "Nem.", "category": [1]}]
+    listed = read(tmp_path, rows, "b.json")
+    assert [line.category for line in [*found.lines, *listed.lines]] == ["calm,loud"] * 3
+    assert listed.faults == ["b.json sample 2: category is [1]; write one name, or a list of them"]
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

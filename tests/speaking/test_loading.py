@@ -71,7 +71,7 @@ def test_samples_say_export_and_evaluate_speak_after_the_same_clip(tmp_path: Pat
     }
     assert sample_plan(samples, corpus).references == {"greeting": expected}
     speaker = speaker_of(BASE, "hu", sources)  # of `say`, and of `evaluate` and its base
-    assert speaker.references == {"greeting": [expected]}
+    assert speaker.references.by_category == {"greeting": [expected]}
     assert best_references(BASE, sources, "hu", None)[0] == {"greeting": [expected]}  # `export`
     clips = [clip for name in sources for clip in read_folder(tmp_path / name, name)[0]]
     usual = Subject("run", speaker, tuple(clips), sources).usual_references()

@@ -58,7 +58,7 @@ def test_stretching_brings_the_wanted_pace_within_what_sounds_well() -> None:
 
 
 def folder_of(speaker: Speaker) -> Path:
-    return speaker.references["greeting"][0].parent
+    return speaker.references.by_category["greeting"][0].parent
 
 
 def test_says_a_text_in_pieces_and_the_same_for_the_same_seed(speaker: Speaker) -> None:
@@ -73,7 +73,7 @@ def test_says_a_text_in_pieces_and_the_same_for_the_same_seed(speaker: Speaker) 
 
 
 def test_a_recording_serves_as_reference_and_only_its_beginning_counts(speaker: Speaker) -> None:
-    latents, embedding = speaker.reference(recordings=folder_of(speaker) / "long.wav")
+    latents, embedding = speaker.references.prompt(given=folder_of(speaker) / "long.wav")
     assert latents.shape == (32, 64)
     assert embedding.shape == (8, 1)
 
@@ -111,7 +111,11 @@ def test_a_pace_that_is_none_is_refused(speaker: Speaker, pace) -> None:
 def test_the_pace_of_a_reference_that_was_not_kept_is_refused(speaker: Speaker) -> None:
     settings = Speaking(sampling(), pace="reference")
     kept = Speaker(
-        speaker.voice, speaker.tokenizer, "hu", {}, {"greeting": speaker.reference("greeting")}
+        speaker.voice,
+        speaker.tokenizer,
+        "hu",
+        {},
+        {"greeting": speaker.references.prompt("greeting")},
     )
     with pytest.raises(UserError, match="pace=reference needs recordings, and this voice keeps"):
         kept.say("Jó estét!", "greeting", settings=settings)
@@ -183,7 +187,11 @@ def test_text_comes_from_one_place(tmp_path: Path) -> None:
 
 def test_a_category_is_spoken_at_its_own_temperature(speaker: Speaker) -> None:
     tuned = Speaker(
-        speaker.voice, speaker.tokenizer, "hu", speaker.references, temperatures={"greeting": 0.6}
+        speaker.voice,
+        speaker.tokenizer,
+        "hu",
+        speaker.references.by_category,
+        temperatures={"greeting": 0.6},
     )
     settings = Speaking(sampling(temperature=0.8))
     assert tuned.categories == ["greeting"]
@@ -196,4 +204,4 @@ def test_a_category_is_spoken_at_its_own_temperature(speaker: Speaker) -> None:
 def test_stored_voices_move_with_the_models(speaker: Speaker) -> None:
     stored = {"tension": (torch.zeros(32, 64), torch.zeros(8, 1))}
     moved = Speaker(copy.deepcopy(speaker.voice), speaker.tokenizer, "hu", {}, stored).to("meta")
-    assert {part.device.type for part in moved.reference("tension")} == {"meta"}
+    assert {part.device.type for part in moved.references.prompt("tension")} == {"meta"}

@@ -85,7 +85,7 @@ def base_scores(
         "language": speaker.language,
         "references": {
             category: [content_hash(path) for path in paths]
-            for category, paths in sorted(speaker.references.items())
+            for category, paths in sorted(speaker.references.by_category.items())
         },
         "temperatures": dict(sorted(speaker.temperatures.items())),
         "utterances": [asdict(utterance) for utterance in utterances],

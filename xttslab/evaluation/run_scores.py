@@ -201,7 +201,9 @@ def through_codec(speaker: Speaker, clips: Sequence[Clip], settings: Speaking) -
 def _again(speaker: Speaker, clip: Clip, settings: Speaking) -> SpokenClip:
     voice = speaker.voice
     known = clip.category in speaker.categories
-    latents, embedding = speaker.reference(clip.category if known else None, settings=settings)
+    latents, embedding = speaker.references.prompt(
+        clip.category if known else None, settings=settings
+    )
     codes, _ = voice.codec.encode([read_audio(clip.audio)])[0]
     told = torch.from_numpy(codes.astype("int64")).to(latents.device)  # (T,)
     tokens = speaker.tokenizer.encode(speaker.lexicon.apply(clip.text), speaker.language)

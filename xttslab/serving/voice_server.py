@@ -50,7 +50,7 @@ def voice_service(
     engine = Engine(speaker, together, limits.requests, limits.seconds)
     service = VoiceService(speaker, names.name, engine, limits, names.aliases, longest)
     for category in service.voices:
-        speaker.reference(category, settings=speaker.settings)
+        speaker.references.prompt(category, settings=speaker.settings)
     return service
 
 

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from xttslab.errors import UserError
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.serving.engine import Engine, EngineFault, SpokenOrder, TooManyLines, TooSlow
-from xttslab.speaking.lines import LONGEST, SpeechLine
+from xttslab.speaking.lines import LONGEST, SpeechLine, names_of
 from xttslab.speaking.speaker import Speaker
 
 _FIRST_SOUND_S = (0.05, 0.1, 0.2, 0.35, 0.5, 1, 2, 5, 10, 30)
@@ -117,19 +117,23 @@ class VoiceService:
         self.aliases = dict(aliases)
 
     def category(self, voice: str, param: str = "voice") -> str:
-        """The category that a voice's name means: `<run>/<category>`, a category, or an alias;
-        "" and the run's own name are the first one.
+        """The category that a voice's name means: `<run>/<category>`, a category, several as
+        `a,b`, or an alias; "" and the run's own name are the first one.
 
         Raises RequestRefused for another name.
         """
         name = voice.removeprefix(f"{self.name}/") if voice != self.name else ""
+        mixed = names_of(name) or ("",)
+        return ",".join(sorted({self._one_category(one, param) for one in mixed}))
+
+    def _one_category(self, name: str, param: str) -> str:
         chosen = name if name in self.voices else self.aliases.get(name.lower(), name)
         if not chosen:
             return self.voices[0]
         if chosen not in self.voices:
             known = ", ".join(self.voices)
             raise RequestRefused(
-                400, "voice_not_found", f"{voice[:80]!r} is no voice here; there are {known}", param
+                400, "voice_not_found", f"{name[:80]!r} is no voice here; there are {known}", param
             )
         return chosen
 

@@ -153,7 +153,7 @@ def _plan(speaker: Speaker, line: BatchLine, options: BatchOptions, weights: str
     recordings = line.recordings
     for path in recordings:
         require_file(path, "correct references")
-    speaker.require_voice(category, recordings)
+    speaker.references.require(category, recordings)
     named = None if recordings else category
     temperature = line.changes.get("temperature", options.temperature)
     settings = _changed(options.settings, line.changes)
@@ -180,7 +180,7 @@ def _digest(speaker: Speaker, speech: SpeechLine, options: BatchOptions, weights
         asdict(speech.settings),
         (speech.pause_after, options.lufs, options.true_peak),
         speaker.guard.takes if speaker.guard else 1,
-        speaker.voice_digest(speech.category, speech.recordings),
+        speaker.references.digest(speech.category, speech.recordings),
     ]
     return hashlib.sha256(json.dumps(known, ensure_ascii=False).encode()).hexdigest()
 

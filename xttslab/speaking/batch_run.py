@@ -20,6 +20,7 @@ from xttslab.speaking.batch import (
 )
 from xttslab.speaking.batch_file import BatchFile, require_all
 from xttslab.speaking.cue_sheet import join_lines, sheets_of, write_cues
+from xttslab.speaking.lines import names_of
 from xttslab.speaking.speaker import Speaker
 
 
@@ -53,10 +54,10 @@ def run_batch(
 
 
 def _heard(speaker: Speaker, planned: Sequence[PlannedLine]) -> Iterator[str]:
-    """What is heard of the recordings that lines name for themselves or for all."""
+    """What is heard of the recordings and mixed categories that lines name."""
     for speech in (one.speech for one in planned):
-        if speech.recordings:
-            yield from speaker.references_heard(speech.category, speech.recordings, speech.settings)
+        if speech.recordings or len(names_of(speech.category)) > 1:
+            yield from speaker.references.told(speech.category, speech.recordings, speech.settings)
 
 
 def _speak(speaker: Speaker, planned: Sequence[PlannedLine], options: BatchOptions) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from xttslab.errors import UserError
 from xttslab.files import found_path
+from xttslab.speaking.lines import names_of
 from xttslab.speaking.marks import checked_pause
 
 # Settings that a file may give, with what they may be: least, most, whole numbers only.
@@ -32,6 +33,16 @@ def text_in(name: str, values: Mapping[str, Any]) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise UserError(f"{name} is {value!r}, which is no text; correct it")
     return str(value).strip()
+
+
+def names_in(name: str, values: Mapping[str, Any]) -> str:
+    """One name or several, of a list or of a cell, as `a,b`; "" where there is none."""
+    value = values.get(name, "")
+    if isinstance(value, list):
+        if not all(isinstance(one, str) for one in value):
+            raise UserError(f"{name} is {value!r}; write one name, or a list of them")
+        return ",".join(names_of(value))
+    return ",".join(names_of(text_in(name, values)))
 
 
 def true_in(name: str, values: Mapping[str, Any]) -> bool:

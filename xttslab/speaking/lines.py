@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from xttslab.speaking.marks import Marked
 if TYPE_CHECKING:
     from xttslab.model.voice import Speaking
 
+Categories = str | Sequence[str] | None
 LONGEST = 200  # characters spoken at once; Coqui warns above 224 in Hungarian
 
 
@@ -24,7 +26,8 @@ class SpeechLine:
         text: may hold the marks that `speaking.marks` reads; segments of it have a pause of their
             own behind them.
         settings: how it is spoken; its seed starts the random numbers of the first piece.
-        category: whose reference it is spoken after ("": the voice's first).
+        category: whose reference it is spoken after ("": the voice's first); those of several
+            together, as `a,b`.
         recordings: what it is spoken after in place of the category's.
         longest: characters spoken at once.
         pause_after: seconds of silence behind the last sound.
@@ -80,3 +83,10 @@ class Origin:
             "comment": "; ".join(["synthetic speech", *known]),
         }
         return {name: value for name, value in tags.items() if value}
+
+
+def names_of(category: Categories) -> tuple[str, ...]:
+    """The names in a list or in `a,b` (`a;b`), each once; none in "" and None."""
+    parts = [category or ""] if isinstance(category, str) or not category else category
+    names = [name.strip() for part in parts for name in part.replace(";", ",").split(",")]
+    return tuple(dict.fromkeys(filter(None, names)))

@@ -36,6 +36,7 @@ from xttslab.model.voice import Speaking
 from xttslab.model.weights import LICENCES
 from xttslab.speaking.chosen import read_chosen
 from xttslab.speaking.lines import Origin
+from xttslab.speaking.references import References
 from xttslab.speaking.speaker import Speaker
 from xttslab.speaking.texts import OURS, is_exported
 from xttslab.text.lexicon import Lexicon
@@ -206,8 +207,8 @@ def load_base(
     base = build_base(**OmegaConf.to_container(model, resolve=True), weights=weights)
     sources = dict(dataset.sources) if dataset else {}
     speaker = speaker_of(base, language, sources, clips=clips)
-    if not speaker.references:
-        speaker.references = demo_references(base, language)
+    if not speaker.categories:
+        speaker.references = References(speaker.voice, demo_references(base, language))
     return speaker
 
 

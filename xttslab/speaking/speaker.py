@@ -7,7 +7,6 @@ A voice that is to speak as fast as its reference must be told.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,24 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xttslab.data.audio import SAMPLE_RATE, content_hash, read_audio
 from xttslab.errors import UserError
 from xttslab.model.tokenizer import Tokenizer
-from xttslab.model.voice import (
-    MIN_REFERENCE_SECONDS,
-    MOST_OF_A_RECORDING,
-    Precision,
-    Speaking,
-    Voice,
-    place,
-)
-from xttslab.speaking.joining import syllable_rate
-from xttslab.speaking.lines import LONGEST, Origin, SpeechLine, SpokenLine
+from xttslab.model.voice import Precision, Speaking, Voice, place
+from xttslab.speaking.lines import LONGEST, Categories, Origin, SpeechLine, SpokenLine, names_of
 from xttslab.speaking.live_lines import LiveLines
 from xttslab.speaking.marks import Marked
 from xttslab.speaking.piece_jobs import PieceJob, generate_jobs, join_jobs
 from xttslab.speaking.pieces import Piece, read_pieces
-from xttslab.speaking.references import Heard, Recordings, heard_of, mixing, paths_of
+from xttslab.speaking.references import Recordings, References, paths_of
 from xttslab.speaking.take_guard import TakeGuard
 from xttslab.text.lexicon import Lexicon
 
@@ -41,7 +31,6 @@ if TYPE_CHECKING:
 
 TOGETHER = 8  # pieces generated in one batch
 PIECE_SEEDS = 1000  # between the seeds of a line's pieces: lines have seeds beside one another
-_QUIET = 1e-3  # peak of a recording that holds no voice (−60 dB of full scale)
 
 
 class Speaker:
@@ -59,6 +48,7 @@ class Speaker:
         origin: what is written into recordings of this voice.
 
     Attributes:
+        references: what it speaks after.
         guard: where one is set, `speak` keeps the best of its takes of every piece.
     """
 
@@ -75,37 +65,34 @@ class Speaker:
         origin: Origin | None = None,
     ) -> None:
         self.voice, self.tokenizer, self.language = voice, tokenizer, language
-        self.references, self.voices = references, voices or {}
+        self.references = References(voice, references, voices)
         self.temperatures = temperatures or {}
         self.settings = settings
         self.lexicon, self.origin = lexicon or Lexicon(), origin or Origin()
         self.guard: TakeGuard | None = None
-        self._prompts: dict[tuple, tuple[Tensor, Tensor]] = {}
-        self._paces: dict[tuple[Path, ...], float] = {}
 
     def say(
         self,
         text: str,
-        category: str | None = None,
+        category: Categories = None,
         speaker_wav: Recordings = None,
         settings: Speaking | None = None,
         longest: int = LONGEST,
     ) -> np.ndarray:
-        """Speak `text` after a category's reference or after recordings of any voice.
+        """Speak `text` after a category's reference, those of several categories together, or
+        recordings of any voice.
 
         Without `settings` it speaks by the speaker's own, at the category's best temperature.
         Returns float32 samples at SPEECH_RATE. Raises UserError for a text with nothing to read or
         something unreadable, and for a reference that is missing, silent or too short.
         """
-        recordings = paths_of(speaker_wav)
-        self.require_voice(category, recordings)
-        settings = settings or self.usual_settings(None if recordings else category)
-        return self.speak([SpeechLine(text, settings, category or "", recordings, longest)])[0].wave
+        line = self._line(text, category, speaker_wav, settings, longest)
+        return self.speak([line])[0].wave
 
     def stream(
         self,
         text: str,
-        category: str | None = None,
+        category: Categories = None,
         speaker_wav: Recordings = None,
         settings: Speaking | None = None,
         longest: int = LONGEST,
@@ -115,13 +102,23 @@ class Speaker:
 
         Raises UserError as `say` does, and for a pace, which is measured on the whole.
         """
-        recordings = paths_of(speaker_wav)
-        self.require_voice(category, recordings)
-        settings = settings or self.usual_settings(None if recordings else category)
-        line = SpeechLine(text, settings, category or "", recordings, longest)
+        line = self._line(text, category, speaker_wav, settings, longest)
         speaking = LiveLines(self.voice, TOGETHER)
         speaking.add(line, self.jobs([line]), live=True)
         return (chunk.wave for _ in iter(lambda: len(speaking), 0) for chunk in speaking.step())
+
+    def _line(
+        self,
+        text: str,
+        category: Categories,
+        speaker_wav: Recordings,
+        settings: Speaking | None,
+        longest: int,
+    ) -> SpeechLine:
+        recordings, named = paths_of(speaker_wav), ",".join(names_of(category))
+        self.references.require(named, recordings)
+        settings = settings or self.usual_settings(None if recordings else named)
+        return SpeechLine(text, settings, named, recordings, longest)
 
     def speak(
         self, lines: Sequence[SpeechLine], together: int = TOGETHER, progress: bool = True
@@ -153,7 +150,7 @@ class Speaker:
     ) -> PieceJob:
         """One piece of a line, to be generated with a seed that no other piece of it has."""
         tokens = self.tokenizer.encode(piece.text, self.language) if piece.text else np.zeros(0)
-        heard = self.reference(line.category, line.recordings, line.settings)
+        heard = self.references.prompt(line.category, line.recordings, line.settings)
         seed += line.settings.seed + PIECE_SEEDS * place
         return PieceJob(number, piece, tokens, seed, line.settings, *heard)
 
@@ -170,36 +167,18 @@ class Speaker:
             if isinstance(wanted, str) or wanted <= 0:
                 raise UserError(f"pace={wanted}: give syllables a second (4 to 6), or reference")
             return wanted
-        if not line.recordings and self.voices:
-            raise UserError(
-                "pace=reference needs recordings, and this voice keeps none; give speaker_wav= or "
-                "a number of syllables a second (4 to 6)"
-            )
-        paths = self.recordings(line.category, line.recordings)
-        if paths not in self._paces:
-            found = syllable_rate([read_audio(path) for path in paths], SAMPLE_RATE)
-            if found is None:
-                raise UserError(
-                    f"pace=reference: no syllable was found in {paths[0]}; give a number"
-                )
-            self._paces[paths] = found
-        return self._paces[paths]
+        return self.references.pace(line.category, line.recordings)
 
     def to(self, device: str, precision: Precision = "float32") -> Speaker:
         """This speaker where and how it is to compute (`model.voice.place`)."""
         place(self.voice, device, precision)
-        self._prompts.clear()
-        where = self.voice.codec.device
-        self.voices = {
-            category: (latents.to(where), speaker.to(where))
-            for category, (latents, speaker) in self.voices.items()
-        }
+        self.references.move(self.voice.codec.device)
         return self
 
     @property
     def categories(self) -> list[str]:
         """The categories that have a reference, sorted."""
-        return sorted(self.voices or self.references)
+        return self.references.categories
 
     def usual_settings(self, category: str | None) -> Speaking:
         """The speaker's own settings for a category. Raises ValueError where it was given none."""
@@ -220,81 +199,3 @@ class Speaker:
     def pieces(self, text: str | Sequence[Marked], longest: int = LONGEST) -> list[Piece]:
         """The text as it is read aloud, cut to what is generated at once."""
         return read_pieces(text, self.lexicon, self.language, longest)
-
-    def reference(
-        self,
-        category: str | None = None,
-        recordings: Recordings = None,
-        settings: Speaking | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Prompt latents and speaker embedding of recordings, else of a category; of so much of
-        them as `settings` says."""
-        given = paths_of(recordings)
-        if not given and self.voices:
-            return self.voices[self._known(category, self.voices)]
-        paths = self.recordings(category, given)
-        lengths = (settings.reference_seconds, settings.chunk_seconds) if settings else ()
-        if (paths, lengths) not in self._prompts:
-            waves = [read_audio(path) for path in paths]
-            for path, wave in zip(paths, waves, strict=True):
-                if not len(wave) or np.abs(wave).max() < _QUIET:
-                    raise UserError(f"{path}: there is no voice in it, only silence")
-            self._prompts[paths, lengths] = self.voice.reference(waves, *lengths)
-        return self._prompts[paths, lengths]
-
-    def references_heard(
-        self, category: str | None, recordings: Recordings, settings: Speaking
-    ) -> list[str]:
-        """How much of each recording is heard, one line each, and a warning where they are of
-        several categories; empty for a voice that keeps no recordings."""
-        if self.voices and not paths_of(recordings):
-            return []
-        heard = self.heard(category, recordings, settings)
-        return [*map(str, heard), *mixing([one.recording for one in heard])]
-
-    def heard(
-        self, category: str | None, recordings: Recordings, settings: Speaking
-    ) -> list[Heard]:
-        """How much of each recording is heard."""
-        paths = self.recordings(category, recordings)
-        lengths = [len(read_audio(path)) / SAMPLE_RATE for path in paths]
-        return heard_of(
-            paths,
-            lengths,
-            settings.reference_seconds,
-            settings.chunk_seconds,
-            MOST_OF_A_RECORDING,
-            MIN_REFERENCE_SECONDS,
-        )
-
-    def recordings(self, category: str | None, given: Recordings = None) -> tuple[Path, ...]:
-        """The recordings given, else those that stand for a category, else for the first one."""
-        if found := paths_of(given):
-            return found
-        if not self.references:
-            raise UserError("whose voice? give speaker_wav=RECORDING, or dataset=NAME category=…")
-        return tuple(self.references[self._known(category, self.references)])
-
-    def voice_digest(self, category: str, recordings: Recordings) -> str:
-        """SHA-256 of what a line is spoken after, as its recordings or its stored voice are."""
-        given = paths_of(recordings)
-        if not given and self.voices:
-            stored = self.voices[self._known(category, self.voices)]
-            parts = [value.float().cpu().numpy().tobytes() for value in stored]
-        else:
-            parts = [content_hash(path).encode() for path in self.recordings(category, given)]
-        return hashlib.sha256(b"".join(parts)).hexdigest()
-
-    def require_voice(self, category: str | None, given: Recordings) -> None:
-        """Raise UserError unless there is a voice to speak after."""
-        if not given and self.voices:
-            self._known(category, self.voices)
-        else:
-            self.recordings(category, given)
-
-    def _known(self, category: str | None, voices: Mapping[str, object]) -> str:
-        chosen = category or next(iter(voices))
-        if chosen not in voices:
-            known = ", ".join(sorted(voices))
-            raise UserError(f"category={chosen}: the data has no clip of it; it has {known}")
-        return chosen
