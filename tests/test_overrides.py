@@ -122,8 +122,8 @@ def test_a_leading_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> 
         ("prepare", "name source speaker data_dir transcripts.model", "checks.reject", "workers"),
         (
             "say",
-            "run text text_file out category language data_dir precision batch_file join",
-            "speaker_wav",
+            "run text text_file out language data_dir precision batch_file join",
+            "speaker_wav category",
             "temperature settings.pace settings.seed longest",
         ),
         (
