@@ -43,13 +43,12 @@ def code_ce(gpt: XttsGpt, examples: list[Example]) -> float:
 
 def held_out_examples(base: Base, folder: Path) -> list[Example]:
     """Up to CLIPS held-out clips, each after a prompt of another clip of its voice."""
-    longest = base.gpt.max_text_tokens - 2
     corpus = load_corpus(
         folder.name,
         {folder.name: str(folder)},
         "hu",
         base.tokenizer,
-        longest,
+        base.gpt.clip_limits,
         CACHE / "audio_files.json",
         None,
     )

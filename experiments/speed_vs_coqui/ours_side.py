@@ -90,10 +90,10 @@ def build(config, folder: Path) -> tuple[GptStage, ClipData]:
     """The parts that `xttslab.training.run` builds for a run."""
     model = OmegaConf.to_container(config.model, resolve=True)
     base = build_base(**model, weights="random", seed=7)
-    texts = base.gpt.max_text_tokens - 2
+    limits = base.gpt.clip_limits
     sources = config.dataset.sources
     corpus = load_corpus(
-        "speed", sources, "en", base.tokenizer, texts, folder / "hashes.json", None
+        "speed", sources, "en", base.tokenizer, limits, folder / "hashes.json", None
     )
     assert not corpus.rejected, corpus.rejected[0]  # both sides must train on the same clips
     if config.adapter.name == "lora":

@@ -14,7 +14,6 @@ import soundfile
 import soundfile as sf
 
 from xttslab.data.audio import (
-    MAX_SECONDS,
     SAMPLE_RATE,
     AudioFault,
     code_count,
@@ -245,10 +244,6 @@ def test_written_audio_is_16_bit_and_clipped_to_full_scale(tmp_path: Path) -> No
 @pytest.mark.parametrize(("samples", "codes"), [(0, 0), (1, 1), (1024, 1), (1025, 2), (22_050, 22)])
 def test_code_count_rounds_up(samples: int, codes: int) -> None:
     assert code_count(samples) == codes
-
-
-def test_the_ceiling_is_605_codes() -> None:
-    assert code_count(round(MAX_SECONDS * SAMPLE_RATE)) == 605
 
 
 def test_content_hash_is_of_the_bytes(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.conftest import make_clips, spoken
 from xttslab.data import corpus as audio_files
 from xttslab.data.audio import content_hash, write_audio
 from xttslab.data.corpus import AudioFiles, Corpus, load_corpus
-from xttslab.data.manifest import require_folders
+from xttslab.data.manifest import ClipLimits, require_folders
 from xttslab.errors import UserError
 
 
@@ -94,10 +94,10 @@ class Letters:
         return np.array([ord(letter) % 70 for letter in text])
 
 
-def load(*folders: Path) -> Corpus:
+def load(*folders: Path, codes: int = 604) -> Corpus:
     sources = {folder.name: str(folder) for folder in folders}
     memory = folders[0].parent / "audio_files.json"
-    return load_corpus("set", sources, "hu", Letters(), 400, memory, 5.0)
+    return load_corpus("set", sources, "hu", Letters(), ClipLimits(400, codes), memory, 5.0)
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_a_corpus_knows_its_split_and_its_fingerprint(folder: Path) -> None:
     [
         (np.zeros(0, np.float32), "Jó estét.", "shorter than 0.5 s"),
         (spoken(0.2, 100, 0), "Jó estét.", "shorter than 0.5 s"),
-        (spoken(40, 100, 0), "Jó estét.", "longer than XTTS's 28.0 s; cut it"),
+        (spoken(40, 100, 0), "Jó estét.", "longer than the model's 28.0 s; cut it"),
         (spoken(1, 100, 0), "Jó " * 150, "text longer than 400 tokens; cut the clip"),
         (spoken(1, 100, 0), "Jó ☃ estét.", "the vocabulary lacks '☃'; write it as words"),
     ],
@@ -147,6 +147,14 @@ def test_unusable_clips_are_rejected_with_a_reason(
     (rejection,) = corpus.rejected
     assert rejection.audio_file.endswith("bad.wav")
     assert reason in rejection.reason
+
+
+def test_the_longest_clip_is_what_the_model_has_positions_for(folder: Path) -> None:
+    append(folder, "long.wav", spoken(3, 100, 0))  # 65 codes
+    assert len(load(folder, codes=65).clips) == 11
+    corpus = load(folder, codes=64)
+    assert len(corpus.clips) == 10
+    assert corpus.rejected[0].reason == "longer than the model's 3.0 s; cut it"
 
 
 def test_corrupt_and_missing_audio_are_rejected(folder: Path) -> None:

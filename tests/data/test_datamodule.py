@@ -16,6 +16,7 @@ from xttslab.data.batches import CODE, IGNORED, TokenSpec
 from xttslab.data.codes import fill_store
 from xttslab.data.corpus import load_corpus
 from xttslab.data.datamodule import BatchSettings, ClipData
+from xttslab.data.manifest import ClipLimits
 
 SPEC = TokenSpec(start_text=72, stop_text=0, start_audio=64, stop_audio=65)
 
@@ -45,9 +46,8 @@ def data(tmp_path: Path):
         folder = tmp_path / "milliomos"
         if not folder.is_dir():
             make_clips(folder, "milliomos", ["greeting", "tension"], each=8)
-        corpus = load_corpus(
-            "set", {"milliomos": str(folder)}, "hu", Letters(), 400, tmp_path / "h.json", None
-        )
+        sources, limits = {"milliomos": str(folder)}, ClipLimits(400, 604)
+        corpus = load_corpus("set", sources, "hu", Letters(), limits, tmp_path / "h.json", None)
         store, keys = fill_store(corpus, codec or Counting(), tmp_path / "codes")
         settings = BatchSettings(3, 0, 4, balance, 3, 5, prompt, (0.3, 0.6), 0)
         return ClipData(corpus, SPEC, store, keys, settings, "fixed", seed=7)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,6 +95,16 @@ def test_logits_and_losses_equal_coqui(models, count: int) -> None:
         torch.testing.assert_close(
             logits.audio[batch.audio_rows == i], expected, atol=1e-4, rtol=1e-4
         )
+
+
+def test_the_longest_clip_has_a_position_for_each_token(models) -> None:
+    _, ours = models
+    limits = ours.clip_limits
+    assert limits == (40, 59)  # XTTS-v2: 402 and 604
+    clip = replace(examples(1)[0], text=np.full(limits[0], 3), codes=np.full(limits[1], 3))
+    assert torch.isfinite(our_forward(ours, [clip])[1])
+    with pytest.raises(IndexError):
+        our_forward(ours, [replace(clip, codes=np.full(limits[1] + 1, 3))])
 
 
 @pytest.mark.parametrize("recompute", ["none", "cheap", "all"])

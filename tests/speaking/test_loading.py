@@ -13,7 +13,7 @@ import yaml
 from tests.conftest import make_clips, sampling
 from xttslab.data.audio import SAMPLE_RATE, write_audio
 from xttslab.data.corpus import load_corpus
-from xttslab.data.manifest import read_folder
+from xttslab.data.manifest import ClipLimits, read_folder
 from xttslab.errors import UserError
 from xttslab.evaluation.reference_search import candidates
 from xttslab.evaluation.subject import Subject
@@ -34,7 +34,7 @@ class Letters:
 
 BASE = SimpleNamespace(
     name="xtts_mini",
-    gpt=SimpleNamespace(max_text_tokens=60, eval=lambda: None),
+    gpt=SimpleNamespace(clip_limits=ClipLimits(58, 604), eval=lambda: None),
     tokenizer=Letters(),
     voice=lambda: SimpleNamespace(gpt=BASE.gpt),
 )
@@ -62,7 +62,8 @@ def test_samples_say_export_and_evaluate_speak_after_the_same_clip(tmp_path: Pat
     sources = {name: str(tmp_path / name) for name in ("first", "second")}
     expected = tmp_path / "first/wavs/z.wav"  # as far from six seconds as a.wav, and before it
 
-    corpus = load_corpus("both", sources, "hu", Letters(), 58, tmp_path / "audio_files.json", None)
+    memory = tmp_path / "audio_files.json"
+    corpus = load_corpus("both", sources, "hu", Letters(), BASE.gpt.clip_limits, memory, None)
     samples = {
         "sentences": [{"category": "greeting", "text": "Szia!"}],
         "seed": 7,

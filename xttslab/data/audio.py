@@ -22,9 +22,7 @@ from xttslab.files import write_atomically
 
 SAMPLE_RATE = 22_050  # what XTTS's DVAE and conditioning encoder read
 SAMPLES_PER_CODE = 1_024  # mel hop 256 × two stride-2 convolutions
-MAX_CODES = 605  # gpt_max_audio_tokens of XTTS-v2
 MIN_SECONDS = 0.5
-MAX_SECONDS = MAX_CODES * SAMPLES_PER_CODE / SAMPLE_RATE  # 28.1 s
 BLOCK_SECONDS = 20.0
 _OFFSET = 0.05  # a constant this large beside the RMS is a fault of the recording …
 _SETTLED = 2_000  # … where so many frames show that it is constant

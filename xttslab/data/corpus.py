@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from xttslab.data.audio import (
-    MAX_CODES,
     MIN_SECONDS,
     SAMPLE_RATE,
+    SAMPLES_PER_CODE,
     code_count,
     content_hash,
     read_seconds,
@@ -26,10 +26,20 @@ from xttslab.data.audio import (
 )
 from xttslab.data.copies import copies_across_sets
 from xttslab.data.lexicons import LexiconReader, TextReader, data_lexicon
-from xttslab.data.manifest import EVAL, TRAIN, Clip, Rejection, read_folder, require_folders
+from xttslab.data.manifest import (
+    EVAL,
+    TRAIN,
+    Clip,
+    ClipLimits,
+    Rejection,
+    read_folder,
+    require_folders,
+)
 from xttslab.errors import UserError
 from xttslab.files import replacing
 from xttslab.text.lexicon import Lexicon
+
+REFERENCE_SECONDS = 6.0  # a reference clip of about this length fills one conditioning chunk
 
 
 class AudioFile(NamedTuple):
@@ -78,10 +88,6 @@ def _remembered(memory: Path) -> dict[str, list]:
         return json.loads(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-
-
-LONGEST_CODES = MAX_CODES - 1  # XTTS's table of audio positions also holds a start and three stops
-REFERENCE_SECONDS = 6.0  # a reference clip of about this length fills one conditioning chunk
 
 
 @dataclass(frozen=True)
@@ -150,8 +156,7 @@ class Corpus:
         """Training clips by (speaker, category); of the speaker where a category has but one."""
         by_voice: dict[str, list[int]] = {}
         by_category: dict[tuple[str, str], list[int]] = {}
-        for row in self.train:
-            clip = self.clips[row]
+        for row, clip in ((row, self.clips[row]) for row in self.train):
             by_voice.setdefault(clip.speaker, []).append(row)
             by_category.setdefault((clip.speaker, clip.category), []).append(row)
         return {
@@ -184,7 +189,7 @@ def reference_order(rows: Iterable[int], seconds: Sequence[float]) -> list[int]:
 
 
 def reference_clips(
-    clips: Sequence[Clip], reader: TextReader, max_text_tokens: int, count: int = 1
+    clips: Sequence[Clip], reader: TextReader, limits: ClipLimits, count: int = 1
 ) -> dict[str, list[Clip]]:
     """Category → the clips that it is spoken after: the first by `Corpus.references` of what
     `load_corpus` keeps of `clips`. Reads headers, and whole only the recordings that come first."""
@@ -193,7 +198,7 @@ def reference_clips(
     train = (row for row, clip in enumerate(clips) if clip.split == TRAIN)
     for row in reference_order(train, seconds):
         first = found.setdefault(clips[row].category, [])
-        if len(first) < count and _check([clips[row]], files, reader, max_text_tokens, []):
+        if len(first) < count and _check([clips[row]], files, reader, limits, []):
             first.append(clips[row])
     return {category: first for category, first in sorted(found.items()) if first}
 
@@ -210,7 +215,7 @@ def load_corpus(
     sources: Mapping[str, str],
     language: str,
     reader: TextReader,
-    max_text_tokens: int,
+    limits: ClipLimits,
     memory: Path,
     least_agreement: float | None,
 ) -> Corpus:
@@ -221,16 +226,13 @@ def load_corpus(
     usable, and when nothing is held out for evaluation.
     """
     require_folders(name, sources)
-    clips: list[Clip] = []
-    rejected: list[Rejection] = []
-    for source, folder in sources.items():
-        found, faults = read_folder(Path(folder), source, language)
-        clips += found
-        rejected += faults
+    read = [read_folder(Path(folder), source, language) for source, folder in sources.items()]
+    clips = [clip for found, _ in read for clip in found]
+    rejected = [fault for _, faults in read for fault in faults]
     files = AudioFiles(memory)
     lexicon = data_lexicon(map(Path, sources.values()))
     said = LexiconReader(reader, lexicon)
-    checked = _check(clips, files, said, max_text_tokens, rejected)
+    checked = _check(clips, files, said, limits, rejected)
     files.remember()
     if least_agreement is not None:
         known = [(clip, file.content, file.seconds) for clip, _, file in checked]
@@ -256,7 +258,7 @@ def _check(
     clips: Sequence[Clip],
     files: AudioFiles,
     reader: TextReader,
-    max_text_tokens: int,
+    limits: ClipLimits,
     rejected: list[Rejection],
 ) -> list[tuple[Clip, np.ndarray, AudioFile]]:
     checked = []
@@ -270,11 +272,11 @@ def _check(
         codes = code_count(round(file.seconds * SAMPLE_RATE))
         if file.seconds < MIN_SECONDS:
             reason, value = f"shorter than {MIN_SECONDS} s", f"{file.seconds:.2f} s"
-        elif codes > LONGEST_CODES:
-            longest = LONGEST_CODES * 1024 / SAMPLE_RATE
-            reason, value = f"longer than XTTS's {longest:.1f} s; cut it", f"{file.seconds:.1f} s"
-        elif len(tokens) > max_text_tokens:
-            reason = f"text longer than {max_text_tokens} tokens; cut the clip"
+        elif codes > limits.codes:
+            longest = f"{limits.codes * SAMPLES_PER_CODE / SAMPLE_RATE:.1f} s"
+            reason, value = f"longer than the model's {longest}; cut it", f"{file.seconds:.1f} s"
+        elif len(tokens) > limits.text_tokens:
+            reason = f"text longer than {limits.text_tokens} tokens; cut the clip"
             value = f"{len(tokens)} tokens"
         else:
             checked.append((clip, tokens, file))

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from xttslab.data.audio_names import Located, locate_audio
 from xttslab.data.columns import LANGUAGES, language_code
@@ -62,6 +63,13 @@ class Rejection:
     def __post_init__(self) -> None:
         # a quoted cell may hold line ends, and tables and messages give a rejection one line
         object.__setattr__(self, "value", " ".join(str(self.value).split()))
+
+
+class ClipLimits(NamedTuple):
+    """What a model has positions for: tokens of a clip's text and codes of its sound."""
+
+    text_tokens: int
+    codes: int
 
 
 def find_metadata(folder: Path) -> list[Path]:

@@ -34,8 +34,8 @@ class Subject:
 
     def usual_references(self) -> dict[str, Path]:
         """Category → the recording that it is spoken after when nobody searched."""
-        longest = self.speaker.voice.gpt.max_text_tokens - 2
-        usual = reference_clips(self.clips, self.speaker.tokenizer, longest)
+        limits = self.speaker.voice.gpt.clip_limits
+        usual = reference_clips(self.clips, self.speaker.tokenizer, limits)
         return {category: first[0].audio for category, first in usual.items()}
 
     def zero_shot(self) -> Speaker | None:

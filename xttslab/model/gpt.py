@@ -12,6 +12,7 @@ from torch import Tensor
 from TTS.tts.layers.xtts.gpt import GPT
 
 from xttslab.data.batches import CODE, IGNORED, STOP, Batch, TokenSpec
+from xttslab.data.manifest import ClipLimits
 from xttslab.model.transformer import Recompute, run_blocks, run_conditioning
 
 # Coqui's GPT2Config has a vocabulary that is never used, smaller than GPT-2's own token numbers.
@@ -75,6 +76,11 @@ class XttsGpt(GPT):
     def longest_text(self) -> int:
         """How many tokens a text may have, without start and stop."""
         return self.text_pos_embedding.emb.num_embeddings - 2
+
+    @property
+    def clip_limits(self) -> ClipLimits:
+        """What a training clip may have: the audio positions also hold a start and three stops."""
+        return ClipLimits(self.longest_text, self.mel_pos_embedding.emb.num_embeddings - 4)
 
     def prompt_latents(self, mel: Tensor) -> Tensor:
         """Normalised conditioning mel (B, 80, F) to the latents (B, 32, D) that carry the voice."""

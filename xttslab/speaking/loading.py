@@ -183,7 +183,7 @@ def demo_references(base: Base, language: str) -> dict[str, list[Path]]:
     """The packaged demo voice's recordings, one a category, its neutral one first."""
     clips, _ = read_folder(DEMO, DEMO.name, language)
     clips = [replace(clip, split=TRAIN) for clip in clips]
-    usual = reference_clips(clips, base.tokenizer, base.gpt.max_text_tokens - 2)
+    usual = reference_clips(clips, base.tokenizer, base.gpt.clip_limits)
     first_neutral = sorted(usual, key=lambda category: category != ASSUMED)
     return {category: [usual[category][0].audio] for category in first_neutral}
 
@@ -248,7 +248,7 @@ def best_references(
         if Path(folder).is_dir()
         for clip in read_folder(Path(folder), source, language)[0]
     ]
-    usual = reference_clips(clips, base.tokenizer, base.gpt.max_text_tokens - 2, count)
+    usual = reference_clips(clips, base.tokenizer, base.gpt.clip_limits, count)
     chosen = read_chosen(run_dir) if run_dir else {}
     references = {category: [clip.audio for clip in first] for category, first in usual.items()}
     for category, one in chosen.items():

@@ -111,7 +111,7 @@ def _load(config: DictConfig) -> tuple[Base, Corpus, Start]:
         config.dataset.sources,
         config.dataset.language,
         base.tokenizer,
-        base.gpt.max_text_tokens - 2,
+        base.gpt.clip_limits,
         Path(config.codes_dir) / "audio_files.json",
         _least_agreement(config.copies),
     )
