@@ -58,10 +58,10 @@ def main(arguments: Sequence[str]) -> None:
     real = read_clips(BROADCAST / "quiz")
     whole = _measured(out / "quiz.pickle", real, scoring)
     rows = np.arange(len(real))
-    references = chosen(whole, rows[::2])
+    references = whole.chosen(rows[::2])
     prosody = real_prosody(references.clips, references.prosody)
     scorer = Scorer.beside(RealSpeech(references, {}, prosody), scoring)
-    cards = {"real, held out": scorer.score_measured(chosen(whole, rows[1::2]))}
+    cards = {"real, held out": scorer.score_measured(whole.chosen(rows[1::2]))}
     for name, clips in systems(real).items():
         cards[name] = scorer.score_measured(_measured(out / f"{name}.pickle", clips, scoring))
     print(table(cards))
@@ -98,20 +98,6 @@ def systems(real: Sequence[SpokenClip]) -> dict[str, list[SpokenClip]]:
 
 def _with(clip: SpokenClip, audio: np.ndarray) -> SpokenClip:
     return replace(clip, audio=audio.astype(np.float32), rate=RATE)
-
-
-def chosen(measured: Measured, rows: np.ndarray) -> Measured:
-    """Some of the clips that were measured together."""
-    return replace(
-        measured,
-        clips=tuple(measured.clips[row] for row in rows),
-        mute=measured.mute[rows],
-        voices={name: table[rows] for name, table in measured.voices.items()},
-        heard=tuple(measured.heard[row] for row in rows),
-        prosody=tuple(measured.prosody[row] for row in rows),
-        values={name: column[rows] for name, column in measured.values.items()},
-        weights={name: column[rows] for name, column in measured.weights.items()},
-    )
 
 
 def _measured(file: Path, clips: Sequence[SpokenClip], scoring: Scoring) -> Measured:

@@ -215,14 +215,14 @@ def test_real_recordings_are_measured_once(
     settings: Scoring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scorer = Scorer(several("real"), settings, progress=False)
-    first = scorer.score(several("a"))
+    first = scorer.score(several("a", 0.8))
     counted: list[int] = []
     monkeypatch.setitem(
         speaker_similarity.ENCODERS,
         "speaker_similarity",
         lambda audios: counted.append(len(audios)) or embed(audios),
     )
-    second = scorer.score(several("a"))
+    second = scorer.score(several("a", 0.8))
     assert counted == [6]
     assert replace(second, seconds=first.seconds) == first
 

@@ -44,6 +44,43 @@ class Measured:
         """The same with further measures, (n,) each."""
         return replace(self, values={**values, **self.values})
 
+    def chosen(self, rows: Sequence[int]) -> Measured:
+        """Some of the clips that were measured together."""
+        kept = np.asarray(rows, dtype=int)
+        return replace(
+            self,
+            clips=tuple(self.clips[row] for row in rows),
+            mute=self.mute[kept],
+            voices={name: table[kept] for name, table in self.voices.items()},
+            heard=tuple(self.heard[row] for row in rows),
+            prosody=tuple(self.prosody[row] for row in rows),
+            values={name: column[kept] for name, column in self.values.items()},
+            weights={name: column[kept] for name, column in self.weights.items()},
+        )
+
+
+def joined(parts: Sequence[Measured], clips: Sequence[SpokenClip], latest: Measured) -> Measured:
+    """Clips that were measured one by one, as one set; what was missing, and the time it took, are
+    those of the `latest` measurement."""
+    names = [name for name in latest.voices if all(name in part.voices for part in parts)]
+    return Measured(
+        clips=tuple(clips),
+        mute=np.concatenate([latest.mute[:0], *(part.mute for part in parts)]),
+        voices={name: np.concatenate([part.voices[name] for part in parts]) for name in names},
+        heard=tuple(part.heard[0] for part in parts),
+        prosody=tuple(part.prosody[0] for part in parts),
+        values={
+            name: np.concatenate([latest.values[name][:0], *(part.values[name] for part in parts)])
+            for name in latest.values
+        },
+        weights={
+            name: np.concatenate([column[:0], *(part.weights[name] for part in parts)])
+            for name, column in latest.weights.items()
+        },
+        missing=latest.missing,
+        seconds=latest.seconds,
+    )
+
 
 def measure(
     clips: Sequence[SpokenClip],

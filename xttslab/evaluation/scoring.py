@@ -15,11 +15,12 @@ import numpy as np
 
 from xttslab.data.manifest import Clip
 from xttslab.evaluation.aspects import ASPECTS
-from xttslab.evaluation.bench import Bench, Stopwatch
+from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.cards import make_card
 from xttslab.evaluation.emotion import real_shares, score_emotion
+from xttslab.evaluation.kept_measures import KeptMeasures
 from xttslab.evaluation.mannerisms import with_mannerisms
-from xttslab.evaluation.measuring import Measured, measure, measure_prosody
+from xttslab.evaluation.measuring import Measured
 from xttslab.evaluation.pace import score_pace
 from xttslab.evaluation.real_speech import RealSpeech, real_prosody, told_features
 from xttslab.evaluation.scales import ClipSet, ScoredAspect, draw_counts, score_means, score_spread
@@ -83,12 +84,11 @@ class Scorer:
         watch: Stopwatch | None = None,
     ) -> None:
         self.scoring, self.progress, self.watch = scoring, progress, watch
-        measured = measure(references, scoring, progress, watch)
+        self.measures = KeptMeasures(scoring)
+        measured = self.measures.measure(references, progress, watch, keep=True)
         prosody = real_prosody(references, measured.prosody)
         if tone_references is not None:
-            audios = [at_16k(clip) for clip in tone_references]
-            with Bench(progress, len(audios), watch) as bench:
-                found = measure_prosody(tone_references, audios, scoring.language, bench)
+            found = self.measures.prosody(tone_references, progress, watch)
             prosody = real_prosody(tone_references, found)
         self.real = RealSpeech(measured, embed_all([at_16k(clip) for clip in others]), prosody)
 
@@ -97,12 +97,13 @@ class Scorer:
         """A scorer beside recordings that were measured before."""
         scorer = cls.__new__(cls)
         scorer.scoring, scorer.progress, scorer.watch, scorer.real = scoring, False, None, real
+        scorer.measures = KeptMeasures(scoring)
         return scorer
 
     def score(self, clips: Sequence[SpokenClip]) -> Scorecard:
         """Measure and score `clips`; raises UserError for none, or for two of one name."""
         require_clips(clips)
-        return self.score_measured(measure(clips, self.scoring, self.progress, self.watch))
+        return self.score_measured(self.measures.measure(clips, self.progress, self.watch))
 
     def score_references(self) -> Scorecard:
         """The real recordings themselves: what a perfect voice would get. Each one's similarity
@@ -114,7 +115,7 @@ class Scorer:
         """Copies of the real recordings, in their order: each one's similarity leaves out the
         recording that it is a copy of. Raises UserError as `score` does."""
         require_clips(copies)
-        measured = measure(copies, self.scoring, self.progress, self.watch)
+        measured = self.measures.measure(copies, self.progress, self.watch)
         return self.score_measured(self._leaving_itself_out(measured))
 
     def _leaving_itself_out(self, measured: Measured) -> Measured:

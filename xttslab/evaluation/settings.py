@@ -65,6 +65,8 @@ class Scoring:
     which nothing else counts: overall is at most `failed` where one fails. `misheard`: the highest
     character error rate of the real clips with which pronunciation still counts. `bootstrap` draws
     give intervals that hold `confidence`; `shown` best and worst samples are named.
+    `real_measures` is the folder in which the measures of real recordings are kept by their
+    content; empty: nowhere.
     """
 
     language: str
@@ -79,6 +81,7 @@ class Scoring:
     confidence: float
     seed: int
     shown: int
+    real_measures: str
 
     def __post_init__(self) -> None:
         if set(self.weights) != set(ASPECTS):

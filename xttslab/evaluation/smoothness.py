@@ -155,17 +155,25 @@ def repeated_seconds(audio: np.ndarray) -> float:
     frames = mel.shape[1]
     again = np.zeros(frames, dtype=bool)
     loud = mel.max(axis=0) > -35
+    sums = np.pad(np.stack((mel, mel**2)).cumsum(axis=-1), ((0, 0), (0, 0), (1, 0)))
     for lag in range(_SHORTEST, min(_LONGEST, frames // 2) + 1):
         difference = np.abs(mel[:, lag:] - mel[:, :-lag]).mean(axis=0)
         mean = _moving_mean(difference, lag)  # of the stretch that begins here
-        for start in np.flatnonzero(mean < _ALIKE_DB):
-            stretch = slice(start, start + lag)
-            both = mel[:, stretch], mel[:, start + lag : start + 2 * lag]
-            change = min(part.std(axis=1).mean() for part in both)
-            alive = change > _ALIVE_DB and mean[start] < _ALIKE_SHARE * change
-            if alive and loud[stretch].mean() > 0.5:
+        starts = np.flatnonzero(mean < _ALIKE_DB)
+        change = np.minimum(_motion(sums, starts, lag), _motion(sums, starts + lag, lag))
+        alive = (change > _ALIVE_DB) & (mean[starts] < _ALIKE_SHARE * change)
+        for start in starts[alive]:
+            if loud[start : start + lag].mean() > 0.5:
                 again[start + lag : start + 2 * lag] = True
     return float(again.sum() * _FRAME)
+
+
+def _motion(sums: np.ndarray, starts: np.ndarray, size: int) -> np.ndarray:
+    """How much stretches of `size` frames change within themselves: the standard deviation over
+    time, mean of the bands, one value a start. `sums` (2, bands, 1 + frames) are running sums of
+    the bands and of their squares."""
+    mean, square = (sums[..., starts + size] - sums[..., starts]) / size
+    return np.sqrt(np.maximum(square - mean**2, 0.0)).mean(axis=0)
 
 
 def _moving_mean(values: np.ndarray, size: int) -> np.ndarray:

@@ -43,6 +43,7 @@ _UNINTERESTING = (
     "output_dir",
     "data_dir",
     "codes_dir",
+    "evaluation.scoring.real_measures",
     "samples.sent",
     "share.",
 )
