@@ -287,7 +287,7 @@ def test_sound_without_a_voice_has_no_similarity_and_says_so(
         monkeypatch.setitem(
             speaker_similarity.ENCODERS, measure, lambda audios: np.full((len(audios), 256), np.nan)
         )
-    card = scorer.score(several("noise"))
+    card = scorer.score(several("noise", 0.8))
     assert card.aspects["voice_similarity"].score.value == 0
     assert card.aspects["voice_similarity"].value is None
     assert "speaker_similarity" not in card.clips[0].measures

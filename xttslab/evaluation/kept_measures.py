@@ -63,15 +63,13 @@ class KeptMeasures:
         keys = [self._key(clip, "all") for clip in clips]
         known = {key: self._find(key, clip) for key, clip in zip(keys, clips, strict=True)}
         fresh = [row for row, key in enumerate(keys) if known[key] is None]
-        if len(fresh) == len(clips) and not keep:
-            return measure(clips, self.scoring, progress, watch)
         parts = [known[key] for key in keys]
         found = measure([clips[row] for row in fresh], self.scoring, progress, watch)
         for place, row in enumerate(fresh):
             parts[row] = found.chosen([place])
             if keep and not found.missing:
                 self._keep(keys[row], parts[row])
-        return joined(parts, clips, found)
+        return found if len(fresh) == len(clips) else joined(parts, clips, found)
 
     def prosody(
         self, clips: Sequence[SpokenClip], progress: bool = False, watch: Stopwatch | None = None
