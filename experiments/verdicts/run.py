@@ -13,16 +13,23 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
 from types import SimpleNamespace
 
 from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from experiments.verdicts.sets import one_fifth, shuffled
-from xttslab.evaluation.scorecard import ZERO_SHOT, Scorecard
+from xttslab.data.audio import read_audio
+from xttslab.data.manifest import read_folder
+from xttslab.evaluation.card_output import write_card
+from xttslab.evaluation.scorecard import VERSION, ZERO_SHOT, Scorecard
+from xttslab.evaluation.scoring import SampleScorer, sample
+from xttslab.evaluation.spoken_clips import SpokenClip
+from xttslab.model.decoder import SPEECH_RATE
 from xttslab.reporting.analysis import ReportRules
 from xttslab.reporting.comparison import Comparison, compare_runs
 from xttslab.reporting.run_data import load_run
@@ -47,9 +54,12 @@ def main() -> None:
     parser.add_argument("--base", help="run or checkpoint that all start from; default: xtts_mini")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--marks", action="store_true", help="speak and score the last epoch too")
+    parser.add_argument("--rescore", action="store_true", help="finished runs, then the table")
     parser.add_argument("--report", action="store_true", help="the table of what is finished alone")
     options = parser.parse_args()
-    if options.report:
+    if options.rescore:
+        rescore()
+    if options.report or options.rescore:
         report()
         return
     data = PLACE / "data" / SET
@@ -90,6 +100,26 @@ def report() -> None:
         lost += found.verdict.winner == _sound(PAIRS[0][0])
         _row(found, what)
     print(f"\nfalse verdicts: {wrong} of {len(pairs)}; spoilt that lost: {lost} of {len(spoilt)}")
+
+
+def rescore() -> None:
+    """Score the samples of finished runs on the sound set again, where their cards are of an
+    earlier version of the scores."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        overrides = [f"dataset={SET}", f"data_dir={PLACE / 'data'}"]
+        scoring = instantiate(compose("train", overrides).evaluation.scoring)
+    scorer = SampleScorer(read_folder(PLACE / "data" / SET)[0], scoring)
+    for name in filter(_finished, (_sound(seed) for pair in PAIRS for seed in pair)):
+        for path in sorted((PLACE / "outputs" / name / "samples").glob("epoch_*/scorecard.json")):
+            card = json.loads(path.read_text("utf-8"))
+            if card["version"] != VERSION:
+                write_card(path, scorer.score([_sample(path.parent, c) for c in card["clips"]]))
+                print(path.relative_to(PLACE), flush=True)
+
+
+def _sample(folder: Path, told: Mapping[str, str]) -> SpokenClip:
+    wave = read_audio(folder / f"{Path(told['name']).name}.wav", SPEECH_RATE)
+    return sample(told["name"], wave, SPEECH_RATE, told["text"], told["category"])
 
 
 def equal_to_base() -> None:
