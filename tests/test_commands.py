@@ -12,10 +12,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
 
 from tests.conftest import CONF
 from tests.processes import Command
 from xttslab import __version__, commands
+from xttslab.errors import UserError
 
 ROOT = CONF.parent
 # Runs entry points with the options of the file argv[1]: what each says, and what was imported.
@@ -62,10 +65,12 @@ def command(*arguments: str, folder: Path, **more: str) -> subprocess.CompletedP
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["modell=x"], "Could not override 'modell'"),
-        (["dataset=nincs"], "Available options in 'dataset': blikk combined"),
-        (["optim.lrr=1"], "Could not override 'optim.lrr'"),
-        (["trainer.max_epochs"], "missing EQUAL"),
+        (["modell=x"], "modell= is no option here; did you mean model=?"),
+        (["dataset=nincs"], "dataset=nincs: there is none of that name; there are blikk combined"),
+        (["optim.lrr=ő"], "optim.lrr= is no option here; did you mean optim.lr=?"),
+        (["trainer.max_epochs"], "trainer.max_epochs: write trainer.max_epochs=VALUE"),
+        (["dataset=milliomos,blikk"], "dataset=milliomos,blikk: several values need -m"),
+        (["seed=hét"], "seed=hét: give a number"),
         (
             ["dataset=combined", "trainer.max_epochs=60"],
             "data/milliomos does not exist; make it with "
@@ -109,6 +114,8 @@ MISTAKES = [
     ("say", SAY | {"text": "Jó [pause 99s]"}, "[pause 99s]: a pause lasts 0 to 60 s; correct it"),
     ("say", SAY | {"pause_between": 99}, "pause_between=99: a pause lasts 0 to 60 s; correct it"),
     ("say", SAY | {"reference_clips": 0}, "reference_clips=0: give 1 or more"),
+    ("say", SAY | {"longest": 0}, "longest=0: give 1 or more"),
+    ("say", SAY | {"lufs": "hangos"}, "lufs=hangos: give -40 to -6"),
     ("say", SAY | {"lufs": 3}, "lufs=3: give -40 to -6; podcasts have -16"),
     ("say", SAY | {"lexicon": "gone.csv"}, "gone.csv: cannot be read (No such file"),
     ("say", SAY | {"join": "a.wav"}, "join= goes with batch=FILE; see docs/speaking.md"),
@@ -119,6 +126,7 @@ MISTAKES = [
     ("say", SAY | {"run": "senki"}, "run 'senki' is not in "),
     ("say", SAY | {"dataset": "blikk"}, "data/blikk does not exist; make it with"),
     ("evaluate", {}, "evaluate what? give run=RUN"),
+    ("evaluate", {"run": "x", "out": "file"}, "file/scores.csv: cannot be written, for "),
     ("evaluate", EVALUATE | {"references": ""}, "clips= needs references=DIR"),
     ("evaluate", EVALUATE | {"clips": "nincs"}, "nincs: no such folder; correct clips="),
     ("evaluate", EVALUATE | {"references": "file"}, "file: is a file, not a folder; correct ref"),
@@ -252,6 +260,39 @@ def test_data_sets_are_found_beside_the_data(
     assert shown.returncode == 0, shown.stderr
     assert "  name: uj\n" in shown.stdout
     assert Command("train", "dataset=uj", folder=tmp_path).returncode == 2
+
+
+def launched(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, fault: BaseException, *arguments: str
+) -> int:
+    """The exit status of a command in `folder` whose task raises `fault`."""
+
+    def task(config: object) -> None:
+        raise fault
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["sync", *arguments])
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(SystemExit) as end:
+        commands.launch(task, "sync")
+    return int(end.value.code)
+
+
+def test_ctrl_c_is_one_line_in_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert launched(monkeypatch, tmp_path, KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err == "stopped\n"
+
+
+def test_what_a_constructor_refuses_is_said_without_what_hydra_says_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fault = InstantiationException("Error in call to target 'x'\nfull_key: a")
+    fault.__cause__ = UserError("speed=0: give a number")
+    assert launched(monkeypatch, tmp_path, fault) == 2
+    assert capsys.readouterr().err == "error: speed=0: give a number\n"
 
 
 def sweep(tmp_path: Path, code: str) -> subprocess.CompletedProcess[str]:

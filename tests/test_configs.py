@@ -119,6 +119,21 @@ def test_a_misspelt_choice_is_no_silent_default(compose, group: str) -> None:
         compose(f"{group}=nincs")
 
 
+@pytest.mark.parametrize(
+    ("command", "group"),
+    [(name, "dataset") for name in ("say", "serve", "evaluate", "import_run")]
+    + [("report", "gates"), ("compare", "gates")],
+)
+def test_what_a_command_need_not_be_given_is_no_silent_default(
+    compose, command: str, group: str
+) -> None:
+    from hydra.errors import MissingConfigException
+
+    assert compose(name=command).get(group) is None
+    with pytest.raises(MissingConfigException, match=f"Could not find '{group}/nincs'"):
+        compose(f"{group}=nincs", name=command)
+
+
 @pytest.mark.parametrize("path", sorted((CONF / "sweep").glob("*.yaml")), ids=lambda p: p.stem)
 def test_a_sweep_starts_with_its_command_and_says_what_it_varies(compose, path: Path) -> None:
     package, command = path.read_text(encoding="utf-8").splitlines()[:2]
@@ -160,3 +175,19 @@ def test_the_demo_ends_two_epochs_after_its_best(compose, name: str) -> None:
     assert [one.category for one in config.samples.sentences] == [
         "confirmation", "greeting", "excitement", "neutral", "tension", "question", "transition",
     ]  # fmt: skip
+
+
+def test_tests_get_what_hydra_composes(compose, tiny) -> None:
+    """The fixture composes groups once and sets values in copies."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    from tests.conftest import QUICK, TINY_MODEL
+
+    chosen = ("stage=decoder", "optim.lr=1e-5", "+trainer.limit_train_batches=2", "train_only=[a]")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        expected = hydra_compose("train", ["dataset=milliomos", *TINY_MODEL, *QUICK, *chosen])
+    assert tiny(*chosen) == expected
+    changed = compose("seed=3")
+    changed.trainer.max_epochs = 99
+    assert compose("seed=3").trainer.max_epochs != 99

@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from tests.conftest import CONF
+from xttslab.errors import UserError
 from xttslab.overrides import Kind, defaults_of, kinds_of, plain, quote, quoted
 
-KINDS: dict[str, Kind] = {"text": "text", "runs": "texts", "dataset": "group", "lr": "other"}
+KINDS: dict[str, Kind] = {
+    **{"text": "text", "runs": "texts", "dataset": "group", "betas": "other"},
+    **{"lr": "number", "resume": "switch"},
+}
 TEXTS = [
     "Nagyszerű teljesítmény!",
     "A, B, C vagy D?",
@@ -91,7 +95,7 @@ def test_a_sweep_splits_at_commas_that_no_space_follows() -> None:
 
 
 def test_other_values_stay_as_they_are() -> None:
-    given = ["lr=${stage.lr}", "-m", "--help", "dataset=combined", "text=null", "hydra.x='a'", "=x"]
+    given = ["lr=${stage.lr}", "-m", "--help", "dataset=combined", "text=null", "hydra.x='a'"]
     assert quote(given, KINDS) == given
     assert quote(["dataset=Őszi kör"], KINDS) == ["dataset='Őszi kör'"]
     words = ["text=models/a_b.pth", "runs=[best:a,b-2]", "text=/C:/x"]  # commands stay readable
@@ -146,7 +150,8 @@ def test_what_holds_a_text_is_read_from_the_configuration(
     kinds = kinds_of(defaults_of(CONF, entry))
     assert {key for key in texts.split() if kinds.get(key) != "text"} == set()
     assert {key for key in lists.split() if kinds.get(key) != "texts"} == set()
-    assert {key for key in others.split() if kinds.get(key, "other") != "other"} == set()
+    other = ("number", "switch", "other", None)
+    assert {key for key in others.split() if kinds.get(key) not in other} == set()
     assert kinds["dataset"] == kinds["model"] == "group"
 
 
@@ -179,6 +184,54 @@ def test_a_value_of_several_files_is_a_text_only_if_all_say_so(tmp_path: Path) -
     (tmp_path / "group/two.yaml").write_text("n: 1\nm: 3\n", encoding="utf-8")
     kinds = kinds_of(defaults_of(tmp_path, "train"))
     assert kinds == {
-        **{"a": "text", "b": "text", "c": "other", "d": "text"},
-        **{"group.n": "other", "group.m": "other", "group": "group"},
+        **{"a": "text", "b": "text", "c": "number", "d": "text"},
+        **{"group.n": "number", "group.m": "other", "group": "group"},
     }
+
+
+def test_numbers_and_switches_are_told_from_what_may_be_several_things() -> None:
+    kinds = kinds_of(defaults_of(CONF, "train"))
+    numbers = ("seed", "optim.lr", "adapter.rank")
+    assert {kinds[key] for key in numbers} == {"number"}
+    assert {kinds[key] for key in ("resume", "compile", "checkpoint.half")} == {"switch"}
+    # Lightning takes trainer.devices=auto, deterministic=warn and the like
+    several = ("trainer.devices", "trainer.deterministic", "optim.betas")
+    assert {kinds[key] for key in several} == {"other"}
+    assert kinds_of(defaults_of(CONF, "say"))["settings.pace"] == "other"
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["lr=2e-6", "lr=-1", "lr=null", "lr=${a.b}", "+lr=1_000", "resume=True", "resume=1", "~lr"],
+)
+def test_what_is_a_number_or_a_switch_stays_as_it_is(argument: str) -> None:
+    assert quote([argument], KINDS) == [argument]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["lr=kettő"], "lr=kettő: give a number"),
+        (["lr=true"], "lr=true: give a number"),
+        (["lr='1'"], "lr='1': give a number"),
+        (["lr=1,2"], "lr=1,2: give a number; several at once need -m, a run for each"),
+        (["-m", "lr=1,b"], "lr=b: give a number"),
+        (["resume=igen"], "resume=igen: give true or false"),
+        (["=3"], "=3: no option is named before =; write KEY=3"),
+    ],
+)
+def test_what_is_none_is_refused_with_its_option(arguments: list[str], message: str) -> None:
+    with pytest.raises(UserError) as refused:
+        quote(arguments, KINDS)
+    assert str(refused.value) == message
+
+
+def test_a_sweep_over_numbers_and_switches_stays_as_it_is() -> None:
+    swept = ["-m", "lr=1e-6,3e-6", "lr=choice(1,2)", "resume=true,false"]
+    assert quote(swept, KINDS) == swept
+
+
+def test_an_unknown_option_reaches_hydra_whatever_its_value() -> None:
+    assert quote(["texxt=Jó!", "texxt=a"], KINDS) == ["texxt='Jó!'", "texxt=a"]
+    kept = ["+new=[é]", "some.list=[1,2]", "~gone"]
+    assert quote(kept, KINDS) == kept

@@ -6,10 +6,11 @@ import ast
 import difflib
 import io
 import os
+import re
 import runpy
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +22,41 @@ from xttslab.progress import told
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+STOPPED = 130  # the exit status that shells expect behind Ctrl-C
 PACKAGE = Path(__file__).resolve().parent
 # A wheel holds conf/ within the package; a checkout has it at the top level.
 CONF = next(place for place in (PACKAGE / "conf", PACKAGE.parent / "conf") if place.is_dir())
+# What Hydra says of a command line, and the same for somebody who does not know Hydra.
+_REMEDIES = (
+    (
+        re.compile(r"Could not override '([^']+)'"),
+        "{0}= is no option here{near} `--cfg job` shows all of them, +{0}= adds a new one",
+    ),
+    (
+        re.compile(
+            r"Could not find '([^']+)/([^'/]+)' Available options in '[^']+': (.+?) Config "
+        ),
+        "{0}={1}: there is none of that name; there are {2}",
+    ),
+    (
+        re.compile(r"Ambiguous value for argument '(.+?)' 1\."),
+        "{0}: several values need -m, a run for each; a text with a comma needs quotes in quotes",
+    ),
+    (re.compile(r"parsing override '(.+?)' missing EQUAL"), "{0}: write {0}=VALUE"),
+    (
+        re.compile(r"^LexerNoViableAltException: (.+?) \^ "),
+        "{0}: cannot be read; put a text into quotes of its own, \"KEY='…'\"",
+    ),
+)
 
 
 def launch(task: Callable[[DictConfig], Any], config_name: str) -> None:
     """Run `task` as the Hydra application of an entry point and exit.
 
     A UserError, and every fault in the command line itself, becomes one line on stderr and exit
-    status 2; any other exception keeps its traceback, since it is a defect of the program. A sweep
-    goes on after a run that failed, and exits with status 1 and the number of those runs.
+    status 2, Ctrl-C the line "stopped" and exit status 130; any other exception keeps its
+    traceback, since it is a defect of the program. A sweep goes on after a run that failed, and
+    exits with status 1 and the number of those runs.
     """
     import hydra
 
@@ -40,16 +65,19 @@ def launch(task: Callable[[DictConfig], Any], config_name: str) -> None:
     write_utf8()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let the exceptions below reach us
     defaults = defaults_of(CONF, config_name)
-    given = quote(sys.argv[1:], kinds_of(defaults))
-    added = [f"hydra.help.app_name={config_name}", *_search_path(given, defaults)]
-    sys.argv[1:] = _together([*given, *added])
     application = hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
     try:
+        given = quote(sys.argv[1:], kinds_of(defaults))
+        added = [f"hydra.help.app_name={config_name}", *_search_path(given, defaults)]
+        sys.argv[1:] = _together([*given, *added])
         with told():
             application(_kind(task))()
-    except _faults() as fault:
-        _say(_explain(fault))
+    except (UserError, *_faults()) as fault:
+        _say(_explain(fault, defaults))
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(STOPPED)
     except BrokenPipeError:  # `… | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         sys.exit(1)
@@ -137,18 +165,31 @@ def _say(message: str) -> None:
     print(f"error: {message}", file=sys.stderr)
 
 
-def _explain(fault: Exception) -> str:
-    """The message in one line, with what exists where a name does not."""
+def _explain(fault: Exception, options: Iterable[str] = ()) -> str:
+    """The message in one line, with what exists where a name does not; `options` are proposed for
+    one that there is not."""
     from omegaconf.errors import MissingMandatoryValue
 
-    if isinstance(fault, UserError):
-        return str(fault)
+    if (told := _user_error(fault)) is not None:
+        return str(told)
     if isinstance(fault, MissingMandatoryValue):
         return f"{fault.full_key}= is missing; see `--cfg job` for what every option is"
     cause = fault.__cause__ if fault.__cause__ and not str(fault).strip() else fault
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     message = " ".join(lines) or type(cause).__name__
+    for pattern, remedy in _REMEDIES:
+        if found := pattern.search(message):
+            near = difflib.get_close_matches(found[1], list(options), 1, cutoff=0.75)
+            meant = f"; did you mean {near[0]}=?" if near else "."
+            return remedy.format(*found.groups(), near=meant)
     return f"{message}; see `--help` for the groups and `--cfg job` for every option"
+
+
+def _user_error(fault: BaseException | None) -> UserError | None:
+    """The user's mistake that is behind a fault: Hydra wraps what a constructor refuses."""
+    while fault is not None and not isinstance(fault, UserError):
+        fault = fault.__cause__
+    return fault
 
 
 def main() -> None:

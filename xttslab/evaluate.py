@@ -21,7 +21,10 @@ def main(config: DictConfig) -> None:
 
     Raises UserError for two things asked for at once, or a search without a run.
     """
+    from pathlib import Path
+
     from xttslab.errors import UserError
+    from xttslab.files import require_writable
 
     if config.search not in ("", None, "references"):
         raise UserError(f"search={config.search}: there is one search, search=references")
@@ -38,6 +41,8 @@ def main(config: DictConfig) -> None:
     if config.clips:
         _score_folder(config)
         return
+    if config.out:
+        require_writable(Path(config.out) / "scores.csv")
     _require_subject(config)
     from xttslab.evaluation.run_evaluation import evaluate_run, search_references  # they load torch
 

@@ -15,13 +15,16 @@ from typing import Any, Literal
 
 import yaml
 
-Kind = Literal["text", "texts", "group", "other"]
+from xttslab.errors import UserError
+
+Kind = Literal["text", "texts", "group", "number", "switch", "other"]
 Defaults = Mapping[str, Sequence[Any]]  # key → its value in every file of conf/ that has it
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _FUNCTION = re.compile(r"(choice|glob|interval|range|shuffle|sort|tag)\(.*\)")  # of a sweep
 _CHOICE = re.compile(r"[\w/\-+.$%*@?|:, \[\]]*", re.ASCII)  # what Hydra reads without quotes
 _WORD = re.compile(r"[A-Za-z_/][\w/.:-]*", re.ASCII)  # needs no quotes, unless it is one of these:
 _NO_TEXT = {"null", "true", "false", "inf", "nan"}
+_PLAIN = re.compile(r"[^\W\d][\w.]*=[^\[{'\"].*", re.DOTALL)  # of a key that conf/ does not have
 _REFERENCE = re.compile(r"\$\{(\.*)([\w.]+)\}")
 _PACKAGE = re.compile(r"# @package (\S+)")
 _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
@@ -33,6 +36,8 @@ def quote(arguments: Sequence[str], kinds: Mapping[str, Kind]) -> list[str]:
     `text=Nagyszerű!` → `text='Nagyszerű!'`, `runs=[Őszi,b]` → `runs=['Őszi',b]`. A value that
     is quoted already stands for the same text, so quoting twice changes nothing. Commas separate
     in lists, and after `-m` where no space follows, unless they stand within quotes.
+
+    Raises UserError where the value of a number or a switch is neither that nor null.
     """
     sweep = "-m" in arguments or "--multirun" in arguments
     return [_argument(argument, kinds, sweep) for argument in arguments]
@@ -66,9 +71,18 @@ def in_quotes(text: str) -> str:
 
 def _argument(argument: str, kinds: Mapping[str, Kind], sweep: bool) -> str:
     key, sign, value = argument.partition("=")
-    kind = kinds.get(key.lstrip("+"), "other")
+    if not key and sign:
+        raise UserError(f"{argument}: no option is named before =; write KEY={value}")
+    kind = kinds.get(key.lstrip("+"))
+    if kind is None:  # quoted, so that Hydra says that there is no such key, not how it parses
+        odd = _PLAIN.fullmatch(argument) and not _CHOICE.fullmatch(value)
+        return f"{key}={quoted(value)}" if odd and not sweep else argument
     untouched = value in ("", "null") or (sweep and _FUNCTION.fullmatch(value))
     if not sign or kind == "other" or untouched:
+        return argument
+    if kind in ("number", "switch"):
+        for part in _split(value, ",") if sweep else [value]:
+            _require(kind, key, part)
         return argument
     if kind == "group":
         return argument if _CHOICE.fullmatch(value) else f"{key}={quoted(plain(value))}"
@@ -76,6 +90,16 @@ def _argument(argument: str, kinds: Mapping[str, Kind], sweep: bool) -> str:
         return f"{key}={_lists(value) if sweep else _list(value)}"
     parts = _split(value, r",(?! )") if sweep else [value]
     return f"{key}={','.join(quoted(plain(part)) for part in parts)}"
+
+
+def _require(kind: Kind, key: str, value: str) -> None:
+    """Raise UserError for a value that is none of its kind; a reference is followed later."""
+    if "${" in value or (kind == "switch" and value.lower() in ("true", "false")):
+        return
+    if not _is_number(value):
+        wanted = "a number" if kind == "number" else "true or false"
+        several = "; several at once need -m, a run for each" if "," in value else ""
+        raise UserError(f"{key}={value}: give {wanted}{several}")
 
 
 def _lists(value: str) -> str:
@@ -98,16 +122,20 @@ def _split(value: str, separator: str) -> list[str]:
 
 
 def kinds_of(defaults: Defaults) -> dict[str, Kind]:
-    """What each key holds: `text`, a list of `texts`, a choice of a `group`, or `other`.
+    """What each key holds: `text`, a list of `texts`, a choice of a `group`, a `number`, a `switch`
+    (true or false), or `other`: what differs between files, lists, and Lightning's own options,
+    some of which are numbers or texts (`trainer.devices=auto`).
 
-    A key that is a number, a switch or unset (null) in any file is `other`.
+    A text that is a number, a switch or unset (null) in any file is `other`.
     """
     return {key: _kind(key, defaults) for key in defaults}
 
 
 def _kind(key: str, defaults: Defaults) -> Kind:
-    kinds = {_kind_of(value, key, defaults) for value in defaults.get(key, ())}
-    return kinds.pop() if len(kinds) == 1 else "other"
+    values = defaults.get(key, ())
+    kinds = {_kind_of(value, key, defaults) for value in values if value is not None}
+    kind = kinds.pop() if len(kinds) == 1 else "other"
+    return "other" if None in values and kind in ("text", "texts") else kind
 
 
 def _kind_of(value: Any, key: str, defaults: Defaults) -> Kind:
@@ -117,8 +145,10 @@ def _kind_of(value: Any, key: str, defaults: Defaults) -> Kind:
         return "other"
     if isinstance(value, list):
         return "texts" if all(isinstance(one, str) for one in value) else "other"
-    if not isinstance(value, str) or _is_number(value):
-        return "other"
+    if isinstance(value, bool) or not isinstance(value, str) or _is_number(value):
+        if key.startswith("trainer.") or isinstance(value, dict):
+            return "other"
+        return "switch" if isinstance(value, bool) else "number"
     if reference := _REFERENCE.fullmatch(value):
         levels, name = len(reference[1]), reference[2]
         above = key.split(".")[: -levels or None] if levels else []

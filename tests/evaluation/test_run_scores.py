@@ -222,3 +222,10 @@ def test_of_several_takes_the_best_is_scored_and_the_share_of_failures_logged(
 def test_an_unknown_row_is_refused() -> None:
     with pytest.raises(UserError, match="rows holds 'best'; it may hold zero_shot, codec"):
         EvaluationPlan(SENTENCES, [7], ["best"], Speaking(sampling()))
+
+
+@pytest.mark.parametrize("seeds", [[], ["a"], [7, -1], [1.5]])
+def test_seeds_that_start_no_random_numbers_are_refused(seeds: list) -> None:
+    shown = ",".join(map(str, seeds))
+    with pytest.raises(UserError, match=rf"seeds=\[{shown}\]: give one or more whole numbers"):
+        EvaluationPlan(SENTENCES, seeds, [], Speaking(sampling()))

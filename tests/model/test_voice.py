@@ -233,3 +233,27 @@ def test_the_model_is_never_used_in_training_mode(voice: Voice, recording: np.nd
     with pytest.raises(ValueError, match="eval mode"):
         voice.speak([[1, 2]], [latents], [speaker], Speaking(sampling()))
     gpt.eval()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("temperature", 0, "a number from 0.01 to 5"),
+        ("temperature", "hot", "a number from 0.01 to 5"),
+        ("top_k", 2.5, "a whole number from 0 to 10000"),
+        ("top_p", 0, "a number from 0.01 to 1"),
+        ("repetition_penalty", True, "a number from 0.5 to 100"),
+    ],
+)
+def test_rules_by_which_no_code_can_be_drawn_are_refused(name, value, wanted) -> None:
+    with pytest.raises(UserError) as refused:
+        sampling(**{name: value})
+    assert str(refused.value) == f"{name}={value}: give {wanted}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("speed", -1), ("speed", 0), ("seed", 1.5), ("chunk_seconds", 0)]
+)
+def test_settings_that_cannot_be_are_refused(name: str, value: float) -> None:
+    with pytest.raises(UserError, match=rf"^{name}={value}: give a "):
+        Speaking(sampling(), **{name: value})

@@ -50,9 +50,11 @@ def true_peak_db(samples: np.ndarray, rate: int = SAMPLE_RATE) -> float:
 
 def require_target(lufs: float | None, ceiling: float) -> None:
     """Raise UserError for a loudness or a ceiling that no recording should have."""
-    if lufs is not None and not QUIETEST <= lufs <= LOUDEST:
+    number = isinstance(lufs, (int, float)) and not isinstance(lufs, bool)
+    if lufs is not None and not (number and QUIETEST <= lufs <= LOUDEST):
+        shown = f"{lufs:g}" if number else lufs
         raise UserError(
-            f"lufs={lufs:g}: give {QUIETEST:g} to {LOUDEST:g}; podcasts have -16, broadcasts -23"
+            f"lufs={shown}: give {QUIETEST:g} to {LOUDEST:g}; podcasts have -16, broadcasts -23"
         )
     if not -20 <= ceiling <= 0:
         raise UserError(f"true_peak={ceiling:g}: give -20 to 0 dBTP; -1 is usual")

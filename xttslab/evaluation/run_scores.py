@@ -57,6 +57,9 @@ class EvaluationPlan:
         unknown = [row for row in self.rows if row not in BESIDE]
         if unknown:
             raise UserError(f"rows holds {unknown[0]!r}; it may hold {', '.join(BESIDE)}")
+        if not self.seeds or not all(isinstance(seed, int) and seed >= 0 for seed in self.seeds):
+            shown = ",".join(map(str, self.seeds))
+            raise UserError(f"seeds=[{shown}]: give one or more whole numbers, such as [7,8]")
 
     def guard(self, scoring: Scoring) -> TakeGuard | None:
         """What chooses among takes, by the ear of the scoring's recogniser; None for one take."""

@@ -25,7 +25,7 @@ from xttslab.model.codec import Codec
 from xttslab.model.decoder import Decoder
 from xttslab.model.generation import generate
 from xttslab.model.gpt import XttsGpt
-from xttslab.model.sampling import Generated, Sampling, Sentence
+from xttslab.model.sampling import Generated, Sampling, Sentence, require_number
 
 CERTAIN = 0.5  # a stop this likely ends the sentence, whatever was drawn
 THINKABLE = 0.05  # a stop this likely ends it in a pause, or where the limit cut it off
@@ -51,6 +51,8 @@ class Speaking:
         trim_babble: cuts what follows the end of the sentence (`finished_at`).
         reference_seconds: of all reference recordings together that the GPT hears (`reference`).
         chunk_seconds: of it at once; the voice is the mean over chunks.
+
+    Raises UserError for a number that cannot be.
     """
 
     sampling: Sampling
@@ -60,6 +62,12 @@ class Speaking:
     trim_babble: bool = True
     reference_seconds: float = 30.0
     chunk_seconds: float = 6.0
+
+    def __post_init__(self) -> None:
+        require_number("speed", self.speed, 0.05, 20.0)
+        require_number("seed", self.seed, 0, 2**31 - 1, whole=True)
+        require_number("reference_seconds", self.reference_seconds, MIN_REFERENCE_SECONDS, 600)
+        require_number("chunk_seconds", self.chunk_seconds, MIN_REFERENCE_SECONDS, 600)
 
 
 class Voice:

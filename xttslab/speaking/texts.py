@@ -35,8 +35,9 @@ def text_to_say(text: str, text_file: str) -> str:
 def require_say_options(config: DictConfig) -> None:
     """Raise UserError for options of `say` that are not read together, and without out=."""
     checked_pause(config.pause_between, f"pause_between={config.pause_between:g}")
-    if config.reference_clips < 1:
-        raise UserError(f"reference_clips={config.reference_clips}: give 1 or more")
+    for option in ("reference_clips", "longest"):
+        if config[option] < 1:
+            raise UserError(f"{option}={config[option]}: give 1 or more")
     if config.batch_file:
         if config.text or config.text_file:
             raise UserError("batch= names a file of lines; give it without text= and text_file=")
