@@ -191,7 +191,7 @@ def test_a_value_of_several_files_is_a_text_only_if_all_say_so(tmp_path: Path) -
 
 def test_numbers_and_switches_are_told_from_what_may_be_several_things() -> None:
     kinds = kinds_of(defaults_of(CONF, "train"))
-    numbers = ("seed", "optim.lr", "adapter.rank")
+    numbers = ("seed", "optim.lr", "adapter.rank", "trainer.max_epochs")
     assert {kinds[key] for key in numbers} == {"number"}
     assert {kinds[key] for key in ("resume", "compile", "checkpoint.half")} == {"switch"}
     # Lightning takes trainer.devices=auto, deterministic=warn and the like

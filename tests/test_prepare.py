@@ -19,7 +19,7 @@ from xttslab.data.predictors import PredictorMissing
 from xttslab.data.preparing.sources import ASSETS
 from xttslab.errors import UserError
 from xttslab.evaluation.recognition import RecogniserFault
-from xttslab.prepare import SHARED, SHARED_FOR_SEARCH, SHARED_FOR_VOICES, main
+from xttslab.prepare import SHARED, SHARED_FOR_SEARCH, SHARED_FOR_VOICES, _voices, main
 
 QUICK = ("voices=null", "workers=1")
 
@@ -39,6 +39,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_dataset_is_a_plain_name() -> None:
     assert plain_name(["dataset=a b", "speaker=x"]) == ["name=a b", "speaker=x"]
+
+
+@pytest.mark.parametrize("method", ["nincs.ilyen", "xttslab.data.speaker_encoders.nincs", "x"])
+def test_an_encoder_that_there_is_not_is_named(method: str) -> None:
+    pytest.importorskip("resemblyzer")
+    with pytest.raises(UserError, match=rf"^voices={method}: .+; see conf/prepare.yaml$"):
+        _voices(method)
 
 
 def test_what_workers_share_is_light_and_starts_no_thread() -> None:

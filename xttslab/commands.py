@@ -92,6 +92,9 @@ def prepared_conf(data_dir: str) -> Path:
     return Path(data_dir) / "conf"
 
 
+_TYPED = {"name": "dataset"}  # keys that people type otherwise, see `plain_name`
+
+
 def plain_name(arguments: Sequence[str], group: str = "dataset", key: str = "name") -> list[str]:
     """`dataset=NAME` → `name=NAME`: Hydra would look for NAME in the group of data sets, and here
     it is the folder's name alone."""
@@ -173,7 +176,8 @@ def _explain(fault: Exception, options: Iterable[str] = ()) -> str:
     if (told := _user_error(fault)) is not None:
         return str(told)
     if isinstance(fault, MissingMandatoryValue):
-        return f"{fault.full_key}= is missing; see `--cfg job` for what every option is"
+        key = _TYPED.get(fault.full_key, fault.full_key)
+        return f"{key}= is missing; see `--cfg job` for what every option is"
     cause = fault.__cause__ if fault.__cause__ and not str(fault).strip() else fault
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     message = " ".join(lines) or type(cause).__name__

@@ -25,6 +25,7 @@ _CHOICE = re.compile(r"[\w/\-+.$%*@?|:, \[\]]*", re.ASCII)  # what Hydra reads w
 _WORD = re.compile(r"[A-Za-z_/][\w/.:-]*", re.ASCII)  # needs no quotes, unless it is one of these:
 _NO_TEXT = {"null", "true", "false", "inf", "nan"}
 _PLAIN = re.compile(r"[^\W\d][\w.]*=[^\[{'\"].*", re.DOTALL)  # of a key that conf/ does not have
+_SEVERAL_KINDS = {"trainer.devices", "trainer.deterministic"}  # auto, warn: texts to Lightning
 _REFERENCE = re.compile(r"\$\{(\.*)([\w.]+)\}")
 _PACKAGE = re.compile(r"# @package (\S+)")
 _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
@@ -123,8 +124,8 @@ def _split(value: str, separator: str) -> list[str]:
 
 def kinds_of(defaults: Defaults) -> dict[str, Kind]:
     """What each key holds: `text`, a list of `texts`, a choice of a `group`, a `number`, a `switch`
-    (true or false), or `other`: what differs between files, lists, and Lightning's own options,
-    some of which are numbers or texts (`trainer.devices=auto`).
+    (true or false), or `other`: lists, what differs between files, and what may be several things
+    (`trainer.devices=auto`).
 
     A text that is a number, a switch or unset (null) in any file is `other`.
     """
@@ -146,7 +147,7 @@ def _kind_of(value: Any, key: str, defaults: Defaults) -> Kind:
     if isinstance(value, list):
         return "texts" if all(isinstance(one, str) for one in value) else "other"
     if isinstance(value, bool) or not isinstance(value, str) or _is_number(value):
-        if key.startswith("trainer.") or isinstance(value, dict):
+        if key in _SEVERAL_KINDS or isinstance(value, dict):
             return "other"
         return "switch" if isinstance(value, bool) else "number"
     if reference := _REFERENCE.fullmatch(value):

@@ -127,7 +127,12 @@ def _voices(method: str | None) -> Voices | None:
     if importlib.util.find_spec("resemblyzer") is None:
         print("speakers are not checked: resemblyzer is not installed", file=sys.stderr)
         return None
-    return get_method(method)
+    try:
+        return get_method(method)
+    except (ImportError, ValueError) as fault:
+        raise UserError(
+            f"voices={method}: {str(fault).splitlines()[0]}; see conf/prepare.yaml"
+        ) from fault
 
 
 def _speaker_search(config: DictConfig) -> SpeakerSearch | None:

@@ -64,6 +64,10 @@ class Rejection:
         # a quoted cell may hold line ends, and tables and messages give a rejection one line
         object.__setattr__(self, "value", " ".join(str(self.value).split()))
 
+    def __str__(self) -> str:
+        value = f" ({self.value})" if self.value else ""
+        return f"{self.audio_file}: {self.reason}{value}"
+
 
 class ClipLimits(NamedTuple):
     """What a model has positions for: tokens of a clip's text and codes of its sound."""

@@ -37,11 +37,7 @@ DATA_FILES = (
 )  # fmt: skip
 _LOSSES = ("text_ce", "mel_ce", "total")
 _SHOWN = (
-    *(
-        f"{part}/{loss}"
-        for part in ("train", "eval", "gap")
-        for loss in ("text_ce", "mel_ce", "total")
-    ),
+    *(f"{part}/{loss}" for part in ("train", "eval", "gap") for loss in _LOSSES),
     "eval/text_gain",
     *(f"{part}/{loss}" for part in ("train", "eval") for loss in ("mel_l1", "mel", "convergence")),
     "eval/codes_used",
@@ -201,15 +197,10 @@ def _log_data(config: DictConfig, corpus: Corpus, tracker: Tracker) -> None:
         if warning := sheet.warning():
             _warn(warning)
     if corpus.rejected:
-        _warn(f"{len(corpus.rejected)} clips are not used; the first: {_told(corpus)}")
+        _warn(f"{len(corpus.rejected)} clips are not used; the first: {corpus.rejected[0]}")
         lines = [f"{r.audio_file}|{r.reason}|{r.value}" for r in corpus.rejected]
         table = "\n".join(["audio_file|reason|value", *lines, ""])
         tracker.log_text(table, "data/rejected_at_training.csv")
-
-
-def _told(corpus: Corpus) -> str:
-    first = corpus.rejected[0]
-    return f"{first.audio_file}: {first.reason} ({first.value})"
 
 
 def _warn(message: str) -> None:

@@ -105,10 +105,8 @@ class Assembly:
         rest = [candidate for row, candidate in enumerate(usable) if row not in out]
         self._write_tables(rest, rejected, texts)
         if not rest:
-            first = f"; the first: {rejected[0].reason} {rejected[0].value}" if rejected else ""
-            raise UserError(
-                f"{self.folder.path}: every clip was rejected, see rejected.csv{first.rstrip()}"
-            )
+            first = f"; the first: {rejected[0]}" if rejected else ""
+            raise UserError(f"{self.folder.path}: every clip was rejected, see rejected.csv{first}")
         clips = self._split(rest)
         seen = [finding for finding in findings if finding.row not in out]
         self._write_review(usable, seen, clips)
