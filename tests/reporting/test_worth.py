@@ -200,3 +200,18 @@ def test_the_curve_shows_the_chosen_epoch_of_every_run() -> None:
     assert [label for _, label, _ in alone.marks] == ["chosen: epoch 12"]
     both = curve_of([one, other])
     assert [label for _, label, _ in both.marks] == ["epoch 30", "epoch 12"]
+
+
+def test_runs_that_watch_different_losses_are_drawn_by_one_that_both_have() -> None:
+    """A combined run watches its first source's clips, whose loss the first run has too."""
+    first, second = calm_run(), overfitted_run(best=12)
+    shared = "eval/milliomos/mel_ce"
+    for run in (first, second):
+        run.histories[shared] = dict(run.histories["eval/mel_ce"])
+    second.tags["monitor"] = shared
+    both = curve_of([analysed(first), analysed(second)])
+    assert both.title == f"{shared}: lower is better"
+    assert [line.name for line in both.lines] == [first.name, second.name]
+    assert len(both.marks) == 2
+    del first.histories[shared]
+    assert len(curve_of([analysed(first), analysed(second)]).lines) == 2  # by eval/mel_ce

@@ -118,6 +118,14 @@ def test_samples_are_spoken_before_training_and_every_n_epochs(workplace: Path, 
     assert len(page) > 3 * 14 * 3_000  # the audio is in the page itself
 
 
+def test_the_page_marks_the_epoch_that_the_best_checkpoint_is_of(workplace: Path, tiny) -> None:
+    spoken = ("run_name=watched", "samples.every_n_epochs=1")
+    train(tiny(*spoken, "checkpoint.monitor=eval/milliomos/mel_ce"))
+    page = Path("outputs/watched/samples/index.html").read_text(encoding="utf-8")
+    assert "eval/<wbr>milliomos/<wbr>mel_<wbr>ce" in page
+    assert page.count(" best</small>") == 1
+
+
 def test_samples_do_not_change_what_is_learned(workplace: Path, tiny) -> None:
     silent = train(tiny("run_name=silent"))
     spoken = train(tiny("run_name=spoken", "samples.every_n_epochs=1"))

@@ -56,12 +56,12 @@ class CategoryTest:
     def summary(self) -> str:
         """The answer in one line."""
         total, told = len(self.sounds), self.told
-        by = f"{self.right:.0%} are found by {', '.join(MEASURES)}"
-        found = f"{by}; {1 / total:.0%} by chance"
+        by = f"by {', '.join(MEASURES)} {self.right:.0%} of the clips are assigned rightly"
+        found = f"{by}, by chance {1 / total:.0%}"
         if not told:
-            return f"the {total} categories cannot be told apart by ear's measures ({found})"
+            return f"the {total} categories cannot be told apart by how they sound ({found})"
         if len(told) == total:
-            return f"all {total} categories can be told apart by ear's measures ({found})"
+            return f"all {total} categories can be told apart by how they sound ({found})"
         return f"{len(told)} of {total} categories can be told apart: {', '.join(told)} ({found})"
 
     @property

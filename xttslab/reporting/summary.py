@@ -127,23 +127,33 @@ def curve_of(analyses: Sequence[Analysis]) -> LineChart | None:
     """The held-out loss by which the checkpoint is chosen, with the chosen epoch marked: of one run
     beside its loss on training clips, of several over each other."""
     first = analyses[0]
-    name, several = first.findings.held_out.name, len(analyses) > 1
-    lines, marks = [], []
-    for one in analyses:
-        own, line = one.findings.held_out.name, one.run.name if several else name
-        if own != name:  # another loss: not on this axis
-            continue
-        lines.append(Line(line, one.findings.held_out.points, "" if several else "held out"))
-        epoch = one.findings.choice.epoch
-        if epoch is not None:
-            label = f"{one.run.name}: epoch {epoch}" if several else f"chosen: epoch {epoch}"
-            marks.append(EpochMark(epoch, label if not several else f"epoch {epoch}", line))
-    if not several:
-        train = first.run.curve(name.replace("eval/", "train_eval/", 1))
-        lines.append(Line(train.name, train.points, "training clips"))
     unit = "mean of an epoch" if measures(first.run) else "nats per token"
-    title = f"{name}: lower is better"
-    return line_chart("first", title, unit, lines, marks)
+    if len(analyses) > 1:
+        name = _common_loss(analyses)
+        lines, marks = [], []
+        for one in analyses:
+            if not (points := one.run.curve(name).points):  # another loss: not on this axis
+                continue
+            lines.append(Line(one.run.name, points))
+            if (epoch := one.findings.choice.epoch) is not None:
+                marks.append(EpochMark(epoch, f"epoch {epoch}", one.run.name))
+        return line_chart("first", f"{name}: lower is better", unit, lines, marks)
+    held_out, epoch = first.findings.held_out, first.findings.choice.epoch
+    train = first.run.curve(held_out.name.replace("eval/", "train_eval/", 1))
+    lines = [
+        Line(held_out.name, held_out.points, "held out"),
+        Line(train.name, train.points, "training clips"),
+    ]
+    marks = [] if epoch is None else [EpochMark(epoch, f"chosen: epoch {epoch}", held_out.name)]
+    return line_chart("first", f"{held_out.name}: lower is better", unit, lines, marks)
+
+
+def _common_loss(analyses: Sequence[Analysis]) -> str:
+    """The loss by which most runs choose their checkpoint; one of a single source first, which is
+    over the same clips in every run."""
+    names = [one.findings.held_out.name for one in analyses]
+    shown = {n: sum(bool(one.run.curve(n).points) for one in analyses) for n in names}
+    return max(names, key=lambda name: (shown[name], name.count("/")))
 
 
 def score_bars(analysis: Analysis) -> list[tuple[str, ShownScore | None, float | None, str]]:

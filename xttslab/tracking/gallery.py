@@ -84,7 +84,7 @@ def write_gallery(
     references: Mapping[str, Path],
     out: Path,
     losses: Mapping[int, float] | None = None,
-    loss_name: str = "eval/mel_ce",
+    loss_name: str = "",
     title: str = "Samples, epoch by epoch",
     language: str = "hu",
 ) -> int:

@@ -124,7 +124,8 @@ class Job:
                 every,
                 Selection(**plain(self.config.checkpoint.selection)),
             )
-        return [SpokenSamples(base, plan, self.tracker, self.run_dir / "samples", scores)]
+        folder, monitor = self.run_dir / "samples", self.config.checkpoint.monitor
+        return [SpokenSamples(base, plan, self.tracker, folder, monitor, scores)]
 
     def plan(self) -> Plan:
         """What the pre-flight must know of this run."""

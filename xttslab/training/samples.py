@@ -151,6 +151,7 @@ class SpokenSamples(Checkpoint):
     that `scores` (None: no epoch) asks for are spoken too and get scores, which are logged; in the
     end so does the best epoch, if it was spoken: its weights are what a comparison judges. To be
     placed before the callback that keeps checkpoints: what is chosen by is published here.
+    `monitor` is the metric that the best epoch is chosen by; the page shows it beside each.
     """
 
     def __init__(
@@ -159,11 +160,12 @@ class SpokenSamples(Checkpoint):
         plan: SamplePlan,
         tracker: Tracker,
         folder: Path,
+        monitor: str,
         scores: EpochScores | None = None,
     ) -> None:
         self.plan, self.tracker, self.folder, self.scores = plan, tracker, folder, scores
-        self.voice = base.voice()
-        self.losses: dict[int, float] = {}  # eval/mel_ce of the epochs spoken
+        self.voice, self.monitor = base.voice(), monitor
+        self.losses: dict[int, float] = {}  # what is monitored, of the epochs spoken
         self.texts = _read(base, plan)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -216,8 +218,9 @@ class SpokenSamples(Checkpoint):
         trainer.callback_metrics[SELECTION] = torch.tensor(value)
 
     def _send(self, trainer: pl.Trainer, spoken: Path, epoch: int) -> None:
-        if (loss := trainer.callback_metrics.get("eval/mel_ce")) is not None:
-            self.losses[epoch] = float(loss)
+        loss = float(trainer.callback_metrics.get(self.monitor, math.nan))
+        if not math.isnan(loss):
+            self.losses[epoch] = loss
         doing(f"writing the page of {spoken.name}")
         self.tracker.log_artifact(spoken, f"samples/{spoken.name}")
         self._write_page()
@@ -225,7 +228,8 @@ class SpokenSamples(Checkpoint):
     def _write_page(self) -> None:
         page = self.folder / "index.html"
         plan = self.plan
-        write_gallery(self.folder, plan.sentences, plan.references, page, self.losses)
+        told = (self.losses, self.monitor)
+        write_gallery(self.folder, plan.sentences, plan.references, page, *told)
         self.tracker.log_artifact(page, "samples")
 
     def _write(self, spoken: Path, module: pl.LightningModule) -> None:
