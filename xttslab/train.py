@@ -25,9 +25,10 @@ def main(config: DictConfig) -> float | None:
     from xttslab.machine.graphics_cards import refuse_idle_card
     from xttslab.model.weights import require_base
     from xttslab.tracking.lookup import require_start
-    from xttslab.training.unread import refuse_unread, usual_config
+    from xttslab.training.unread import refuse_unread, require_possible, usual_config
 
     # What is missing is said before the libraries that need seconds to load.
+    require_possible(config)
     require_folders(config.dataset.name, config.dataset.sources)
     require_base(config.model, config.weights)
     require_start(config.init_from, config.tracking.uri)

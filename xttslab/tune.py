@@ -27,8 +27,9 @@ def main(config: DictConfig) -> float:
     from xttslab.errors import UserError
     from xttslab.model.weights import require_base
     from xttslab.tracking.lookup import require_start
-    from xttslab.training.unread import refuse_unread, usual_config
+    from xttslab.training.unread import refuse_unread, require_possible, usual_config
 
+    require_possible(config)
     require_folders(config.dataset.name, config.dataset.sources)
     require_base(config.model, config.weights)
     require_start(config.init_from, config.tracking.uri)

@@ -37,3 +37,8 @@ def test_an_aspect_that_is_unknown_or_without_scale_is_refused(scoring: Scoring)
         replace(scoring, gates={"charm": GateRule(2.0, 4.0)})
     with pytest.raises(UserError, match=r"a gate that fails at 4\.0 and holds at 4\.0"):
         GateRule(4.0, 4.0)
+
+
+def test_draws_that_make_no_interval_are_refused(scoring: Scoring) -> None:
+    with pytest.raises(UserError, match=r"scoring.bootstrap=1: so few draws have no interval"):
+        replace(scoring, bootstrap=1)

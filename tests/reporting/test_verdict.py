@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.reporting.runs import calm_run, falling, overfitted_run, rules
+from xttslab.errors import UserError
 from xttslab.evaluation.scales import Interval
 from xttslab.reporting.findings import find
 from xttslab.reporting.pairing import Difference
@@ -223,3 +226,10 @@ def test_three_runs_of_which_two_are_alike_have_no_single_best() -> None:
     }
     found = conclude([contender(run) for run in runs], decisions, RULES)
     assert found.headline == "No single best: a, b cannot be told apart"
+
+
+def test_draws_that_make_no_interval_are_refused() -> None:
+    with pytest.raises(
+        UserError, match=r"verdict.draws=0: so few draws have no interval; give 100"
+    ):
+        replace(RULES, draws=0)

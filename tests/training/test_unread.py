@@ -14,7 +14,7 @@ from tests.conftest import CONF
 from xttslab.errors import UserError
 from xttslab.training import unread
 from xttslab.training.run import train
-from xttslab.training.unread import UNREAD, refuse_unread
+from xttslab.training.unread import UNREAD, refuse_unread, require_possible
 
 OTHER = {  # looked at, but of no effect
     "batch.balance": "equal",
@@ -143,3 +143,29 @@ def test_the_command_says_it_at_once(workplace: Path) -> None:
     )
     said = "error: stage=decoder does not read adapter=lora, batch.clips=2: leave that out\n"
     assert (done.returncode, done.stderr) == (2, said)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("optim.lr=0", "optim.lr=0: give more than 0"),
+        ("optim.lr=-1", "optim.lr=-1: give more than 0"),
+        ("batch.eval_clips=0", "batch.eval_clips=0: give 1 or more"),
+        ("batch.clips=-2", "batch.clips=-2: give 0 or more"),
+        ("batch.clips=0", "batch.clips=0 fills batch.max_tokens=, which is 0: give one of them"),
+        ("samples.every_n_epochs=-1", "samples.every_n_epochs=-1: give 0 or more"),
+        ("seed=-1", "seed=-1: give 0 or more"),
+        ("checkpoint.top_k=0", "checkpoint.top_k=0: give 1 or more"),
+    ],
+)
+def test_numbers_that_no_training_can_have_are_refused(compose, option: str, message: str) -> None:
+    with pytest.raises(UserError) as refused:
+        require_possible(compose(option))
+    assert str(refused.value) == message
+
+
+def test_all_shipped_numbers_are_possible(compose) -> None:
+    require_possible(compose())
+    require_possible(compose("batch.clips=0", "batch.max_tokens=4000"))
+    for stage in ("decoder", "dvae"):
+        require_possible(compose(f"stage={stage}"))

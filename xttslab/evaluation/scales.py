@@ -13,7 +13,6 @@ import numpy as np
 from scipy.stats import norm as normal
 from scipy.stats import t as student
 
-from xttslab.errors import UserError
 from xttslab.evaluation.settings import FIXED, HIGHEST, GateRule, ScaleRule
 
 
@@ -27,15 +26,7 @@ class Interval:
 
 
 def draw_counts(sentences: Sequence[str], draws: int, seed: int) -> np.ndarray:
-    """How often each clip is drawn, (draws, clips): clips with the same sentence come together.
-
-    Raises UserError for too few draws to make an interval.
-    """
-    if draws < 2:
-        raise UserError(
-            f"a bootstrap of {draws} draws has no interval: give 100 or more "
-            "(verdict.draws, rules.worth.draws or evaluation.scoring.bootstrap)"
-        )
+    """How often each clip is drawn, (draws, clips): clips with the same sentence come together."""
     names, member = np.unique(np.asarray(sentences), return_inverse=True)
     random = np.random.default_rng(seed)
     counts = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)

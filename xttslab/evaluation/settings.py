@@ -15,6 +15,12 @@ FIXED, REAL, OTHERS, MISMATCHED = "fixed", "real", "others", "mismatched"
 _FLOORS, _CEILINGS = (FIXED, OTHERS, MISMATCHED), (FIXED, REAL)
 
 
+def require_draws(draws: int, option: str) -> None:
+    """Raise UserError for too few draws of a bootstrap to make an interval."""
+    if draws < 2:
+        raise UserError(f"{option}={draws}: so few draws have no interval; give 100 or more")
+
+
 @dataclass(frozen=True)
 class ScaleRule:
     """Where scores 0 and 10 lie on one raw measure.
@@ -84,6 +90,7 @@ class Scoring:
     real_measures: str
 
     def __post_init__(self) -> None:
+        require_draws(self.bootstrap, "evaluation.scoring.bootstrap")
         if set(self.weights) != set(ASPECTS):
             names = ", ".join(ASPECTS)
             raise UserError(f"weights of {sorted(self.weights)}; the aspects are {names}")

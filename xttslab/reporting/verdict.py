@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from xttslab.evaluation.settings import require_draws
 from xttslab.reporting.findings import Findings
 from xttslab.reporting.pairing import Difference
 from xttslab.reporting.run_data import RunData
@@ -29,6 +30,9 @@ class VerdictRules:
     score: float
     votes: int
     draws: int
+
+    def __post_init__(self) -> None:
+        require_draws(self.draws, "verdict.draws")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from xttslab.evaluation.aspects import TITLES
 from xttslab.evaluation.scorecard import ZERO_SHOT, Scorecard
+from xttslab.evaluation.settings import require_draws
 from xttslab.reporting.findings import Findings
 from xttslab.reporting.pairing import Difference, on_other_scales, score_differences, utterances
 from xttslab.reporting.run_data import RunData
@@ -24,14 +25,17 @@ QUESTIONS = {
 class WorthRules:
     """See `conf/rules/`: the least difference to the base that counts, `score` out of 10; its
     interval, of `draws`, must lie on one side of 0 with `confidence` in all questions together.
-    Fewer common `sentences`
-    conclude nothing. Below `wrong_voice` out of 10 for similarity a voice is not the speaker's."""
+    Fewer common `sentences` conclude nothing. Below `wrong_voice` out of 10 for similarity a voice
+    is not the speaker's."""
 
     score: float
     confidence: float
     draws: int
     sentences: int
     wrong_voice: float
+
+    def __post_init__(self) -> None:
+        require_draws(self.draws, "rules.worth.draws")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Refuses options that the chosen stage does not read."""
+"""Refuses options that the chosen stage does not read, and numbers that no training can have."""
 
 from __future__ import annotations
 
@@ -44,6 +44,25 @@ UNREAD: dict[str, tuple[str, ...]] = {
         "samples",
     ),
 }
+# Option → its least value, and whether it may be that itself.
+_LEAST = {
+    "optim.lr": (0, False),
+    "optim.weight_decay": (0, True),
+    "scheduler.warmup_steps": (0, True),
+    "batch.clips": (0, True),
+    "batch.max_tokens": (0, True),
+    "batch.eval_clips": (1, True),
+    "batch.max_repeats": (1, True),
+    "batch.train_eval_clips": (0, True),
+    "batch.workers": (0, True),
+    "checkpoint.patience": (0, True),
+    "checkpoint.top_k": (1, True),
+    "checkpoint.every_minutes": (0, True),
+    "samples.every_n_epochs": (0, True),
+    "samples.score_every_n_epochs": (0, True),
+    "timed_steps": (0, True),
+    "seed": (0, True),
+}
 _MOVED = {
     "dataset.balance": ("none", "batch.balance")
 }  # option → what it was by default, its place
@@ -74,6 +93,18 @@ def refuse_unread(config: DictConfig, default: DictConfig, varied: Iterable[str]
     if names:
         listed = ", ".join(f"{name}={value}" for name, value in sorted(names.items()))
         raise UserError(f"stage={config.stage.name} does not read {listed}: leave that out")
+
+
+def require_possible(config: DictConfig) -> None:
+    """Raise UserError, which names the option, for a number with which nothing can be trained: said
+    at once, not by a library when the model is loaded and epoch 0 is evaluated."""
+    for name, (least, itself) in _LEAST.items():
+        value = OmegaConf.select(config, name)
+        if value is not None and not (value > least or (itself and value == least)):
+            wanted = f"{least} or more" if itself else f"more than {least}"
+            raise UserError(f"{name}={value}: give {wanted}")
+    if not config.batch.clips and not config.batch.max_tokens:
+        raise UserError("batch.clips=0 fills batch.max_tokens=, which is 0: give one of them")
 
 
 def usual_config() -> DictConfig:
