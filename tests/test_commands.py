@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
+from omegaconf import OmegaConf
 
 from tests.conftest import CONF
 from tests.processes import Command
 from xttslab import __version__, commands
 from xttslab.errors import UserError
+from xttslab.speaking.texts import OF_BASE, refuse_beside_run
 
 ROOT = CONF.parent
 # Runs entry points with the options of the file argv[1]: what each says, and what was imported.
@@ -141,6 +143,7 @@ MISTAKES = [
     ("export", {"run": "senki", "out": "voice"}, "run 'senki' is not in "),
     ("export", {"run": "file", "out": "full.wav"}, "full.wav: exists already; name another one"),
     ("export", {"run": "file", "out": "v", "mlflow_model": "file"}, "file: exists already"),
+    ("export", {"run": "file", "out": "v", "mlflow_model": "./v"}, "mlflow_model=./v: is out= too"),
     ("import_run", {"source": "nincs"}, "nincs: no such folder; correct source="),
     (
         "review",
@@ -293,6 +296,15 @@ def test_what_a_constructor_refuses_is_said_without_what_hydra_says_of_it(
     fault.__cause__ = UserError("speed=0: give a number")
     assert launched(monkeypatch, tmp_path, fault) == 2
     assert capsys.readouterr().err == "error: speed=0: give a number\n"
+
+
+def test_what_a_run_answers_itself_is_refused_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = OmegaConf.create({"hydra": {"overrides": {"task": ["run=a", "model.dropout=0"]}}})
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", typed)
+    refuse_beside_run("", OF_BASE)
+    refuse_beside_run("a", ("weights", "dataset", "language"))
+    with pytest.raises(UserError, match="model= is for a base without a run: run=a has its own"):
+        refuse_beside_run("a", OF_BASE)
 
 
 def sweep(tmp_path: Path, code: str) -> subprocess.CompletedProcess[str]:

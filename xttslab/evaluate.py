@@ -53,9 +53,10 @@ def _require_subject(config: DictConfig) -> None:
     from xttslab.data.manifest import require_folders
     from xttslab.errors import UserError
     from xttslab.model.weights import require_base
-    from xttslab.speaking.texts import require_voice
+    from xttslab.speaking.texts import refuse_beside_run, require_voice
 
     if config.run:
+        refuse_beside_run(config.run, ("model", "weights"))
         require_voice(config.run, config.tracking.uri)
     if dataset := config.get("dataset"):
         require_folders(dataset.name, dataset.sources)

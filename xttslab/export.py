@@ -20,10 +20,13 @@ def main(config: DictConfig) -> None:
 
     from hydra.utils import instantiate
 
+    from xttslab.errors import UserError
     from xttslab.files import require_new, require_writable
     from xttslab.tracking.lookup import require_run
 
     require_run(config.run, config.tracking.uri)
+    if config.mlflow_model and Path(config.mlflow_model).resolve() == Path(config.out).resolve():
+        raise UserError(f"mlflow_model={config.mlflow_model}: is out= too; name another folder")
     for option in ("out", "mlflow_model"):
         if config[option]:
             require_new(Path(config[option]), option)
@@ -39,7 +42,7 @@ def main(config: DictConfig) -> None:
     print(f"{out}: {size:.0f} MB; {reader}")
     if config.mlflow_model:
         save_served_model(out, Path(config.mlflow_model))
-        print(f"serve it: mlflow models serve -m {config.mlflow_model} --env-manager local")
+        print(f'serve it: mlflow models serve -m "{config.mlflow_model}" --env-manager local')
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def _require_voice(config: DictConfig) -> tuple[Path, ...]:
     from xttslab.data.audio import require_file
     from xttslab.data.manifest import require_folders
     from xttslab.model.weights import require_base
-    from xttslab.speaking.texts import require_voice
+    from xttslab.speaking.texts import OF_BASE, refuse_beside_run, require_voice
 
     given = config.speaker_wav
     recordings = tuple(
@@ -153,6 +153,7 @@ def _require_voice(config: DictConfig) -> tuple[Path, ...]:
     for path in recordings:
         require_file(path, "correct speaker_wav=")
     if config.run:
+        refuse_beside_run(config.run, OF_BASE)
         require_voice(config.run, config.tracking.uri)
         return recordings
     if dataset := config.get("dataset"):

@@ -85,7 +85,7 @@ def _require(config: DictConfig) -> None:
     from xttslab.data.manifest import require_folders
     from xttslab.errors import UserError
     from xttslab.model.weights import require_base
-    from xttslab.speaking.texts import require_voice
+    from xttslab.speaking.texts import OF_BASE, refuse_beside_run, require_voice
 
     for package, project in (("wyoming", "wyoming"), ("prometheus_client", "prometheus-client")):
         if importlib.util.find_spec(package) is None:
@@ -95,6 +95,7 @@ def _require(config: DictConfig) -> None:
     for name in ("together", "longest", *(f"limits.{key}" for key in config.limits)):
         _positive(config, name)
     if config.run:
+        refuse_beside_run(config.run, OF_BASE)
         require_voice(config.run, config.tracking.uri)
         return
     if not (dataset := config.get("dataset")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from xttslab.tracking.lookup import require_run
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+OF_BASE = ("model", "weights", "dataset", "language")  # options that a run answers itself
 OURS = "xttslab.yaml"  # the file of an exported folder that only xttslab reads
 
 
@@ -72,3 +74,17 @@ def require_voice(run: str, uri: str) -> None:
     """Raise UserError where the disk shows that `run` is neither a run nor an exported folder."""
     if not is_exported(run):
         require_run(run, uri)
+
+
+def refuse_beside_run(run: str, options: Sequence[str]) -> None:
+    """Raise UserError for options of a base that the command line gives beside run=."""
+    from hydra.core.hydra_config import HydraConfig
+
+    if not run or not HydraConfig.initialized():
+        return
+    typed = (entry.lstrip("+~").partition("=")[0] for entry in HydraConfig.get().overrides.task)
+    keys = {key.partition(".")[0] for key in typed}
+    if given := [option for option in options if option in keys]:
+        raise UserError(
+            f"{given[0]}= is for a base without a run: run={run} has its own; leave one of them out"
+        )
