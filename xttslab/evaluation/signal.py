@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.linalg import solve_toeplitz
-from scipy.signal import find_peaks, lfilter
+from scipy.signal import find_peaks
 
 from xttslab.evaluation.spoken_clips import RATE
 
@@ -15,6 +14,7 @@ WINDOW = RATE // 40  # 25 ms
 _SILENCE_DB = -60.0  # below this, dB of full scale, a recording holds nothing
 _SPEECH_RANGE_DB = 35.0  # speech lies within this of its loud frames; less is pause or noise
 _ORDER = 18  # of the linear predictor: 16 kHz / 1000 + 2
+_LAGS = range(_ORDER + 1)
 
 
 def levels(audio: np.ndarray, hop: int = HOP, window: int = WINDOW) -> np.ndarray:
@@ -65,18 +65,34 @@ def prediction_residual(audio: np.ndarray) -> np.ndarray:
     size, hop = 30 * RATE // 1000, 15 * RATE // 1000
     shape = np.hanning(size + 1)[:-1]
     padded = np.pad(audio.astype(np.float64), (size, size))
+    starts = np.arange(0, len(padded) - size, hop)
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, size)[starts] * shape
+    lags = [np.einsum("ns,ns->n", blocks[:, : size - lag], blocks[:, lag:]) for lag in _LAGS]
+    correlation = np.stack(lags, axis=1)  # (blocks, 19)
+    loud = correlation[:, 0] >= 1e-9
+    correlation[:, 0] *= 1 + 1e-5  # keeps the equations solvable for pure tones
+    taps = _predictors(correlation[loud])
+    history = np.pad(padded, (_ORDER, 0))
+    spans = np.lib.stride_tricks.sliding_window_view(history, size + _ORDER)[starts[loud]]
+    errors = sum(taps[:, lag, None] * spans[:, _ORDER - lag :][:, :size] for lag in _LAGS)
     residual = np.zeros_like(padded)
-    for start in range(0, len(padded) - size, hop):
-        block = padded[start : start + size] * shape
-        correlation = np.correlate(block, block, "full")[size - 1 : size + _ORDER]
-        if correlation[0] < 1e-9:
-            continue
-        correlation[0] *= 1 + 1e-5  # keeps the equations solvable for pure tones
-        taps = np.concatenate(([1.0], -solve_toeplitz(correlation[:-1], correlation[1:])))
-        before = max(0, start - _ORDER)
-        error = lfilter(taps, 1.0, padded[before : start + size])[start - before :]
-        residual[start : start + size] += error * shape
+    for start, error in zip(starts[loud], errors * shape, strict=True):
+        residual[start : start + size] += error
     return residual[size : size + len(audio)]
+
+
+def _predictors(correlation: np.ndarray) -> np.ndarray:
+    """Prediction error filters (n, 19) of n blocks with autocorrelations (n, 19), by the recursion
+    of Levinson and Durbin."""
+    taps = np.zeros_like(correlation)
+    taps[:, 0] = 1.0
+    power = correlation[:, 0].copy()
+    for order in _LAGS[1:]:
+        known = np.einsum("nk,nk->n", taps[:, :order], correlation[:, order:0:-1])
+        reflected = -known / power
+        taps[:, 1 : order + 1] += reflected[:, None] * taps[:, order - 1 :: -1][:, :order]
+        power *= 1 - reflected**2
+    return taps
 
 
 _SHORTEST = RATE // 20  # samples; less holds no sound before and after a change
