@@ -171,15 +171,20 @@ def voice_bands(voice: np.ndarray) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     window = 0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, _WINDOW + 1)[:-1])
     power = np.abs(np.fft.rfft(frames * window).astype(np.complex64)) ** 2.0  # (frames, 201)
-    return np.einsum("ft,mf->mt", power.T, _filters(), optimize=True).T
+    return np.einsum("ft,mf->mt", power.T, mel_filters(_WINDOW, 0.0, RATE / 2), optimize=True).T
 
 
 @cache
-def _filters() -> np.ndarray:
-    """Triangles of equal area on Slaney's mel scale up to 8 kHz: float32 (40, 201)."""
-    hertz = np.linspace(0, RATE / 2, _WINDOW // 2 + 1)
+def mel_filters(window: int, lowest: float, highest: float) -> np.ndarray:
+    """40 triangles of equal area on Slaney's mel scale, from `lowest` to `highest` Hz: float32 (40,
+    1 + window // 2), for spectra of `window` samples at 16 kHz."""
+    hertz = np.linspace(0, RATE / 2, window // 2 + 1)
     knee = _KNEE / _LINEAR
-    mels = np.linspace(0.0, knee + np.log(RATE / 2 / _KNEE) / _LOG_STEP, BANDS + 2)
+    ends = [
+        end / _LINEAR if end < _KNEE else knee + np.log(end / _KNEE) / _LOG_STEP
+        for end in (lowest, highest)
+    ]
+    mels = np.linspace(*ends, BANDS + 2)
     edges = np.where(mels < knee, _LINEAR * mels, _KNEE * np.exp(_LOG_STEP * (mels - knee)))
     widths = np.diff(edges)[:, None]
     ramps = np.subtract.outer(edges, hertz)

