@@ -86,6 +86,7 @@ def test_prepare_then_compose_training(place: Path) -> None:
     [
         (["name=Kérdés"], "a name holds a-z, 0-9, _ and - only; write dataset=kerdes"),
         (["name=codes"], "choose another"),
+        (["name=measures"], "choose another"),
         (["name=x"], "source=PATH is missing"),
         (["name=x", "source=nowhere"], "source nowhere: no such file or folder"),
         (["name=demo_x"], "no such demo set; the package holds demo_blikk, demo_milliomos"),

@@ -26,7 +26,7 @@ from xttslab.files import remove, write_atomically
 
 _LONGEST = 80
 TABLES = ("metadata.csv", "clips.csv", "rejected.csv", "review.csv", "changed.csv")
-_RESERVED = ("codes", "conf")  # folders that stand beside the data sets
+_RESERVED = ("codes", "measures", "conf")  # folders that stand beside the data sets
 _CONFIG = """\
 # Written by `python -m xttslab.prepare dataset={name}`; `train dataset={name}` reads it.
 name: {name}
