@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from xttslab.speaking.batch_file import BatchFile
     from xttslab.speaking.speaker import Speaker
-    from xttslab.speaking.take_guard import TakeGuard
     from xttslab.text.lexicon import Lexicon
 
 
@@ -177,22 +176,11 @@ def _speaker(config: DictConfig, recordings: tuple[Path, ...], lexicon: Lexicon)
             )
     speaker.lexicon = speaker.lexicon.overridden_by(lexicon)
     if config.takes != 1:
-        speaker.guard = _guard(config.takes, speaker.language)
+        from xttslab.evaluation.take_judge import configured_judge
+        from xttslab.speaking.take_guard import TakeGuard
+
+        speaker.guard = TakeGuard(configured_judge(CONF, speaker.language), config.takes)
     return speaker.to(config.device, config.precision)
-
-
-def _guard(takes: int, language: str) -> TakeGuard:
-    """What chooses among takes, by the ear that evaluations have."""
-    from hydra.utils import instantiate
-    from omegaconf import OmegaConf
-
-    from xttslab.evaluation.take_judge import judge_for
-    from xttslab.speaking.take_guard import TakeGuard
-
-    scoring = OmegaConf.load(CONF / "evaluation" / "default.yaml").scoring
-    scoring.language = language
-    recogniser = instantiate(scoring.recogniser, _convert_="all")
-    return TakeGuard(judge_for(recogniser, language), takes)
 
 
 def _report(speaker: Speaker) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xttslab.commands import launch
+from xttslab.commands import CONF, launch
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 def main(config: DictConfig) -> None:
     """Load the voice and serve it until Ctrl-C."""
+    from functools import partial
+
     from omegaconf import OmegaConf
 
     _require(config)
     # from here on, libraries that need seconds
+    from xttslab.evaluation.take_judge import configured_judge
     from xttslab.serving.local_pages import LocalServer, access_for, bind
     from xttslab.serving.voice_server import ServedNames, voice_app, voice_service
     from xttslab.serving.voice_service import Limits
@@ -36,7 +39,8 @@ def main(config: DictConfig) -> None:
     given = OmegaConf.to_container(config, resolve=True)
     names = ServedNames(name, given["aliases"], given["models"])
     limits = Limits(**given["limits"])
-    service = voice_service(speaker, names, limits, config.together, config.longest)
+    judge = partial(configured_judge, CONF, speaker.language)
+    service = voice_service(speaker, names, limits, config.together, config.longest, judge)
     if port is not None:
         wyoming = WyomingServer(service, wyoming_listener)
     app = voice_app(service, names, access, wyoming)

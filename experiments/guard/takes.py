@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -21,6 +22,7 @@ from experiments.guard.speech import base_speaker, texts, usual_settings
 from xttslab.evaluation.recognition import Recogniser
 from xttslab.evaluation.take_judge import TakeJudge
 from xttslab.speaking.lines import SpeechLine
+from xttslab.speaking.piece_jobs import generate_jobs
 from xttslab.speaking.speaker import TOGETHER
 from xttslab.speaking.take_guard import Take, TakeGuard, TakeJudgement
 
@@ -58,7 +60,7 @@ def main() -> None:
     judge = Timed(by_words)
     guard = TakeGuard(judge, takes)
     start = perf_counter()
-    guard.speak(speaker, lines, TOGETHER)
+    guard.speak(speaker, lines, partial(generate_jobs, speaker.voice, together=TOGETHER))
     print(f"by words: {perf_counter() - start:.0f} s, {judge.seconds:.0f} s of them judging")
     print("\n".join(guard.tally.report()), flush=True)
     # The first takes and those that a guard without words would choose, by the same judgements.

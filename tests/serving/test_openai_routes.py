@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 
 import av
 import openai
@@ -49,6 +50,17 @@ def test_aac_and_a_seed_of_ones_own(client) -> None:
     same, other = (spoken(client, "pcm", extra_body={"seed": seed})[0] for seed in (7, 8))
     assert same == spoken(client, "pcm")[0]
     assert other != same
+
+
+def test_the_best_of_several_takes(served: Running, client) -> None:
+    asked = {"model": "tts-1", "voice": "greeting", "input": TEXT, "response_format": "mp3"}
+    answer = client.audio.speech.with_raw_response.create(**asked, extra_body={"takes": 2})
+    assert re.fullmatch(r"2; pieces=1; failed_first=[01]; failed=[012]", answer.headers["x-takes"])
+    assert int(answer.headers["content-length"]) == len(answer.content) > 1000
+    body = {"input": TEXT, "response_format": "pcm", "stream_format": "sse", "takes": 2}
+    _, _, events = served.ask("/v1/audio/speech", body)
+    assert events.count(b"speech.audio.delta") == 1
+    assert events.count(b"speech.audio.done") == 1
 
 
 def test_a_stream_comes_in_pieces(client) -> None:
@@ -122,6 +134,7 @@ def test_models_and_voices_are_listed(served: Running, client) -> None:
         ({"input": " "}, openai.BadRequestError, 400, "input", "there is no text"),
         ({"input": "?!"}, openai.BadRequestError, 400, "input", "no letter and no number"),
         ({"input": "<speak><p>"}, openai.BadRequestError, 400, "input", "not well-formed"),
+        ({"extra_body": {"takes": 7}}, openai.BadRequestError, 400, "takes", "not within 1 and 6"),
         ({"speed": 9}, openai.BadRequestError, 400, "speed", "not within 0.25 and 4"),
         ({"response_format": "aiff"}, openai.BadRequestError, 400, "response_format", "there are"),
     ],

@@ -73,6 +73,7 @@ def test_a_simple_line(served: Running, kind: str) -> None:
         ("/generate/simple", {"text": TEXT, "format": "aiff"}, 400, "there are mp3, opus, aac"),
         ("/generate/simple", {"text": TEXT, "sped": 1}, 422, "sped: extra inputs"),
         ("/generate/simple", {"text": TEXT, "temperature": 9}, 400, "not within 0.05 and 2"),
+        ("/generate/simple", {"text": TEXT, "takes": 0}, 400, "takes=0 is not within 1 and 6"),
         ("/generate/simple", {"text": TEXT, "seed": -1}, 400, "seed=-1 is not within 0"),
         ("/generate/segmented", {"segments": []}, 422, "segments: list should have"),
         (
@@ -89,6 +90,14 @@ def test_faults_are_one_line(served: Running, path: str, body, status: int, mess
     found, headers, answer = served.ask(path, body, json_type)
     assert (found, headers["content-type"]) == (status, "application/json")
     assert message in json.loads(answer)["detail"]
+
+
+def test_several_takes_and_categories_of_a_script(served: Running) -> None:
+    body = {"text": TEXT, "category": ["tension", "greeting"], "format": "wav", "takes": 2}
+    status, headers, content = served.ask("/generate/simple", body)
+    assert (status, headers["x-takes"][:12]) == (200, "2; pieces=1;")
+    assert len(content) > 1000
+    assert "xttslab_judged_pieces_total" in served.ask("/metrics")[2].decode()
 
 
 def test_what_will_be_read(served: Running) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import soxr
@@ -91,6 +92,16 @@ def judge_for(recogniser: Recogniser, language: str) -> TakeJudge:
         log.warning("takes are judged by pace and ending alone: %s", fault)
         return TakeJudge(None, language)
     return TakeJudge(recogniser, language)
+
+
+def configured_judge(conf: Path, language: str) -> TakeJudge:
+    """The judge of a language by the ear that evaluations have: what the folder `conf` says."""
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    scoring = OmegaConf.load(conf / "evaluation" / "default.yaml").scoring
+    scoring.language = language
+    return judge_for(instantiate(scoring.recogniser, _convert_="all"), language)
 
 
 @dataclass(frozen=True)

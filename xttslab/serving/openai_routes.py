@@ -23,7 +23,8 @@ class VoiceChoice(BaseModel):
 
 
 class SpeechBody(BaseModel):
-    """OpenAI's request; `seed` and `temperature` are ours, and `instructions` are not followed."""
+    """OpenAI's request; `seed`, `temperature` and `takes` are ours, and `instructions` are not
+    followed."""
 
     model_config = ConfigDict(extra="ignore")
     model: str = ""
@@ -34,6 +35,7 @@ class SpeechBody(BaseModel):
     stream_format: Literal["audio", "sse"] = "audio"
     seed: int | None = None
     temperature: float | None = None
+    takes: int | None = None
 
 
 def error_body(status: int, code: str | None, message: str, param: str = "") -> dict[str, Any]:
@@ -57,12 +59,12 @@ def openai_routes(service: VoiceService, models: list[str], created: int) -> API
             )
             raise RequestRefused(400, "invalid_value", reason, "response_format")
         voice = body.voice if isinstance(body.voice, str) else body.voice.id
-        asked = SpeechRequest(body.input, voice, body.speed, body.seed, body.temperature)
-        line = service.line(asked, "input")
-        answer = SpeechAnswer("openai", line, body.response_format, "input")
+        ours = body.seed, body.temperature, body.takes
+        line = service.line(SpeechRequest(body.input, voice, body.speed, *ours), "input")
+        answer = SpeechAnswer("openai", line, body.response_format, "input", body.takes or 1)
         if body.stream_format == "sse":
             return await answer.events(service, request)
-        if STREAMS[body.response_format].whole:
+        if STREAMS[body.response_format].whole or answer.takes > 1:
             return await answer.whole(service, request)
         return await answer.streamed(service, request)
 

@@ -16,6 +16,7 @@ from xttslab.reporting.html import render
 from xttslab.serving.speech_answers import SpeechAnswer
 from xttslab.serving.streamed_audio import STREAMS
 from xttslab.serving.voice_service import RequestRefused, SpeechRequest, VoiceService
+from xttslab.speaking.lines import names_of
 from xttslab.speaking.marks import checked_pause
 
 _LANGUAGES = {"hu": "Hungarian"}
@@ -37,11 +38,12 @@ class ScriptBody(BaseModel):
     """What a line of a script is spoken with; any that is left out is as configured."""
 
     model_config = ConfigDict(extra="forbid")
-    category: str = ""
+    category: str | list[str] = ""
     format: str = "mp3"
     speed: float | None = None
     seed: int | None = None
     temperature: float | None = None
+    takes: int | None = None
 
 
 class SimpleBody(ScriptBody):
@@ -112,10 +114,10 @@ def script_routes(service: VoiceService) -> APIRouter:
         if body.format not in STREAMS:
             reason = f"format={body.format[:20]!r}: there are {', '.join(STREAMS)}"
             raise RequestRefused(400, "invalid_value", reason, "format")
-        asked = SpeechRequest(text, body.category, body.speed, body.seed, body.temperature)
-        return await SpeechAnswer("script", service.line(asked), body.format).whole(
-            service, request
-        )
+        voice = ",".join(names_of(body.category))
+        asked = SpeechRequest(text, voice, body.speed, body.seed, body.temperature, body.takes)
+        answer = SpeechAnswer("script", service.line(asked), body.format, takes=body.takes or 1)
+        return await answer.whole(service, request)
 
     @routes.post("/generate/simple")
     async def simple(body: SimpleBody, request: Request) -> Response:

@@ -7,6 +7,7 @@ import base64
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from xttslab.serving.streamed_audio import STREAMS, AudioStream, whole_file
-from xttslab.serving.voice_service import GONE, RequestRefused, VoiceService
+from xttslab.serving.voice_service import GONE, HeardOrder, RequestRefused, VoiceService
 from xttslab.speaking.lines import SpeechLine
 
 log = logging.getLogger(__name__)
@@ -32,21 +33,24 @@ class SpeechAnswer:
         line: to speak.
         kind: of the audio, one of STREAMS.
         text_param: the field that holds the text, for messages.
+        takes: of each piece; of several the best is kept, and comes whole.
     """
 
     protocol: str
     line: SpeechLine
     kind: str
     text_param: str = "text"
+    takes: int = 1
 
     async def whole(self, service: VoiceService, request: Request) -> Response:
         """A file whose length stands in it. Raises RequestRefused."""
-        body = await _while_connected(request, self._file(service))
-        if body is None:
+        file = await _while_connected(request, self._file(service))
+        if file is None:
             return Response(status_code=GONE)
+        body, found = file
         ending = STREAMS[self.kind].whole.lstrip(".") or self.kind
         name = {"Content-Disposition": f'inline; filename="speech.{ending}"'}
-        return Response(body, media_type=STREAMS[self.kind].media_type, headers=name)
+        return Response(body, media_type=STREAMS[self.kind].media_type, headers=name | found)
 
     async def streamed(self, service: VoiceService, request: Request) -> Response:
         """The audio in chunks, while it is spoken. Raises RequestRefused before the first one."""
@@ -58,14 +62,19 @@ class SpeechAnswer:
         """The chunks as OpenAI's server-sent events `speech.audio.delta`, then `.done`."""
         return await self._begun(service, request, self._events(service), "text/event-stream")
 
-    async def _file(self, service: VoiceService) -> bytes:
-        async with service.speaking(self.protocol, self.line, False, self.text_param) as order:
+    def _spoken(self, service: VoiceService, live: bool) -> AbstractAsyncContextManager[HeardOrder]:
+        return service.speaking(self.protocol, self.line, live, self.text_param, self.takes)
+
+    async def _file(self, service: VoiceService) -> tuple[bytes, dict[str, str]]:
+        """The file, and headers of what was found in its takes."""
+        async with self._spoken(service, live=False) as order:
             wave = await order.whole()
-        return await asyncio.to_thread(whole_file, wave, self.kind, service.tags(self.line))
+        tags = service.tags(self.line)
+        return await asyncio.to_thread(whole_file, wave, self.kind, tags), order.headers
 
     async def _chunks(self, service: VoiceService) -> AsyncIterator[bytes]:
         audio = AudioStream(self.kind, service.tags(self.line))
-        async with service.speaking(self.protocol, self.line, True, self.text_param) as order:
+        async with self._spoken(service, live=True) as order:
             async for wave in order.waves():
                 if data := audio.push(wave):
                     yield data
@@ -74,7 +83,7 @@ class SpeechAnswer:
 
     async def _events(self, service: VoiceService) -> AsyncIterator[bytes]:
         audio = AudioStream(self.kind, service.tags(self.line))
-        async with service.speaking(self.protocol, self.line, True, self.text_param) as order:
+        async with self._spoken(service, live=True) as order:
             async for wave in order.waves():
                 if data := audio.push(wave):
                     yield _delta(data)

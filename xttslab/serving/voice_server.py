@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -24,6 +24,7 @@ from xttslab.serving.plain_routes import page_routes, script_routes, xtts_routes
 from xttslab.serving.voice_service import Limits, RequestRefused, VoiceService
 from xttslab.serving.wyoming_server import WyomingServer
 from xttslab.speaking.speaker import Speaker
+from xttslab.speaking.take_guard import Judge
 
 log = logging.getLogger(__name__)
 _GUARD_CODES = {
@@ -43,12 +44,17 @@ class ServedNames:
 
 
 def voice_service(
-    speaker: Speaker, names: ServedNames, limits: Limits, together: int, longest: int
+    speaker: Speaker,
+    names: ServedNames,
+    limits: Limits,
+    together: int,
+    longest: int,
+    make_judge: Callable[[], Judge],
 ) -> VoiceService:
     """The service of a voice, with its engine; every category's reference was heard, so that no
-    client waits for it."""
+    client waits for it. `make_judge` makes what judges takes, when some are asked for."""
     engine = Engine(speaker, together, limits.requests, limits.seconds)
-    service = VoiceService(speaker, names.name, engine, limits, names.aliases, longest)
+    service = VoiceService(speaker, names.name, engine, limits, names.aliases, make_judge, longest)
     for category in service.voices:
         speaker.references.prompt(category, settings=speaker.settings)
     return service

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +17,7 @@ from xttslab.model.decoder import SPEECH_RATE
 from xttslab.serving.engine import Engine, EngineFault, SpokenOrder, TooManyLines, TooSlow
 from xttslab.speaking.lines import LONGEST, SpeechLine, names_of
 from xttslab.speaking.speaker import Speaker
+from xttslab.speaking.take_guard import Judge, Take, TakeGuard, TakeJudgement
 
 _FIRST_SOUND_S = (0.05, 0.1, 0.2, 0.35, 0.5, 1, 2, 5, 10, 30)
 GONE = 499  # the status that nginx gives to a client that went away
@@ -45,6 +47,7 @@ class Limits:
         seconds: from a request to the end of its answer.
         body_bytes: of a request.
         speed: the slowest and the fastest.
+        takes: the most of a piece, of which the best is kept.
     """
 
     characters: int
@@ -52,6 +55,7 @@ class Limits:
     seconds: float
     body_bytes: int
     speed: Sequence[float]
+    takes: int
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class SpeechRequest:
     speed: float | None = None
     seed: int | None = None
     temperature: float | None = None
+    takes: int | None = None
 
 
 @dataclass
@@ -78,6 +83,12 @@ class ServerMetrics:
         )
         self.characters = Counter("xttslab_characters", "characters that were spoken", **own)
         self.speech = Counter("xttslab_speech_seconds", "seconds of speech that were made", **own)
+        self.pieces = Counter(
+            "xttslab_judged_pieces", "pieces of text whose takes were judged", **own
+        )
+        self.failed = Counter(
+            "xttslab_failed_pieces", "of these, pieces with a fault in this take", ["take"], **own
+        )
         self.places = Gauge("xttslab_places_taken", "requests that are spoken or wait", **own)
         self.first = Histogram(
             "xttslab_first_sound_seconds", "from the request to the first sound",
@@ -94,6 +105,7 @@ class VoiceService:
         engine: that speaks.
         limits: of requests.
         aliases: names that other programs know → a category ("": the first one).
+        make_judge: of takes, called when the first are to be judged.
         longest: characters that are generated at once.
     """
 
@@ -104,8 +116,11 @@ class VoiceService:
         engine: Engine,
         limits: Limits,
         aliases: Mapping[str, str],
+        make_judge: Callable[[], Judge],
         longest: int = LONGEST,
     ) -> None:
+        self._make_judge, self._judge = make_judge, None
+        self._judging = threading.Lock()
         self.speaker, self.name, self.engine, self.limits = speaker, name, engine, limits
         self.longest, self.metrics = longest, ServerMetrics()
         self.metrics.places.set_function(lambda: engine.taken)
@@ -158,6 +173,8 @@ class VoiceService:
         if asked.temperature is not None:
             self._within("temperature", asked.temperature, 0.05, 2.0)
             settings = self.speaker.settings_for(category, settings, asked.temperature)
+        if asked.takes is not None:
+            self._within("takes", asked.takes, 1, self.limits.takes)
         return SpeechLine(asked.text, settings, category, longest=self.longest)
 
     def _within(self, name: str, value: float, least: float, most: float) -> None:
@@ -171,9 +188,15 @@ class VoiceService:
 
     @asynccontextmanager
     async def speaking(
-        self, protocol: str, line: SpeechLine, live: bool, text_param: str = "text"
+        self,
+        protocol: str,
+        line: SpeechLine,
+        live: bool,
+        text_param: str = "text",
+        takes: int = 1,
     ) -> AsyncIterator[HeardOrder]:
-        """A line while it is spoken; its place is free when the context ends, however it does.
+        """A line while it is spoken, by the best of so many takes of each piece, which come whole;
+        its place is free when the context ends, however it does.
 
         Raises RequestRefused: 400 for a text that cannot be said, 429 where all places are taken,
         503 for what takes too long, 500 for a defect. Counts the request.
@@ -181,8 +204,9 @@ class VoiceService:
         status, order, begun = GONE, None, time.monotonic()
         try:
             jobs = await asyncio.to_thread(self._jobs, line)
-            order = self.engine.speak(line, jobs, live)
-            yield HeardOrder(order, self.metrics, protocol, begun)
+            guard = TakeGuard(self._judged, takes) if takes > 1 else None
+            order = self.engine.speak(line, jobs, live, guard)
+            yield HeardOrder(order, self.metrics, protocol, begun, guard)
             status = 200
             self.metrics.characters.inc(len(line.text))
         except (UserError, TooManyLines, TooSlow, EngineFault) as fault:
@@ -193,6 +217,13 @@ class VoiceService:
             if order is not None:
                 order.close()
             self.metrics.requests.labels(protocol, str(status)).inc()
+
+    def _judged(self, takes: Sequence[Take]) -> Sequence[TakeJudgement]:
+        """The judgements of one request's takes; those of others wait, for there is one ear."""
+        with self._judging:
+            if self._judge is None:
+                self._judge = self._make_judge()
+            return self._judge(takes)
 
     def _jobs(self, line: SpeechLine) -> list:
         jobs = self.speaker.jobs([line])
@@ -218,10 +249,16 @@ class HeardOrder:
     """A line that is spoken, measured on its way to the client."""
 
     def __init__(
-        self, order: SpokenOrder, metrics: ServerMetrics, protocol: str, begun: float
+        self,
+        order: SpokenOrder,
+        metrics: ServerMetrics,
+        protocol: str,
+        begun: float,
+        guard: TakeGuard | None = None,
     ) -> None:
         self._order, self._metrics = order, metrics
         self._protocol, self._begun = protocol, begun
+        self._guard = guard
 
     @property
     def usage(self) -> tuple[int, int]:
@@ -242,4 +279,21 @@ class HeardOrder:
     async def whole(self) -> np.ndarray:
         """All samples (n,)."""
         waves = [wave async for wave in self.waves()]
+        self._count_takes()
         return np.concatenate(waves) if waves else np.zeros(0, np.float32)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a guard found, for the answer: `X-Takes: 3; pieces=2; failed_first=1; failed=0`."""
+        if self._guard is None:
+            return {}
+        found = self._guard.tally
+        counts = f"failed_first={found.failed_first}; failed={len(found.failures)}"
+        return {"X-Takes": f"{self._guard.takes}; pieces={found.pieces}; {counts}"}
+
+    def _count_takes(self) -> None:
+        if self._guard is not None:
+            found = self._guard.tally
+            self._metrics.pieces.inc(found.pieces)
+            self._metrics.failed.labels("first").inc(found.failed_first)
+            self._metrics.failed.labels("kept").inc(len(found.failures))

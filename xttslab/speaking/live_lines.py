@@ -90,13 +90,14 @@ class LineSound:
 
 
 class LineChunk(NamedTuple):
-    """New samples (n,) float32 of a line at SPEECH_RATE, whether they end it, and how many audio
-    codes were spent on it so far."""
+    """New samples (n,) float32 of a line at SPEECH_RATE, whether they end it, how many audio codes
+    were spent on it so far, and where they alone were wanted, those of each piece."""
 
     line: int
     wave: np.ndarray
     over: bool
     codes: int
+    spoken: tuple[Generated | None, ...] = ()
 
 
 @dataclass(eq=False)
@@ -105,6 +106,7 @@ class _LiveLine:
     line: SpeechLine
     jobs: Sequence[PieceJob]
     sound: LineSound | None  # None: only the whole line is wanted
+    decoded: bool  # else its codes are wanted
     begun: int = 0  # pieces that were given to the GPT, or that are a pause alone
     running: dict[int, int] = field(default_factory=dict)  # piece → its number in the generation
     spoken: dict[int, Generated | None] = field(default_factory=dict)
@@ -139,18 +141,21 @@ class LiveLines:
     def __len__(self) -> int:
         return len(self._lines)
 
-    def add(self, line: SpeechLine, jobs: Sequence[PieceJob], live: bool) -> int:
+    def add(
+        self, line: SpeechLine, jobs: Sequence[PieceJob], live: bool, decoded: bool = True
+    ) -> int:
         """Let a line join, its `jobs` as `Speaker` makes them; returns its number.
 
-        `live`: its sound is wanted as it comes; else it is what `Speaker.speak` gives. Raises
-        UserError for a pace, which is measured on the whole.
+        `live`: its sound is wanted as it comes; else it is what `Speaker.speak` gives, or, not
+        `decoded`, what `generate_jobs` gives. Raises UserError for a pace, which is measured on the
+        whole.
         """
         if line.settings.pace is not None:
             shown = f"pace={line.settings.pace}"
             raise UserError(f"{shown}: is measured on the whole; give speed= to speak at once")
         number, self._added = self._added, self._added + 1
         sound = LineSound(pauses_of(line, jobs)) if live else None
-        self._lines[number] = _LiveLine(number, line, jobs, sound)
+        self._lines[number] = _LiveLine(number, line, jobs, sound, decoded)
         return number
 
     def drop(self, number: int) -> None:
@@ -176,6 +181,8 @@ class LiveLines:
         for line in list(self._lines.values()):
             if line.sound is not None:
                 chunks += self._heard(line, line.sound)
+            elif not line.decoded:
+                chunks += self._codes(line)
             elif not decoded and line.heard in line.spoken:
                 decoded = True
                 chunks += self._whole(line)
@@ -210,6 +217,14 @@ class LiveLines:
 
     def _sentence(self, job: PieceJob) -> Sentence:
         return Sentence(job.tokens, job.latents, self.voice.limit(len(job.tokens)), job.seed)
+
+    def _codes(self, line: _LiveLine) -> list[LineChunk]:
+        """The codes of all pieces, once all are generated."""
+        if len(line.spoken) < len(line.jobs):
+            return []
+        del self._lines[line.number]
+        spoken = tuple(line.spoken[piece] for piece in range(len(line.jobs)))
+        return [LineChunk(line.number, _SILENCE, True, sum(line.steps.values()), spoken)]
 
     def _whole(self, line: _LiveLine) -> list[LineChunk]:
         """Decode one more piece of a whole line; the line, once all are."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,10 +129,11 @@ class Speaker:
 
         Raises UserError as `say` does, before anything is generated.
         """
+        generate = partial(generate_jobs, self.voice, together=together, progress=progress)
         if self.guard is not None:
-            return self.guard.speak(self, lines, together, progress)
+            return self.guard.speak(self, lines, generate)
         jobs = self.jobs(lines)
-        spoken = generate_jobs(self.voice, jobs, together, progress)
+        spoken = generate(jobs)
         paces = [self.pace(line) for line in lines]
         return join_jobs(self.voice, lines, jobs, spoken, paces)
 

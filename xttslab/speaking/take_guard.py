@@ -17,7 +17,7 @@ from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.sampling import Generated
 from xttslab.model.voice import MIN_REFERENCE_SECONDS, Voice
 from xttslab.speaking.lines import SpeechLine, SpokenLine
-from xttslab.speaking.piece_jobs import PieceJob, generate_jobs, join_jobs
+from xttslab.speaking.piece_jobs import PieceJob, join_jobs
 from xttslab.speaking.pieces import split_text
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class TakeJudgement:
 
 
 Judge = Callable[[Sequence[Take]], Sequence[TakeJudgement]]
+Generate = Callable[[Sequence[PieceJob]], Sequence[Generated | None]]  # None: of a pause alone
 
 
 @dataclass(frozen=True)
@@ -108,19 +109,18 @@ class TakeGuard:
         self,
         speaker: Speaker,
         lines: Sequence[SpeechLine],
-        together: int,
-        progress: bool = True,
+        generate: Generate,
     ) -> list[SpokenLine]:
         """Speak lines as `Speaker.speak` does, each of their pieces by its best take.
 
-        Raises UserError as that does, and what the judge raises.
+        Raises UserError as that does, and what the judge and `generate` raise.
         """
         jobs = speaker.jobs(lines)
-        chosen = self._best(speaker.voice, jobs, together, progress)
+        chosen = self._best(speaker.voice, jobs, generate)
         failed = [row for row, one in enumerate(chosen) if one.kept.faults]
         smaller = {row: _smaller(jobs[row], speaker) for row in failed}
         again = [job for parts in smaller.values() for job in parts]
-        anew = iter(self._best(speaker.voice, again, together, progress))
+        anew = iter(self._best(speaker.voice, again, generate))
         kept: list[_Chosen] = []
         for row, one in enumerate(chosen):
             parts = [next(anew) for _ in smaller.get(row, ())]
@@ -139,9 +139,7 @@ class TakeGuard:
             [speaker.pace(line) for line in lines],
         )
 
-    def _best(
-        self, voice: Voice, jobs: Sequence[PieceJob], together: int, progress: bool
-    ) -> list[_Chosen]:
+    def _best(self, voice: Voice, jobs: Sequence[PieceJob], generate: Generate) -> list[_Chosen]:
         """Of each job the take of the least cost; of equals the first, which is what is spoken
         without a guard."""
         takes = [
@@ -149,7 +147,7 @@ class TakeGuard:
             for job in jobs
             for number in range(self.takes if job.piece.text else 1)
         ]
-        spoken = generate_jobs(voice, takes, together, progress)
+        spoken = generate(takes)
         rows = [row for row, one in enumerate(spoken) if one is not None]
         heard = [_take(voice, takes[row], spoken[row]) for row in rows]
         judged = dict(zip(rows, self.judge(heard), strict=True))
