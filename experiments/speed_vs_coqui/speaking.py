@@ -39,6 +39,12 @@ TOKENS = 75  # of the packaged vocabulary; XTTS-v2's own of 6,681 adds 27 MB to 
 SMALLER = {"full": {}, "half": {"layers": 15}, "small": {"layers": 4, "model_dim": 256, "heads": 4}}
 
 
+def like_coqui() -> Speaking:
+    """As Coqui's `inference` samples by default; it trims nothing."""
+    rules = Sampling(temperature=0.75, top_k=50, top_p=0.85, repetition_penalty=10.0)
+    return Speaking(rules, trim_babble=False)
+
+
 def write_random(out: Path, size: str) -> float:
     """Export random weights of XTTS-v2's shape; returns MB in half precision."""
     model = OmegaConf.to_container(OmegaConf.load(CONF / "model/xtts_v2.yaml"), resolve=True)
@@ -49,7 +55,8 @@ def write_random(out: Path, size: str) -> float:
     voice = base.voice()
     noise = np.random.default_rng(0).normal(0, 0.1, 6 * 22_050).astype(np.float32)
     reference = voice.reference([noise])
-    export = Export(base, voice, model, {"neutral": reference}, "hu", "# random weights\n")
+    voices = {"neutral": reference}
+    export = Export(base, voice, model, voices, "hu", "# random weights\n", like_coqui())
     return write_export(export, out, half=True)
 
 
@@ -81,9 +88,7 @@ def theirs(model: Xtts, texts: list[str]) -> None:
 def ours(speaker: Speaker, texts: list[str]) -> None:
     tokens = [speaker.tokenizer.encode(text, "hu") for text in texts]
     latents, embedding = speaker.references.stored["neutral"]
-    rules = Sampling(temperature=0.75, top_k=50, top_p=0.85, repetition_penalty=10.0)
-    settings = Speaking(rules, trim_babble=False)  # as Coqui's `inference` by default
-    speaker.voice.speak(tokens, [latents] * len(texts), [embedding] * len(texts), settings)
+    speaker.voice.speak(tokens, [latents] * len(texts), [embedding] * len(texts), like_coqui())
 
 
 def _measure(

@@ -1,0 +1,91 @@
+"""How soon Coqui's `inference_stream` and our `voice.stream` sound, at XTTS-v2's size.
+
+    python -m experiments.speed_vs_coqui.streaming [--size full] [--codes 100] [--rounds 3]
+
+Random weights never choose to stop, so both speak the same number of codes of the same text. The
+sides take turns in one process, on the same threads, Coqui's with its default chunks of 20 codes.
+Prints one line of JSON: median seconds to the first sound and to the end of each, those of ours not
+streamed, and their ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import torch
+from TTS.tts.models.xtts import Xtts
+
+from experiments.speed_vs_coqui.speaking import SMALLER, like_coqui, load_coqui, write_random
+from xttslab.speaking.loading import load_export
+from xttslab.speaking.speaker import Speaker
+
+TEXT = "Nagyszerű teljesítmény volt ez a mai estén."
+
+
+def theirs(model: Xtts) -> Iterable[object]:
+    stored = model.speaker_manager.speakers["neutral"]
+    voice = (stored["gpt_cond_latent"], stored["speaker_embedding"])
+    return model.inference_stream(TEXT, "hu", *voice, temperature=0.75)
+
+
+def streamed(speaker: Speaker) -> Iterable[object]:
+    return speaker.stream(TEXT, settings=like_coqui())
+
+
+def whole(speaker: Speaker) -> Iterable[object]:
+    yield speaker.say(TEXT, settings=like_coqui())
+
+
+def timed(speak: Callable[[], Iterable[object]]) -> tuple[float, float, int]:
+    """Seconds to the first chunk and to the end, and the number of chunks."""
+    begun = time.perf_counter()
+    at = [time.perf_counter() - begun for _ in speak()]
+    return at[0], at[-1], len(at)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=SMALLER, default="full")
+    parser.add_argument("--codes", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        write_random(Path(place) / "voice", options.size)
+        model, speaker = load_coqui(Path(place) / "voice"), load_export(Path(place) / "voice")
+    torch.set_num_threads(options.threads)  # Coqui's modules set it to 1
+    model.gpt.max_gen_mel_tokens = speaker.voice.gpt.max_gen_mel_tokens = options.codes
+    speaker.voice.likely = lambda tokens: options.codes
+    sides = {
+        "coqui": partial(theirs, model),
+        "ours": partial(streamed, speaker),
+        "ours_whole": partial(whole, speaker),
+    }
+    rounds = [
+        {name: timed(speak) for name, speak in sides.items()} for _ in range(options.rounds + 1)
+    ][1:]  # the first one warms up
+    first, end = (
+        {name: median(one[name][place] for one in rounds) for name in sides} for place in (0, 1)
+    )
+    found = {
+        "size": options.size,
+        "codes": options.codes,
+        "first_s": {name: round(first[name], 3) for name in ("coqui", "ours")},
+        "whole_s": {name: round(seconds, 2) for name, seconds in end.items()},
+        "chunks": {name: rounds[0][name][2] for name in sides},
+        "first_ratio": round(first["ours"] / first["coqui"], 3),
+        "streamed_to_whole": round(end["ours"] / end["ours_whole"], 3),
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
