@@ -10,10 +10,10 @@ import torch
 
 from tests.conftest import sampling
 from xttslab.model.decoder import HOP, MiniDecoder, XttsDecoder
+from xttslab.model.hifigan_frames import HifiganFrames
 from xttslab.model.sampling import Generated
 from xttslab.model.streaming import (
     FIRST_FRAMES,
-    HifiganFrames,
     SentenceStream,
     WaveStream,
     settled,
@@ -71,6 +71,19 @@ def test_chunks_are_exactly_the_whole(decoder, speed: float) -> None:
     assert len(chunks) >= 4
     assert FIRST_FRAMES * HOP <= len(chunks[0]) <= (FIRST_FRAMES + 6) * HOP
     assert all(len(b) >= len(a) for a, b in pairwise(chunks[:-1]))
+
+
+def test_a_sentence_that_ends_before_what_was_taken_is_that_of_the_shorter_one() -> None:
+    decoder = hifigan()
+    torch.manual_seed(1)
+    frames, speaker = torch.randn(1, DIM, 40), torch.randn(1, 8, 1)
+    stream = HifiganFrames(decoder, speaker)
+    with torch.no_grad():
+        begun = stream.wave(frames, 0, 20, 41)  # has seen 34 frames
+        rest = stream.wave(frames[:, :, :30], 20, 30, 30)
+        whole = decoder.waveform_decoder(frames[:, :, :30], g=speaker).flatten()
+    torch.testing.assert_close(rest, whole[20 * HOP :], atol=1e-5, rtol=1e-4)
+    assert len(begun) == 20 * HOP
 
 
 def test_xtts_reaches_14_frames_and_sounds_after_6_codes() -> None:

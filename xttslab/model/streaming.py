@@ -1,8 +1,9 @@
 """Decodes a sentence while the GPT still speaks it, with exactly the samples of the whole sentence.
 
-A decoder's sample depends on the frames around it, as far as its receptive field reaches. A chunk
-is decoded with that many frames on both sides, from the latents stretched in one piece, so that
-every chunk lies on the whole sentence's grid: what is cut out of it needs no cross-fade.
+A decoder's sample depends on the frames around it, as far as its receptive field reaches: it is
+made once that many frames behind it are certain. Latents are stretched in one piece, and what is
+needed of earlier frames is kept, so that every chunk lies on the whole sentence's grid and needs no
+cross-fade.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from xttslab.data.audio import SAMPLE_RATE
 from xttslab.model.decoder import (
@@ -23,6 +24,7 @@ from xttslab.model.decoder import (
     MiniDecoder,
     XttsDecoder,
 )
+from xttslab.model.hifigan_frames import HifiganFrames
 from xttslab.model.sampling import Generated
 from xttslab.model.voice import (
     CERTAIN,
@@ -46,21 +48,6 @@ class FrameDecoder(Protocol):
         """Samples (n,) of frames `start` to `stop`, which follow those of the call before; the
         sound ends at frame `length`, or goes on where that is unknown yet."""
         ...
-
-
-class HifiganFrames:
-    """XTTS's HiFi-GAN, frame by frame."""
-
-    def __init__(self, decoder: XttsDecoder, speaker: Tensor) -> None:
-        self.generator, self.speaker = decoder.waveform_decoder, speaker
-        self.reach = hifigan_reach(self.generator)
-
-    def wave(self, frames: Tensor, start: int, stop: int, length: int) -> Tensor:
-        """See `FrameDecoder`."""
-        first = max(0, start - self.reach)
-        part = frames[:, :, first : min(stop + self.reach, length)]
-        wave = self.generator(part, g=self.speaker).flatten()
-        return wave[(start - first) * HOP : (stop - first) * HOP]
 
 
 class SourceFilterFrames:
@@ -100,24 +87,6 @@ class SourceFilterFrames:
         old = self._controls or [one[:, :0] for one in new]
         self._controls = [torch.cat(pair, dim=1) for pair in zip(old, new, strict=True)]
         self._known = until
-
-
-def hifigan_reach(generator: nn.Module) -> int:
-    """How many input frames on either side decide a frame of a HiFi-GAN's output: the sum of half
-    of every kernel of its longest path, each at its own rate."""
-    reach = generator.conv_pre.kernel_size[0] // 2
-    rate, blocks = 1, len(generator.resblocks) // len(generator.ups)
-    for place, up in enumerate(generator.ups):
-        reach += (up.kernel_size[0] - 1 - up.padding[0]) / up.stride[0] / rate
-        rate *= up.stride[0]
-        some = generator.resblocks[place * blocks : (place + 1) * blocks]
-        reach += max(map(_block_reach, some)) / rate
-    return math.ceil(reach + generator.conv_post.kernel_size[0] // 2 / rate)
-
-
-def _block_reach(block: nn.Module) -> int:
-    convolutions = (one for one in block.modules() if isinstance(one, nn.Conv1d))
-    return sum(one.dilation[0] * (one.kernel_size[0] // 2) for one in convolutions)
 
 
 def settled(count: int, scale: float) -> int:
