@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def main(config: DictConfig) -> None:
-    """Serve the page until Ctrl-C and say what was decided."""
+    """Serve the page until Ctrl-C, say what was decided, and bring the audit up to date."""
     from hydra.utils import instantiate
 
     from xttslab.data.preparing.folder import Folder
@@ -36,12 +36,28 @@ def main(config: DictConfig) -> None:
         f"clips      {before['used']} used, {before['doubtful']} doubtful, "
         f"{before['open']} to hear; {before['out']} left out"
     )
-    server.run("review")
+    try:
+        server.run("review")
+    finally:
+        _renew_audit(folder, config)
     after = counts(reviewed.clips())
     print(
         f"now        {after['used']} used, {after['open']} to hear, {after['out']} left out; "
         f"all of it is in {folder.path / 'metadata.csv'}"
     )
+
+
+def _renew_audit(folder: Folder, config: DictConfig) -> None:
+    """Write the audit again where it is older than a row of metadata.csv."""
+    from hydra.utils import instantiate
+
+    from xttslab.reporting.audit import HTML, write_audit
+
+    page, rows = folder.path / HTML, folder.path / "metadata.csv"
+    if page.is_file() and page.stat().st_mtime_ns >= rows.stat().st_mtime_ns:
+        return
+    print("audit      is written again …", flush=True)
+    print(f"audit      {write_audit(folder.path, instantiate(config.audit)).page}")
 
 
 def _require_set(folder: Folder, data_dir: str) -> None:
