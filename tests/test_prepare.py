@@ -14,12 +14,13 @@ import yaml
 
 from tests.processes import Command
 from xttslab.commands import plain_name
+from xttslab.data import speaker_encoders
 from xttslab.data.audio import read_audio, write_audio
 from xttslab.data.predictors import PredictorMissing
 from xttslab.data.preparing.sources import ASSETS
 from xttslab.errors import UserError
 from xttslab.evaluation.recognition import RecogniserFault
-from xttslab.prepare import SHARED, SHARED_FOR_SEARCH, SHARED_FOR_VOICES, _voices, main
+from xttslab.prepare import SHARED, SHARED_FOR_SEARCH, SHARED_FOR_VOICES, _speaker_search, _voices, main
 
 QUICK = ("voices=null", "workers=1")
 
@@ -182,3 +183,21 @@ def test_an_interruption_says_how_to_go_on(
     monkeypatch.setattr("xttslab.data.preparing.preparation.prepare", stop)
     with pytest.raises(UserError, match="interrupted; the same command goes on from here"):
         main(compose("name=x", "source=y", *QUICK, name="prepare"))
+
+
+def test_whom_a_name_keeps_is_told_by_voice_too(
+    compose: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    def search(*options: str) -> Any:
+        return _speaker_search(compose("name=x", *QUICK, *options, name="prepare"))
+
+    there = {"campplus": True, "resemblyzer": True}
+    monkeypatch.setattr(speaker_encoders, "installed", there.get)
+    found = search("keep_speaker=a")
+    assert (found.by_name, found.encoder, found.samples) == (True, "campplus", ())
+    assert search("keep_speaker=a", "voice=main").by_name is False
+    assert search("keep_speaker=a", "keep_by_voice=false") is None
+    assert search() is None
+    there.update(campplus=False, resemblyzer=False)
+    assert search("keep_speaker=a") is None
+    assert "by the transcript's times alone: no speaker encoder is" in capsys.readouterr().err

@@ -136,7 +136,8 @@ def _voices(method: str | None) -> Voices | None:
 
 
 def _speaker_search(config: DictConfig) -> SpeakerSearch | None:
-    """The search for the speaker of voice=, by the first encoder that is installed."""
+    """The search for the speaker of voice=, or of keep_speaker= by the voice of what is named, by
+    the first encoder that is installed."""
     from hydra.utils import instantiate
 
     from xttslab.data.preparing.voice_samples import find_samples
@@ -144,12 +145,17 @@ def _speaker_search(config: DictConfig) -> SpeakerSearch | None:
 
     voice = config.voice
     names = [voice] if isinstance(voice, str) else list(voice or ())
-    if not names:
+    by_name = not names and bool(config.keep_speaker) and config.keep_by_voice
+    if not names and not by_name:
         return None
-    samples = find_samples([str(name) for name in names])
+    samples = find_samples([str(name) for name in names]) if names else ()
     for encoder, limits in config.speaker_search.items():
         if installed(encoder):
-            return replace(instantiate(limits), samples=samples)
+            return replace(instantiate(limits), samples=samples, by_name=by_name)
+    if by_name:
+        what = "keep_speaker goes by the transcript's times alone: no speaker encoder is installed"
+        print(f"{what}; {INSTALL_CAMPPLUS}", file=sys.stderr)
+        return None
     raise UserError(f"voice=: no speaker encoder is installed; {INSTALL_CAMPPLUS}")
 
 

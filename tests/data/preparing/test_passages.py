@@ -10,7 +10,7 @@ import pytest
 from tests.data.preparing.conftest import RECIPE
 from xttslab.data.preparing.passages import OTHER_VOICE, SEVERAL_VOICES, divide
 from xttslab.data.preparing.speaker_search import DOUBTFUL, OTHER, THEIRS, TOGETHER, SpeakerPiece
-from xttslab.data.preparing.timed_texts import TimedSegment, TimedText, timed_text
+from xttslab.data.preparing.timed_texts import TimedSegment, TimedText, TimedWord, timed_text
 
 SPEECH = np.ones((2_000, 2), np.float32)
 
@@ -93,3 +93,49 @@ def test_a_sentence_that_is_mostly_anothers_is_left_out_whoever_the_transcript_n
         ("Béla", "", ""),
     ]
     assert found[1].measures["voice_share"] == 0.0
+
+
+def test_others_before_and_after_a_sentence_are_cut_off_and_told() -> None:
+    detected = spoken_at((1.0, 6.0))
+    timed = timed_text(Path("a.json"), [TimedSegment("Ez itt egy mondat.", 1.3, 5.6, "Anna")])
+    pieces = [
+        SpeakerPiece(1.0, 1.3, OTHER, -0.3),
+        SpeakerPiece(1.3, 5.6, THEIRS, 0.3),
+        SpeakerPiece(5.6, 6.0, TOGETHER, 0.0),
+    ]
+    found = divide(detected, [(1.0, 6.0)], RECIPE, timed.keeping("Anna"), pieces)
+    assert [(p.start, p.end, p.fault) for p in found] == [
+        (pytest.approx(1.0, abs=0.04), 1.3, OTHER_VOICE),
+        (1.3, 5.6, ""),
+        (5.6, pytest.approx(6.0, abs=0.04), SEVERAL_VOICES),
+    ]
+    assert found[1].measures["voice_share"] == 1.0
+
+
+def test_words_of_a_sentence_are_not_cut_off_for_another_voice() -> None:
+    detected = spoken_at((1.0, 6.0))
+    timed = timed_text(Path("a.json"), [TimedSegment("Ez itt egy mondat.", 1.0, 6.0, "Anna")])
+    pieces = [SpeakerPiece(1.0, 2.0, OTHER, -0.3), SpeakerPiece(2.0, 6.0, THEIRS, 0.3)]
+    (passage,) = divide(detected, [(1.0, 6.0)], RECIPE, timed.keeping("Anna"), pieces)
+    assert passage.start == pytest.approx(1.0, abs=0.04)
+    assert passage.measures["voice_share"] == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize(("kind", "texts"), [(OTHER, ["Ez itt", "mondat."]), (THEIRS, None)])
+def test_a_word_amid_anothers_sentence_is_whose_it_sounds(
+    kind: int, texts: list[str] | None
+) -> None:
+    words = [
+        TimedWord(text, start, start + 1.0, "Béla" if text == "nem" else "Anna")
+        for start, text in zip((1.0, 2.0, 3.0, 4.0), ("Ez", "itt", "nem", "mondat."), strict=True)
+    ]
+    segment = TimedSegment("Ez itt nem mondat.", 1.0, 5.0, "Anna", tuple(words))
+    timed = timed_text(Path("a.json"), [segment]).keeping("Anna")
+    pieces = [
+        SpeakerPiece(1.0, 3.0, THEIRS, 0.3),
+        SpeakerPiece(3.0, 4.0, kind, 0.0),
+        SpeakerPiece(4.0, 5.0, THEIRS, 0.3),
+    ]
+    found = divide(spoken_at((1.0, 5.0)), [(1.0, 5.0)], RECIPE, timed, pieces)
+    kept = [passage.text for passage in found if not passage.fault]
+    assert kept == (texts or ["Ez itt nem mondat."])

@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pytest
 import yaml
 
 from xttslab.data.preparing.speaker_search import (
@@ -16,10 +15,8 @@ from xttslab.data.preparing.speaker_search import (
     THEIRS,
     TOGETHER,
     SpeakerSearch,
-    WantedSpeaker,
 )
 from xttslab.data.preparing.voice_windows import VoiceWindows
-from xttslab.errors import UserError
 
 CONF = Path(__file__).parents[3] / "conf" / "prepare.yaml"
 SIZE = 64
@@ -112,40 +109,3 @@ def test_a_clip_of_the_wanted_voice_in_another_programme_is_theirs_but_not_surel
     found = shipped().clip_measures(clips, np.eye(SIZE, dtype=np.float32)[0])
     assert [one["voice_theirs"] for one in found] == [1.0, 1.0, 0.0, 0.75]
     assert [one["voice_share"] for one in found] == [1.0, 0.0, 0.0, 0.75]
-
-
-class Heard:
-    """Stands for decoded recordings whose windows are known."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, recordings: dict[str, VoiceWindows]):
-        module = "xttslab.data.preparing.speaker_search"
-        monkeypatch.setattr(f"{module}.listen", lambda task: recordings[task.decoded.name])
-        self.speech = [(Path(n), [(0.0, float(h.places[-1, 1]))]) for n, h in recordings.items()]
-
-
-def test_the_main_voice_stays_for_recordings_that_come_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wanted = WantedSpeaker(shipped(), None)
-    first = Heard(monkeypatch, {"a": windows(*[0] * 9, *[1] * 5)})
-    assert [p.kind for p in wanted.speech_in(first.speech, tmp_path, 1)[0]] == [THEIRS, OTHER]
-    later = Heard(monkeypatch, {"b": windows(*[0] * 4, *[1] * 9)})
-    assert [p.kind for p in wanted.speech_in(later.speech, tmp_path, 1)[0]] == [THEIRS, OTHER]
-
-
-def test_a_voice_that_nobody_has_is_answered_with_those_that_are_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wanted = WantedSpeaker(shipped(), np.eye(SIZE, dtype=np.float32)[5])
-    heard = Heard(monkeypatch, {"a": windows(*[0] * 9, *[1] * 5)})
-    with pytest.raises(UserError, match=r"nobody .*: 14 s \(cosine .*, 8 s .*; give a sample of"):
-        wanted.speech_in(heard.speech, tmp_path, 1)
-
-
-def test_recordings_without_speech_have_no_pieces(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wanted = WantedSpeaker(shipped(), None)
-    Heard(monkeypatch, {"a": windows(0)})
-    assert wanted.speech_in([(Path("a"), [])], tmp_path, 1) == [[]]
-    assert wanted.speech_in([], tmp_path, 1) == []

@@ -26,7 +26,7 @@ def said(timed: TimedText) -> list[tuple[str, str]]:
     words = timed.words
     return [
         (" ".join(w.text for w in words[one.first : one.stop]), one.speaker)
-        for one in sentences(words)
+        for one in sentences(words, timed.stray)
     ]
 
 
@@ -93,3 +93,11 @@ def test_words_take_the_punctuation_of_their_segment() -> None:
 )
 def test_speakers_are_named_as_people_do(wanted: str, name: str, same: bool) -> None:
     assert same_speaker(wanted, name) == same
+
+
+def test_where_the_speaker_who_is_kept_speaks() -> None:
+    timed = text(
+        ("Jó estét.", 0.0, 2.0, "A"), ("Jó estét!", 2.0, 3.0, "B"), ("Kezdjük.", 3.5, 4.0, "A")
+    )
+    assert timed.keeping("A").named() == [(0.0, 2.0), (3.5, 4.0)]
+    assert timed.named() == []

@@ -12,9 +12,9 @@ import pytest
 from tests.data.preparing.conftest import SPEECH
 from tests.data.preparing.test_speaker_search import shipped, windows
 from xttslab.data.audio import SAMPLE_RATE, write_audio
-from xttslab.data.preparing.speaker_search import WantedSpeaker
 from xttslab.data.preparing.voice_samples import find_samples, wanted_speaker
 from xttslab.data.preparing.voice_windows import VoiceWindows
+from xttslab.data.preparing.wanted_speaker import WantedSpeaker
 from xttslab.errors import UserError
 
 Want = Callable[..., WantedSpeaker]

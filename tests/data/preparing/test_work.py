@@ -12,8 +12,8 @@ from tests.data.preparing.test_speaker_search import SIZE, shipped, windows
 from xttslab.data.manifest import Clip
 from xttslab.data.preparing.checks import Candidate
 from xttslab.data.preparing.folder import Record
-from xttslab.data.preparing.speaker_search import WantedSpeaker
 from xttslab.data.preparing.voice_windows import VoiceWindows
+from xttslab.data.preparing.wanted_speaker import WantedSpeaker
 from xttslab.data.preparing.work import Workshop, judge_clips
 from xttslab.errors import UserError
 

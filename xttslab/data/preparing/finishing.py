@@ -29,7 +29,7 @@ from xttslab.errors import UserError
 
 RECIPE_VERSION = 5  # raise it when a clip made by newer code would differ
 VOICE_RATE = 16_000  # what speaker encoders read
-_VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks
+VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks
 _END = int(0.03 * SAMPLE_RATE)
 _FADE = int(0.005 * SAMPLE_RATE)
 # Clips at 16 kHz → their embeddings of norm 1, (clips, size); NaN for one without speech.
@@ -179,8 +179,8 @@ class Recipe:
     def _features(self, finished: np.ndarray) -> dict[str, np.ndarray]:
         features = {"peaks": peaks(finished)}
         if self.voices is not None:
-            middle = max(0, len(finished) - _VOICE_SAMPLES) // 2
-            heard = finished[middle : middle + _VOICE_SAMPLES]
+            middle = max(0, len(finished) - VOICE_SAMPLES) // 2
+            heard = finished[middle : middle + VOICE_SAMPLES]
             heard = soxr.resample(heard, SAMPLE_RATE, VOICE_RATE, quality="HQ")
             features["voice"] = self.voices([heard])[0]
         return features

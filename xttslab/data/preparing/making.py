@@ -39,6 +39,8 @@ from xttslab.data.preparing.recordings import (
 from xttslab.data.preparing.sources import Item
 from xttslab.data.preparing.speaker_search import SpeakerPiece
 from xttslab.data.preparing.timed_texts import TimedText
+from xttslab.data.preparing.transcript_fit import why_unfit
+from xttslab.data.preparing.wanted_speaker import SpokenRecording
 from xttslab.data.preparing.work import ClipTask, Workshop, judge_clips, make_clip
 from xttslab.errors import UserError
 from xttslab.files import remove, write_atomically
@@ -118,13 +120,15 @@ def _who_speaks(
     workshop: Workshop,
     workers: int,
 ) -> Sequence[Sequence[SpeakerPiece] | None]:
-    """The speech of each recording by who speaks; None where everybody is wanted."""
+    """The speech of each recording by who speaks; None where it is not told by voice."""
     if workshop.wanted is None:
         return [None] * len(whole)
-    speech = [workshop.recipe.speech.regions(found[:, 0]) for found in detected]
-    paths = [decoded.path for _, decoded in whole]
-    state = workshop.folder / ".prepare"
-    return workshop.wanted.speech_in(list(zip(paths, speech, strict=True)), state, workers)
+    speech, recordings = workshop.recipe.speech, []
+    for (rec, decoded), found in zip(whole, detected, strict=True):
+        fits = rec.timed is not None and why_unfit(rec.timed, found, speech) is None
+        named = rec.timed.named() if rec.timed and fits else ()
+        recordings.append(SpokenRecording(decoded.path, speech.regions(found[:, 0]), named))
+    return workshop.wanted.speech_in(recordings, workshop.folder / ".prepare", workers)
 
 
 def _tasks(decoded: Decoded, planned: Sequence[Segment], workshop: Workshop) -> list[SegmentTask]:

@@ -14,13 +14,14 @@ import numpy as np
 from xttslab.data.preparing.finishing import Recipe
 from xttslab.data.preparing.sentence_cuts import OTHER_SPEAKER, SpokenPassage, cut_sentences
 from xttslab.data.preparing.speaker_search import DOUBTFUL, MOST, THEIRS, TOGETHER, SpeakerPiece
-from xttslab.data.preparing.timed_texts import TimedText, TimedWord
+from xttslab.data.preparing.timed_texts import TimedText, TimedWord, sentences, speaker_runs
 from xttslab.data.preparing.transcript_fit import why_unfit
 from xttslab.data.preparing.voice_activity import Segmentation, Span
 
 Fault = tuple[float, float, str, str]  # start and end in seconds, reason, value
 OTHER_VOICE = "somebody else speaks"
 SEVERAL_VOICES = "several people speak at once"
+_BORDER = 0.5  # seconds by which a sentence may reach past its words: others' speech is cut off
 
 
 def divide(
@@ -45,7 +46,7 @@ def divide(
                 return cut_sentences(timed, detected, recipe.speech, recipe.segments)
             heard = _by_voice(timed, pieces)
             found = cut_sentences(heard, detected, recipe.speech, recipe.segments)
-            return [_judged(passage, pieces) for passage in found]
+            return [part for passage in found for part in _judged(passage, pieces)]
         unfit = [SpokenPassage(0.0, 0.0, "", "", f"{timed.path.name} does not fit it", misfit)]
         if timed.keep and pieces is None:  # who speaks is not known
             return unfit
@@ -64,6 +65,8 @@ def divide(
 def _by_voice(timed: TimedText, pieces: Sequence[SpeakerPiece]) -> TimedText:
     """A transcript that tells no speakers apart, told apart by voice, so that no sentence is joined
     with somebody else's: word by word where words have times, else segment by segment."""
+    if timed.keep:
+        return _strays_heard(timed, pieces)
     if len({word.speaker for word in timed.words}) > 1:
         return timed
     words: list[TimedWord] = []
@@ -83,18 +86,46 @@ def _by_voice(timed: TimedText, pieces: Sequence[SpeakerPiece]) -> TimedText:
     return replace(timed, words=(*words, *(one._replace(speaker=name) for one in group)))
 
 
-def _judged(passage: SpokenPassage, pieces: Sequence[SpeakerPiece]) -> SpokenPassage:
-    """A sentence of a transcript, left out where most of it is not the wanted speaker's."""
+def _strays_heard(timed: TimedText, pieces: Sequence[SpeakerPiece]) -> TimedText:
+    """A transcript in which the few words of one speaker in the midst of another's stay theirs
+    where the voice says so, too: to or from the speaker that is wanted."""
+    words = list(timed.words)
+    for sentence in sentences(timed.words, timed.stray):
+        for first, stop in speaker_runs(timed.words, sentence.first, sentence.stop):
+            inside = _inside(pieces, words[first].start, words[stop - 1].end)
+            theirs = _seconds(piece for piece in inside if piece.kind >= DOUBTFUL)
+            heard = theirs >= MOST * _seconds(inside)  # of the wanted one
+            if not inside or heard == (sentence.speaker == timed.keep):
+                said = [word._replace(speaker=sentence.speaker) for word in words[first:stop]]
+                words[first:stop] = said
+    return replace(timed, words=tuple(words), stray=0)
+
+
+def _judged(passage: SpokenPassage, pieces: Sequence[SpeakerPiece]) -> Iterator[SpokenPassage]:
+    """A sentence of a transcript, left out where most of it is not the wanted speaker's, else
+    without what others say before and after it."""
     if passage.speaker == OTHER_VOICE:
         passage = passage._replace(speaker="")
     inside = _inside(pieces, passage.start, passage.end)
     if passage.fault or not inside:
-        return passage
+        yield passage
+        return
     theirs = [piece for piece in inside if piece.kind >= DOUBTFUL]
-    if _seconds(theirs) >= MOST * _seconds(inside):
-        return passage._replace(measures=_measures(inside))
-    fault = next(_left_out(piece for piece in inside if piece.kind < DOUBTFUL))
-    return passage._replace(fault=fault.fault, value=fault.value)
+    if _seconds(theirs) < MOST * _seconds(inside):
+        fault = next(_left_out(piece for piece in inside if piece.kind < DOUBTFUL))
+        yield passage._replace(fault=fault.fault, value=fault.value)
+        return
+    first, last = theirs[0].start, theirs[-1].end
+    before = [piece for piece in inside if piece.end <= first]
+    after = [piece for piece in inside if piece.start >= last]
+    start = first if 0 < _seconds(before) <= _BORDER else passage.start
+    end = last if 0 < _seconds(after) <= _BORDER else passage.end
+    if start > passage.start:
+        yield from _left_out(before)
+    measures = _measures(_inside(pieces, start, end))
+    yield passage._replace(start=start, end=end, measures=measures)
+    if end < passage.end:
+        yield from _left_out(after)
 
 
 def _inside(pieces: Sequence[SpeakerPiece], start: float, end: float) -> list[SpeakerPiece]:

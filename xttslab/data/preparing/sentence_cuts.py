@@ -153,7 +153,7 @@ def _with_known_ends(
     """The sentences; up to `longest` seconds those stay together between which the transcript gives
     no time: where it gives one, the cut is sure."""
     found: list[TimedSentence] = []
-    for sentence in sentences(timed.words):
+    for sentence in sentences(timed.words, timed.stray):
         first, stop = found[-1][:2] if found else (0, 0)
         times = (timed.words[stop - 1].end, timed.words[stop].start) if stop else (0.0,)
         short = words[sentence.stop - 1].end - words[first].start <= longest

@@ -9,9 +9,7 @@ with each other holds with noise, which lowers all similarities alike.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,20 +17,16 @@ import numpy as np
 from pydantic import PositiveFloat
 from pydantic.dataclasses import dataclass as checked
 
-from xttslab.data.parallel import run_all
 from xttslab.data.preparing.speaker_turns import equal_runs
 from xttslab.data.preparing.voice_activity import Span
-from xttslab.data.preparing.voice_windows import EncoderName, VoiceWindows, listen, listen_tasks
-from xttslab.errors import UserError
-from xttslab.files import write_atomically
+from xttslab.data.preparing.voice_windows import EncoderName, VoiceWindows
 
 THEIRS, DOUBTFUL, OTHER, TOGETHER = 3, 2, 1, 0
-_LISTED = 8  # voices that a message names
 MOST = 0.5  # of the speech in a clip: it is the wanted speaker's
 _GRID = 0.01  # seconds
 _TYPICAL = 400  # windows among which the most typical one is looked for
 _ROUNDS = 6
-_LONG = 1.0  # seconds of a window that tells voices apart well
+LONG = 1.0  # seconds of a window that tells voices apart well
 
 
 class SpeakerPiece(NamedTuple):
@@ -58,8 +52,10 @@ class SpeakerSearch:
 
     `same`: speech of one voice in one recording; `apart`: voices of two people are less alike;
     `match`: a sample and the voice of that person in another recording; `least`: a window alone
-    in its recording; `doubtful` and `sure`: margins to the nearest other voice; `least_s`: speech
-    that makes a voice; `sample_s`: speech that the samples need together.
+    in its recording; `doubtful` and `sure`: margins to the nearest other voice, which are larger by
+    `named` where a transcript names the wanted speaker; `least_s`: speech that makes a voice;
+    `sample_s`: speech that the samples need together. `by_name`: the sample is what transcripts
+    with times name as the speaker's.
     """
 
     encoder: EncoderName
@@ -69,9 +65,11 @@ class SpeakerSearch:
     least: float
     doubtful: float
     sure: float
+    named: float
     least_s: PositiveFloat
     sample_s: PositiveFloat
     samples: tuple[VoiceSample, ...] = ()
+    by_name: bool = False
 
     def main_voice(self, recordings: Sequence[VoiceWindows]) -> np.ndarray | None:
         """The voice that speaks most in all recordings, (size,); None where nobody does."""
@@ -96,10 +94,17 @@ class SpeakerSearch:
         return float(seconds[likeness >= min(nearest, self.apart)].sum())
 
     def pieces(
-        self, heard: VoiceWindows, wanted: np.ndarray, regions: Sequence[Span]
+        self,
+        heard: VoiceWindows,
+        wanted: np.ndarray,
+        regions: Sequence[Span],
+        named: np.ndarray | None = None,
     ) -> list[SpeakerPiece]:
-        """The speech of a recording, which `regions` say where it is, by who speaks; in order."""
+        """The speech of a recording, which `regions` say where it is, by who speaks; in order.
+        `named`: the windows that a transcript gives to the wanted speaker, (n,) bool."""
         margins = self._margins(heard, wanted, self.apart)
+        if named is not None:
+            margins = margins + np.where(named, self.named, 0.0)
         kinds = np.digitize(margins, (self.doubtful, self.sure)) + OTHER
         size = round(max([0.0, *(end for _, end in regions)]) / _GRID) + 1
         kind, margin = np.full(size, DOUBTFUL), np.zeros(size, np.float32)
@@ -177,7 +182,7 @@ class SpeakerSearch:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The voices of a recording, (voices, size), and their seconds, most speech first."""
         least_s = self.least_s if least_s is None else least_s
-        good = (heard.seconds >= _LONG) & ~np.isnan(heard.voices).any(axis=1)
+        good = (heard.seconds >= LONG) & ~np.isnan(heard.voices).any(axis=1)
         rows, lengths = heard.voices[good], heard.seconds[good]
         found: list[tuple[float, np.ndarray]] = []
         while len(rows):
@@ -210,74 +215,3 @@ def mean_voice(voices: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The weighted mean of (n, size) voices, at norm 1."""
     total = (voices * weights[:, None]).sum(axis=0)
     return total / max(float(np.linalg.norm(total)), 1e-9)
-
-
-@dataclass(frozen=True, eq=False)
-class WantedSpeaker:
-    """Whom to keep: `voice` (size,) is that of the samples, None for whoever speaks most."""
-
-    search: SpeakerSearch
-    voice: np.ndarray | None
-
-    def speech_in(
-        self, recordings: Sequence[tuple[Path, Sequence[Span]]], state: Path, workers: int
-    ) -> list[list[SpeakerPiece]]:
-        """The speech of each decoded recording by who speaks; the file of each and its speech.
-
-        The main voice is kept in `state`, so that recordings which come later are searched for the
-        same one. Raises UserError where nobody has the voice of the samples.
-        """
-        tasks = [listen_tasks(path, speech, self.search.encoder) for path, speech in recordings]
-        results = run_all(listen, [task for parts in tasks for task in parts], workers, "voices")
-        heard = [VoiceWindows.joined([next(results) for _ in parts]) for parts in tasks]
-        voice = self._main_voice(heard, state) if self.voice is None else self.voice
-        if voice is None:
-            return [[] for _ in recordings]
-        pieces = [
-            self.search.pieces(windows, voice, speech)
-            for windows, (_, speech) in zip(heard, recordings, strict=True)
-        ]
-        kept = any(piece.kind >= DOUBTFUL for found in pieces for piece in found)
-        if not kept and any(pieces):
-            raise UserError(self._nobody(heard, voice))
-        return pieces
-
-    def clip_measures(self, clips: Sequence[VoiceWindows], state: Path) -> list[dict[str, float]]:
-        """The measures of clips in which this was heard, as `SpeakerSearch.clip_measures` gives
-        them; raises UserError where nobody has the voice of the samples."""
-        voice = self._main_voice(clips, state) if self.voice is None else self.voice
-        if voice is None:
-            return [{} for _ in clips]
-        found = self.search.clip_measures(clips, voice)
-        if not any(one["voice_theirs"] >= MOST for one in found):
-            raise UserError(self._nobody([VoiceWindows.joined(clips)], voice))
-        return found
-
-    def _main_voice(self, heard: Sequence[VoiceWindows], state: Path) -> np.ndarray | None:
-        path = state / f"main_voice.{self.search.encoder}.npy"
-        if path.is_file():
-            return np.load(path)
-        voice = self.search.main_voice(heard)
-        if voice is not None:
-            buffer = io.BytesIO()
-            np.save(buffer, voice)
-            write_atomically(path, buffer.getvalue())
-        return voice
-
-    def _nobody(self, heard: Sequence[VoiceWindows], voice: np.ndarray) -> str:
-        """That nobody has the voice of the samples, and who is there."""
-        there = []
-        for windows in heard:
-            centres, seconds = self.search.voices(windows)
-            for centre, length in zip(centres, seconds, strict=True):
-                first = windows.places[int(np.nanargmax(windows.voices @ centre)), 0]
-                there.append((float(length), float(centre @ voice), float(first)))
-        there.sort(reverse=True)
-        listed = ", ".join(
-            f"{length:.0f} s (cosine {likeness:.2f}; heard at {first:.0f} s)"
-            for length, likeness, first in there[:_LISTED]
-        )
-        return (
-            "voice: nobody in the recordings has the voice of the samples; "
-            f"the voices there: {listed or 'none'}; give a sample of one of them, or voice=main"
-        )

@@ -24,7 +24,6 @@ SENTENCE_END = tuple(f"{mark}{closer}" for mark in ".!?…" for closer in ("", *
 _ENDS = re.compile(rf"[.!?…]+[{re.escape(_CLOSERS)}]*$")
 _ORDINAL = re.compile(r"\W*\d+\.$")
 _INITIAL = re.compile(r"\W*[^\W\d_]\.$")
-_STRAY = 2  # words between two of another speaker that are taken for that one's
 _NUMBER = re.compile(r"\d+$")
 
 
@@ -62,7 +61,8 @@ class TimedSentence(NamedTuple):
 class TimedText:
     """A transcript with times. `words` are in order, `digest` is their hash; `exact`: most of them
     have times of their own; `notes` say what was mended in it; `keep` is the only speaker whose
-    words are wanted, all where it is empty."""
+    words are wanted, all where it is empty; up to `stray` words in the midst of another's are taken
+    for theirs: that is how recognisers err."""
 
     path: Path
     words: tuple[TimedWord, ...] = field(repr=False)
@@ -70,6 +70,7 @@ class TimedText:
     exact: bool
     notes: tuple[tuple[str, str], ...] = ()
     keep: str = ""
+    stray: int = 2
 
     @property
     def text(self) -> str:
@@ -92,6 +93,19 @@ class TimedText:
                 seconds[word.speaker] = seconds.get(word.speaker, 0.0) + max(0.0, until - since)
                 since = UNKNOWN
         return seconds
+
+    def named(self) -> list[tuple[float, float]]:
+        """Where the speaker who is to be kept speaks, (start, end) in seconds and in order."""
+        spans: list[tuple[float, float]] = []
+        since, before = UNKNOWN, ""
+        for word in self.words:
+            since = word.start if math.isnan(since) or word.speaker != before else since
+            before = word.speaker
+            if not math.isnan(word.end) and not math.isnan(since):
+                if word.speaker == self.keep and word.end > since:
+                    spans.append((since, word.end))
+                since = UNKNOWN
+        return spans if self.keep else []
 
     def keeping(self, speaker: str) -> TimedText:
         """The same with only that speaker's words wanted."""
@@ -192,17 +206,17 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, unicodedata.normalize("NFC", text).casefold()))
 
 
-def sentences(words: Sequence[TimedWord]) -> list[TimedSentence]:
+def sentences(words: Sequence[TimedWord], stray: int) -> list[TimedSentence]:
     """The sentences of a transcript, in order; one without punctuation is divided where its
-    segments end. A sentence that several speak is divided between them, but one or two words in
-    the midst of another's are taken for theirs: that is how recognisers err."""
+    segments end. A sentence that several speak is divided between them, but for `stray` words in
+    the midst of another's (see `TimedText`)."""
     ends = [_ends_sentence(words, index) for index in range(len(words))]
     if sum(ends) * _SPARSE < len(words):
         ends = [end or _pauses(words, index) for index, end in enumerate(ends)]
     found, first = [], 0
     for index, end in enumerate(ends):
         if end or index == len(words) - 1:
-            found += _by_speaker(words, first, index + 1)
+            found += _by_speaker(words, first, index + 1, stray)
             first = index + 1
     return found
 
@@ -230,22 +244,30 @@ def _ends_sentence(words: Sequence[TimedWord], index: int) -> bool:
     return words[index].closes or not ambiguous
 
 
-def _by_speaker(words: Sequence[TimedWord], first: int, stop: int) -> list[TimedSentence]:
-    runs: list[list[int]] = []
-    for index in range(first, stop):
-        if runs and words[runs[-1][0]].speaker == words[index].speaker:
-            runs[-1][1] = index + 1
-        else:
-            runs.append([index, index + 1])
+def _by_speaker(
+    words: Sequence[TimedWord], first: int, stop: int, stray: int
+) -> list[TimedSentence]:
+    runs = [list(run) for run in speaker_runs(words, first, stop)]
     place = 1
     while place < len(runs) - 1:
         before, this, after = runs[place - 1 : place + 2]
         same = words[before[0]].speaker == words[after[0]].speaker
-        if same and this[1] - this[0] <= _STRAY:
+        if same and this[1] - this[0] <= stray:
             runs[place - 1 : place + 2] = [[before[0], after[1]]]
         else:
             place += 1
     return [TimedSentence(a, b, words[a].speaker) for a, b in runs]
+
+
+def speaker_runs(words: Sequence[TimedWord], first: int, stop: int) -> list[tuple[int, int]]:
+    """(first, stop) of the words that one speaker says in a row, between two places."""
+    runs: list[tuple[int, int]] = []
+    for index in range(first, stop):
+        if runs and words[runs[-1][0]].speaker == words[index].speaker:
+            runs[-1] = (runs[-1][0], index + 1)
+        else:
+            runs.append((index, index + 1))
+    return runs
 
 
 def same_speaker(wanted: str, name: str) -> bool:

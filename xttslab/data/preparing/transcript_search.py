@@ -167,7 +167,7 @@ def describe(transcripts: Sequence[tuple[str, TimedText]], shown: int = 5) -> It
         heard = timed.speakers()
         who = ", ".join(f"{name or 'no name'} {seconds:.1f} s" for name, seconds in heard.items())
         kind = "times of words" if timed.exact else "times of segments"
-        what = f"{len(sentences(timed.words))} sentences: {who}"
+        what = f"{len(sentences(timed.words, timed.stray))} sentences: {who}"
         yield f"{origin}: cut by {timed.path.name} ({kind}, {what})"
     if len(transcripts) > shown:
         yield f"… and {len(transcripts) - shown} more recordings with a transcript"

@@ -12,11 +12,11 @@ from xttslab.data.audio_names import audio_files
 from xttslab.data.preparing.speaker_search import (
     SpeakerSearch,
     VoiceSample,
-    WantedSpeaker,
     mean_voice,
 )
 from xttslab.data.preparing.voice_activity import SpeechFinder, speech_probability
 from xttslab.data.preparing.voice_windows import VoiceWindows, hear
+from xttslab.data.preparing.wanted_speaker import WantedSpeaker
 from xttslab.errors import UserError
 
 MAIN = "main"  # in place of samples: whoever speaks most
@@ -44,7 +44,7 @@ def find_samples(names: Sequence[str]) -> tuple[VoiceSample, ...]:
 
 
 def wanted_speaker(search: SpeakerSearch, speech: SpeechFinder) -> WantedSpeaker:
-    """Whom the samples ask for, or the main speaker where there are none.
+    """Whom the samples ask for; without any whom transcripts name, or the main speaker.
 
     Raises UserError for a sample that cannot be read, is too short, or holds two voices, and
     for samples of different people.

@@ -12,8 +12,8 @@ from xttslab.data.audio import SAMPLE_RATE, AudioFault, content_hash, write_audi
 from xttslab.data.preparing.decoding import Stream
 from xttslab.data.preparing.finishing import RECIPE_VERSION, Passage, Recipe, Unusable
 from xttslab.data.preparing.folder import ClipJournal, Record, key_of
-from xttslab.data.preparing.speaker_search import WantedSpeaker
 from xttslab.data.preparing.voice_windows import VoiceWindows, hear
+from xttslab.data.preparing.wanted_speaker import WantedSpeaker
 
 _HEARD = "heard_"  # features: the windows of a clip's speech
 
@@ -42,7 +42,8 @@ class Workshop:
         origin = (blank.origin_digest, blank.start, blank.end)
         if blank.transcript:
             origin = (*origin, blank.text, blank.speaker, blank.transcript)
-        wanted = [self.wanted.search] if self.wanted else []
+        search = self.wanted.search if self.wanted else None
+        wanted = [search] if search and (blank.transcript or not search.by_name) else []
         return replace(blank, key=key_of(RECIPE_VERSION, self.recipe, voices, origin, *wanted))
 
     def known(self, keyed: Record) -> Record | None:
@@ -117,7 +118,7 @@ def make_clip(task: ClipTask) -> Record:
     except (AudioFault, Unusable) as fault:
         return shop.reject(keyed, fault)
     passage = shop.recipe.passage(samples)
-    if shop.wanted is not None:
+    if shop.wanted is not None and not shop.wanted.search.by_name:
         heard = hear(samples, passage.regions, shop.wanted.search.encoder)
         windows = {f"{_HEARD}{name}": array for name, array in vars(heard).items()}
         keyed = replace(keyed, features=windows)
