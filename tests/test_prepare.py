@@ -20,9 +20,9 @@ from xttslab.data.predictors import PredictorMissing
 from xttslab.data.preparing.sources import ASSETS
 from xttslab.errors import UserError
 from xttslab.evaluation.recognition import RecogniserFault
-from xttslab.prepare import SHARED, SHARED_FOR_SEARCH, SHARED_FOR_VOICES, _speaker_search, _voices, main
+from xttslab.prepare import SHARED, SHARED_FOR_VOICES, _encoder, _speaker_search, main
 
-QUICK = ("voices=null", "workers=1")
+QUICK = ("check_speakers=false", "workers=1")
 
 
 @pytest.fixture(scope="module")
@@ -42,18 +42,11 @@ def test_dataset_is_a_plain_name() -> None:
     assert plain_name(["dataset=a b", "speaker=x"]) == ["name=a b", "speaker=x"]
 
 
-@pytest.mark.parametrize("method", ["nincs.ilyen", "xttslab.data.speaker_encoders.nincs", "x"])
-def test_an_encoder_that_there_is_not_is_named(method: str) -> None:
-    pytest.importorskip("resemblyzer")
-    with pytest.raises(UserError, match=rf"^voices={method}: .+; see conf/prepare.yaml$"):
-        _voices(method)
-
-
 def test_what_workers_share_is_light_and_starts_no_thread() -> None:
     """A process that forks must have one thread; librosa would cost 136 MB."""
     count = "print(psutil.Process().num_threads(), 'numba' in sys.modules)"
     code = f"import importlib, sys, psutil; [*map(importlib.import_module, sys.argv[1:])]; {count}"
-    names = [*SHARED, *SHARED_FOR_VOICES, *SHARED_FOR_SEARCH]
+    names = [*SHARED, *SHARED_FOR_VOICES]
     for name in ("parselmouth", "resemblyzer"):
         pytest.importorskip(name, reason=f"{name} is not installed")
     done = subprocess.run(
@@ -144,7 +137,10 @@ def test_a_recogniser_that_cannot_work_is_told_before_the_work(
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (PredictorMissing("resemblyzer is broken"), "resemblyzer is broken; or add voices=null"),
+        (
+            PredictorMissing("resemblyzer is broken"),
+            "resemblyzer is broken; or add check_speakers=false",
+        ),
         (
             RecogniserFault("device", "cuda", RuntimeError("no cublas.\nmore"), "use cpu"),
             "transcripts.device=cuda: no cublas; use cpu",
@@ -201,3 +197,17 @@ def test_whom_a_name_keeps_is_told_by_voice_too(
     there.update(campplus=False, resemblyzer=False)
     assert search("keep_speaker=a") is None
     assert "by the transcript's times alone: no speaker encoder is" in capsys.readouterr().err
+
+
+def test_speakers_are_checked_by_the_first_encoder_that_is_installed(
+    compose: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    there = {"campplus": True, "resemblyzer": True}
+    monkeypatch.setattr(speaker_encoders, "installed", there.get)
+    assert _encoder(compose("name=x", name="prepare")) == "campplus"
+    assert _encoder(compose("name=x", *QUICK, name="prepare")) is None
+    there["campplus"] = False
+    assert _encoder(compose("name=x", name="prepare")) == "resemblyzer"
+    there["resemblyzer"] = False
+    assert _encoder(compose("name=x", name="prepare")) is None
+    assert "speakers are not checked: no speaker encoder is" in capsys.readouterr().err

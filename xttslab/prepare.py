@@ -6,7 +6,6 @@ python -m xttslab.prepare dataset=demo_milliomos
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,15 +19,14 @@ from xttslab.errors import UserError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from xttslab.data.preparing.finishing import Voices
     from xttslab.data.preparing.preparation import PreparationPlan
     from xttslab.data.preparing.speaker_search import SpeakerSearch
+    from xttslab.data.speaker_encoders import EncoderName
 
 # What making clips imports: 300 MB in every worker, unless the workers share it. onnxruntime is
 # left to each of them, as it starts a thread.
 SHARED = ("xttslab.data.preparing.recordings", "parselmouth", "pyloudnorm")
-SHARED_FOR_VOICES = ("resemblyzer", "xttslab.data.speaker_encoders")
-SHARED_FOR_SEARCH = ("torch", "torchaudio.compliance.kaldi")
+SHARED_FOR_VOICES = ("torch", "torchaudio.compliance.kaldi")
 
 
 def main(config: DictConfig) -> None:
@@ -48,9 +46,8 @@ def main(config: DictConfig) -> None:
     folder = Folder.named(Path(config.data_dir), config.name)
     with one_line_faults():
         plan, rules = _plan(config), instantiate(config.audit)
-    extra = SHARED_FOR_VOICES if plan.recipe.voices else ()
-    extra += SHARED_FOR_SEARCH if plan.speaker_search else ()
-    preload(*SHARED, *extra)
+    voices = plan.recipe.encoder or plan.speaker_search
+    preload(*SHARED, *(SHARED_FOR_VOICES if voices else ()))
     try:
         if plan.recogniser:
             plan.recogniser.check()
@@ -59,7 +56,9 @@ def main(config: DictConfig) -> None:
         raise UserError("interrupted; the same command goes on from here") from stop
     except PredictorMissing as fault:
         recogniser = isinstance(fault, RecogniserFault)
-        option, remedy = ("transcripts.", "") if recogniser else ("", "; or add voices=null")
+        option, remedy = (
+            ("transcripts.", "") if recogniser else ("", "; or add check_speakers=false")
+        )
         if plan.speaker_search:
             remedy = ""
         raise UserError(f"{option}{fault}{remedy}") from fault
@@ -85,7 +84,7 @@ def _plan(config: DictConfig) -> PreparationPlan:
     # The rules for categories are written for Hungarian.
     proposes = config.propose_categories and config.language == "hu"
     return PreparationPlan(
-        recipe=instantiate(config.recipe, voices=_voices(config.voices)),
+        recipe=instantiate(config.recipe, encoder=_encoder(config)),
         checks=instantiate(config.checks, _convert_="all"),
         speaker_search=_speaker_search(config),
         folders=FolderCategories(named["folders"], named["no_category"], named["most_folders"]),
@@ -118,21 +117,19 @@ def one_line_faults() -> Iterator[None]:
         raise UserError(f"{name}={first['input']}: {first['msg'].lower()}; {remedy}") from fault
 
 
-def _voices(method: str | None) -> Voices | None:
-    """The speaker encoder of that name; None where it is off or not installed."""
-    from hydra.utils import get_method
+def _encoder(config: DictConfig) -> EncoderName | None:
+    """The encoder that clips' speakers are checked by: the first that is installed, None where the
+    check is off."""
+    from xttslab.data.speaker_encoders import INSTALL_CAMPPLUS, installed
 
-    if method is None:
+    if not config.check_speakers:
         return None
-    if importlib.util.find_spec("resemblyzer") is None:
-        print("speakers are not checked: resemblyzer is not installed", file=sys.stderr)
-        return None
-    try:
-        return get_method(method)
-    except (ImportError, ValueError) as fault:
-        raise UserError(
-            f"voices={method}: {str(fault).splitlines()[0]}; see conf/prepare.yaml"
-        ) from fault
+    for encoder in config.checks.min_voice_cosine:
+        if installed(encoder):
+            return encoder
+    what = "speakers are not checked: no speaker encoder is installed"
+    print(f"{what}; {INSTALL_CAMPPLUS}", file=sys.stderr)
+    return None
 
 
 def _speaker_search(config: DictConfig) -> SpeakerSearch | None:

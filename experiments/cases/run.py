@@ -47,7 +47,7 @@ def prepared(source: Path, data: Path, *options: str) -> Outcome:
     """Run the command as a person would, and read what it made."""
     name = source.name
     command = [sys.executable, "-m", "xttslab.prepare", f"dataset={name}", f"source={source}"]
-    command += [f"data_dir={data}", "voices=null", *options]
+    command += [f"data_dir={data}", "check_speakers=false", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr.strip()[-300:]}")

@@ -4,9 +4,10 @@
 
 Recordings of several real people are mixed, with and without noise 10 dB below the speech, and
 divided and trimmed as `prepare` does it: by a sample of the wanted person that is in no recording,
-by a sample from another programme, for whoever speaks most, and by the name in a transcript. Clips
-that go to review count as kept. Three ways to hear: CAM++ within the turns that pyannote's network
-finds, Resemblyzer within the same turns, and Resemblyzer alone, the fallback.
+by a sample from another programme, for whoever speaks most, by the name in a transcript alone, and
+by that name and the voice of what is named. Clips that go to review count as kept. Three ways to
+hear: CAM++ within the turns that pyannote's network finds, Resemblyzer within the same turns, and
+Resemblyzer alone, the fallback.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ from xttslab.data.preparing.speaker_turns import Turns, find_turns, plain_turns
 from xttslab.data.preparing.spectrum import frame_power
 from xttslab.data.preparing.timed_texts import TimedSegment, TimedText, TimedWord, timed_text
 from xttslab.data.preparing.voice_activity import Span, speech_probability
-from xttslab.data.preparing.voice_windows import ENCODERS, VoiceWindows, embed_turns
-from xttslab.data.speaker_encoders import RATE
+from xttslab.data.preparing.voice_windows import VoiceWindows, embed_turns
+from xttslab.data.preparing.wanted_speaker import named_voice, named_windows
+from xttslab.data.speaker_encoders import ENCODERS, RATE
 
 MIXES = (
     ("quiz", "ljspeech", "reader", "anna"),
@@ -67,8 +69,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300.0)
     options = parser.parse_args()
     with initialize_config_dir(str(Path(CONF).resolve()), version_base=None):
-        config = compose("prepare", overrides=["name=x", "voices=null"])
-    recipe = instantiate(config.recipe, voices=None)
+        config = compose("prepare", overrides=["name=x"])
+    recipe = instantiate(config.recipe)
     searches = {name: instantiate(limits) for name, limits in config.speaker_search.items()}
     results: dict[str, list[tuple[float, float]]] = {}
     for seed in options.seeds:
@@ -112,9 +114,11 @@ def judge(
         voice = heard.search.main_voice([windows])
         if voice is not None:
             yield f"{label}, main", main_one, *score(heard, main_one, voice)
+        for who in made.speech:
+            yield f"{label}, name and voice", who, *by_name(heard, who)
     for who in made.speech:
         named = divided(heard, transcript(made).keeping(who), None)
-        yield "transcript, by name", who, *shares(made, who, named)[:2]
+        yield "transcript, by name alone", who, *shares(made, who, named)[:2]
 
 
 @lru_cache
@@ -133,6 +137,17 @@ def score(heard: Material, who: str, voice: np.ndarray) -> tuple[float, float]:
     """Share of the kept speech that is theirs, and share of theirs that is kept."""
     pieces = heard.search.pieces(heard.windows, voice, heard.speech)
     return shares(heard.mix, who, divided(heard, None, pieces))[:2]
+
+
+def by_name(heard: Material, who: str) -> tuple[float, float]:
+    """The same where a transcript names the person, and the voice of what is named is heard."""
+    timed = transcript(heard.mix).keeping(who)
+    named = named_windows(heard.windows, timed.named())
+    voice = named_voice(heard.search, heard.windows, named)
+    pieces = None
+    if voice is not None:
+        pieces = heard.search.pieces(heard.windows, voice, heard.speech, named)
+    return shares(heard.mix, who, divided(heard, timed, pieces))[:2]
 
 
 def divided(

@@ -21,11 +21,10 @@ import yaml
 from experiments.speaker_search.mixing import FOLDERS, SHARED
 from xttslab.data.audio import SAMPLE_RATE, read_audio
 from xttslab.data.audio_names import audio_files
-from xttslab.data.preparing.checks import _main_voice
+from xttslab.data.preparing.checks import main_voice
 from xttslab.data.preparing.finishing import VOICE_SAMPLES
 from xttslab.data.preparing.sources import ASSETS
-from xttslab.data.preparing.voice_windows import ENCODERS
-from xttslab.data.speaker_encoders import RATE
+from xttslab.data.speaker_encoders import ENCODERS, RATE
 
 PLACES = {name: [SHARED / place for place in places] for name, places in FOLDERS.items()}
 PLACES |= {
@@ -61,7 +60,7 @@ def planted(name: str, encoder: str, snr: float | None) -> list[np.ndarray]:
 
 def told(label: str, own: np.ndarray, others: np.ndarray, least: float) -> None:
     """Print how the cosines to the main voice tell one from the other."""
-    centre = _main_voice(np.concatenate([own, others]), least)
+    centre = main_voice(np.concatenate([own, others]), least)
     near, far = np.sort(own @ centre), np.sort(others @ centre)
     area = float(np.mean(near[:, None] > far[None]))
     print(

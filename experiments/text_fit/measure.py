@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--memory", type=Path, help="JSON file of what was heard before")
     options = parser.parse_args()
     with initialize_config_dir(str(Path(CONF).resolve()), version_base=None):
-        overrides = ["name=x", "voices=null", "transcripts.model=packaged"]
+        overrides = ["name=x", "check_speakers=false", "transcripts.model=packaged"]
         config = compose("prepare", overrides=overrides)
     recipe = instantiate(config.recipe, voices=None)
     rules = instantiate(config.checks, _convert_="all").text_lengths

@@ -59,7 +59,7 @@ def main() -> None:
     options = parser.parse_args()
     with initialize_config_dir(str(Path(CONF).resolve()), version_base=None):
         config = compose(
-            "prepare", overrides=["name=x", "voices=null", "transcripts.model=packaged"]
+            "prepare", overrides=["name=x", "check_speakers=false", "transcripts.model=packaged"]
         )
     recipe = instantiate(config.recipe, voices=None)
     recogniser = instantiate(config.transcripts) if options.recogniser else None

@@ -8,11 +8,11 @@ process that embeds a voice.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -193,6 +193,12 @@ def mel_filters(window: int, lowest: float, highest: float) -> np.ndarray:
     return (np.maximum(0, sides).astype(np.float32) * heights).astype(np.float32)
 
 
-def installed(encoder: str) -> bool:
-    """Whether what `encoder` of this module needs is there."""
+# Clips at 16 kHz → their embeddings of norm 1, (clips, size); NaN for one without speech.
+Encoder = Callable[[Sequence[np.ndarray]], np.ndarray]
+EncoderName = Literal["campplus", "resemblyzer"]
+ENCODERS: dict[EncoderName, Encoder] = {"campplus": campplus, "resemblyzer": resemblyzer}
+
+
+def installed(encoder: EncoderName) -> bool:
+    """Whether what `encoder` needs is there."""
     return importlib.util.find_spec(_PACKAGES[encoder]) is not None

@@ -61,11 +61,12 @@ def test_text_that_is_not_what_is_heard_or_cannot_be_read() -> None:
     assert CHECKS.findings([replace(english, clip=replace(english.clip, language="en"))]) == []
 
 
-def test_another_voice_is_named_with_its_cosine() -> None:
+@pytest.mark.parametrize("encoder", ["campplus", "resemblyzer"])
+def test_another_voice_is_named_with_its_cosine(encoder: str) -> None:
     main, other = np.eye(256, dtype=np.float32)[:2]
     clips = [candidate(str(n)) for n in range(7)]
     clips = [
-        replace(clip, record=replace(clip.record, features={"voice": other if n == 4 else main}))
+        replace(clip, record=replace(clip.record, features={encoder: other if n == 4 else main}))
         for n, clip in enumerate(clips)
     ]
     (finding,) = CHECKS.findings(clips)

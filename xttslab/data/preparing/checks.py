@@ -16,6 +16,7 @@ from xttslab.data.preparing.speaker_search import MOST
 from xttslab.data.preparing.text_checks import TextKind, text_faults
 from xttslab.data.preparing.text_lengths import MISFITS, SpokenText, TextLengths
 from xttslab.data.preparing.transcripts import difference
+from xttslab.data.speaker_encoders import EncoderName
 from xttslab.text.hungarian import letters, unreadable
 
 _SAMPLE = 400  # clips among which the most typical one is looked for
@@ -40,13 +41,14 @@ def strangers(voices: np.ndarray, speakers: Sequence[str], least_cosine: float) 
         rows = np.flatnonzero(embedded & np.equal(np.array(speakers, object), speaker))
         if len(rows) < _FEWEST:
             continue
-        cosine = voices[rows] @ _main_voice(voices[rows], least_cosine)
+        cosine = voices[rows] @ main_voice(voices[rows], least_cosine)
         below = cosine < least_cosine
         found |= dict(zip(rows[below].tolist(), cosine[below].tolist(), strict=True))
     return found
 
 
-def _main_voice(voices: np.ndarray, least_cosine: float) -> np.ndarray:
+def main_voice(voices: np.ndarray, least_cosine: float) -> np.ndarray:
+    """The mean of the (clips, size) voices around the most typical one, (size,)."""
     sample = voices[:: -(-len(voices) // _SAMPLE)]
     close = (voices @ sample.T >= least_cosine).sum(axis=0)
     centre = sample[int(np.argmax(close))]
@@ -85,7 +87,8 @@ class Candidate:
 class Checks:
     """Limits beyond which a clip is pointed out, and the checks whose clips are left out.
 
-    Levels are relative to the speech of the clip. See conf/prepare.yaml.
+    Levels are relative to the speech of the clip, and how alike voices are is told by the encoder
+    that heard them. See conf/prepare.yaml.
     """
 
     max_clipped_ms: float
@@ -93,7 +96,7 @@ class Checks:
     max_hum_db: float
     min_bandwidth_hz: float
     max_foreign_share: float
-    min_voice_cosine: float
+    min_voice_cosine: dict[EncoderName, float]
     min_voice_share: float
     min_agreement: float
     max_text_difference: float
@@ -162,15 +165,15 @@ class Checks:
             yield Finding(row, kind, MISFITS[kind], value)
 
     def _voices(self, clips: Sequence[Candidate]) -> Iterator[Finding]:
-        rows = [row for row, c in enumerate(clips) if "voice" in c.record.features]
-        if not rows:
-            return
-        voices = np.stack([clips[row].record.features["voice"] for row in rows])
-        names = [clips[row].clip.speaker for row in rows]
-        for position, cosine in strangers(voices, names, self.min_voice_cosine).items():
-            name = names[position]
-            value = f"cosine {cosine:.2f} to the main voice of {name}"
-            yield Finding(rows[position], "voice", "another voice", value)
+        for encoder, least in self.min_voice_cosine.items():
+            rows = [row for row, c in enumerate(clips) if encoder in c.record.features]
+            if not rows:
+                continue
+            voices = np.stack([clips[row].record.features[encoder] for row in rows])
+            names = [clips[row].clip.speaker for row in rows]
+            for position, cosine in strangers(voices, names, least).items():
+                value = f"cosine {cosine:.2f} to the main voice of {names[position]}"
+                yield Finding(rows[position], "voice", "another voice", value)
 
     def _copies(self, clips: Sequence[Candidate]) -> Iterator[Finding]:
         """Of two clips with the same sound, the later row is the copy."""

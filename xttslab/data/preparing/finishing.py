@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -24,16 +24,14 @@ from xttslab.data.preparing.voice_activity import (
     Trimming,
     speech_probability,
 )
+from xttslab.data.speaker_encoders import ENCODERS, RATE, EncoderName
 from xttslab.data.syllables import count_changes, count_syllables
 from xttslab.errors import UserError
 
 RECIPE_VERSION = 5  # raise it when a clip made by newer code would differ
-VOICE_RATE = 16_000  # what speaker encoders read
 VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks
 _END = int(0.03 * SAMPLE_RATE)
 _FADE = int(0.005 * SAMPLE_RATE)
-# Clips at 16 kHz → their embeddings of norm 1, (clips, size); NaN for one without speech.
-Voices = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
 @checked.dataclass(frozen=True)
@@ -119,7 +117,7 @@ class FinishedClip:
 @checked.dataclass(frozen=True)
 class Recipe:
     """The steps that make a clip. `min_seconds` and `max_seconds` bound what training can use;
-    `voices` embeds speakers, None leaves that check out."""
+    `encoder` embeds their speakers; None leaves that check out."""
 
     speech: SpeechFinder
     segments: Segmentation
@@ -128,7 +126,7 @@ class Recipe:
     loudness: Loudness
     min_seconds: PositiveFloat
     max_seconds: PositiveFloat
-    voices: Voices | None = field(default=None, repr=False)
+    encoder: EncoderName | None = None
 
     def passage(self, samples: np.ndarray) -> Passage:
         """Look for speech in (n,) samples that are a clip already."""
@@ -178,11 +176,11 @@ class Recipe:
 
     def _features(self, finished: np.ndarray) -> dict[str, np.ndarray]:
         features = {"peaks": peaks(finished)}
-        if self.voices is not None:
+        if self.encoder is not None:
             middle = max(0, len(finished) - VOICE_SAMPLES) // 2
             heard = finished[middle : middle + VOICE_SAMPLES]
-            heard = soxr.resample(heard, SAMPLE_RATE, VOICE_RATE, quality="HQ")
-            features["voice"] = self.voices([heard])[0]
+            heard = soxr.resample(heard, SAMPLE_RATE, RATE, quality="HQ")
+            features[self.encoder] = ENCODERS[self.encoder]([heard])[0]
         return features
 
 

@@ -170,7 +170,7 @@ def _rejected(blank: Record, faults: Sequence[Fault], workshop: Workshop) -> lis
 def _list_file(rec: Recording, workshop: Workshop) -> Path:
     recipe, wanted = workshop.recipe, workshop.wanted
     parts = [*([rec.timed] if rec.timed else ()), *([wanted.search] if wanted else ())]
-    key = key_of(RECIPE_VERSION, recipe, recipe.voices is not None, *parts)
+    key = key_of(RECIPE_VERSION, recipe, *parts)
     name = f"{rec.blank.origin_digest[:16]}-{key[:16]}.json"
     return workshop.folder / ".prepare" / "recordings" / name
 

@@ -82,8 +82,7 @@ def _prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
     items, faults, understood = _named_by_folders(found, plan.folders)
     items, others = keep_one_speaker(items, plan.keep_speaker)
     faults = [*faults, *others]
-    voices = plan.recipe.voices is not None
-    inputs = key_of(_VERSION, items, faults, replace(plan, workers=0), voices)
+    inputs = key_of(_VERSION, items, faults, replace(plan, workers=0))
     done = folder.state / "done"
     if done.is_file() and done.read_text(encoding="utf-8") == _stamp(folder, inputs):
         return False

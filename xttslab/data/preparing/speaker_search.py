@@ -19,7 +19,8 @@ from pydantic.dataclasses import dataclass as checked
 
 from xttslab.data.preparing.speaker_turns import equal_runs
 from xttslab.data.preparing.voice_activity import Span
-from xttslab.data.preparing.voice_windows import EncoderName, VoiceWindows
+from xttslab.data.preparing.voice_windows import VoiceWindows
+from xttslab.data.speaker_encoders import EncoderName
 
 THEIRS, DOUBTFUL, OTHER, TOGETHER = 3, 2, 1, 0
 MOST = 0.5  # of the speech in a clip: it is the wanted speaker's

@@ -6,11 +6,10 @@ Chunks of ten minutes are heard in parallel; the result of each is kept beside t
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import soxr
@@ -18,17 +17,13 @@ import soxr
 from xttslab.data.audio import SAMPLE_RATE, read_span
 from xttslab.data.preparing.speaker_turns import Turns, find_turns, plain_turns, turns_are_found
 from xttslab.data.preparing.voice_activity import Span
-from xttslab.data.speaker_encoders import RATE, campplus, resemblyzer
+from xttslab.data.speaker_encoders import ENCODERS, RATE, Encoder, EncoderName
 from xttslab.files import write_atomically
 
 WINDOW = 1.5  # seconds
 _STEP = 0.1  # shorter windows are cut to multiples of it, so that equal lengths share a pass
 _PART = 600.0  # seconds that are heard at once …
 _AROUND = 1.0  # … and what stands before and after
-# Clips at 16 kHz → their embeddings of norm 1, (clips, size); NaN for one without speech.
-Encoder = Callable[[Sequence[np.ndarray]], np.ndarray]
-EncoderName = Literal["campplus", "resemblyzer"]
-ENCODERS: dict[EncoderName, Encoder] = {"campplus": campplus, "resemblyzer": resemblyzer}
 
 
 @dataclass(frozen=True)

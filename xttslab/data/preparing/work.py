@@ -38,13 +38,12 @@ class Workshop:
 
     def keyed(self, blank: Record) -> Record:
         """The record with the key over everything that its clip is made from."""
-        voices = self.recipe.voices is not None
         origin = (blank.origin_digest, blank.start, blank.end)
         if blank.transcript:
             origin = (*origin, blank.text, blank.speaker, blank.transcript)
         search = self.wanted.search if self.wanted else None
         wanted = [search] if search and (blank.transcript or not search.by_name) else []
-        return replace(blank, key=key_of(RECIPE_VERSION, self.recipe, voices, origin, *wanted))
+        return replace(blank, key=key_of(RECIPE_VERSION, self.recipe, origin, *wanted))
 
     def known(self, keyed: Record) -> Record | None:
         """The clip's record if it was made before, and everything is still there."""
