@@ -24,11 +24,12 @@ from xttslab.data.preparing.voice_activity import (
     Trimming,
     speech_probability,
 )
-from xttslab.data.speaker_encoders import ENCODERS, RATE, EncoderName
+from xttslab.data.speaker_encoders import ENCODERS, EncoderName
 from xttslab.data.syllables import count_changes, count_syllables
 from xttslab.errors import UserError
 
 RECIPE_VERSION = 5  # raise it when a clip made by newer code would differ
+VOICE_RATE = 16_000  # what speaker encoders and recognisers read
 VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks
 _END = int(0.03 * SAMPLE_RATE)
 _FADE = int(0.005 * SAMPLE_RATE)
@@ -179,7 +180,7 @@ class Recipe:
         if self.encoder is not None:
             middle = max(0, len(finished) - VOICE_SAMPLES) // 2
             heard = finished[middle : middle + VOICE_SAMPLES]
-            heard = soxr.resample(heard, SAMPLE_RATE, RATE, quality="HQ")
+            heard = soxr.resample(heard, SAMPLE_RATE, VOICE_RATE, quality="HQ")
             features[self.encoder] = ENCODERS[self.encoder]([heard])[0]
         return features
 
