@@ -15,6 +15,7 @@ from xttslab.data.manifest import Clip, read_folder
 from xttslab.data.preparing.sources import ASSETS
 
 LEAST = 5.0
+WORD_IN_COMMON = ("blikk_neutral_001", "blikk_neutral_137")
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,16 @@ def test_a_copy_is_found(spoken: list[np.ndarray], kind: str) -> None:
     pairs = same_audio([*prints, *(peaks(worse(clip, kind)) for clip in spoken[:10])], LEAST)
     assert [(pair.first, pair.second) for pair in pairs] == [(n, n + 10) for n in range(10)]
     assert all(pair.share <= 1.0 for pair in pairs)
+
+
+def test_a_short_word_in_common_is_no_copy() -> None:
+    folder = ASSETS / "demo_blikk"
+    clips = [read_audio(next(folder.rglob(f"{name}.ogg"))) for name in WORD_IN_COMMON]
+    parts = [
+        clip[len(clip) * n // 3 :][: len(clip) // 3] for clip, n in zip(clips, (2, 1), strict=True)
+    ]
+    prints = [peaks(part) for part in (*parts, *(worse(part, "quieter") for part in parts))]
+    assert [(p.first, p.second) for p in same_audio(prints, LEAST)] == [(0, 2), (1, 3)]
 
 
 def test_different_clips_of_one_voice_are_different(spoken: list[np.ndarray]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import unicodedata
 from collections.abc import Mapping
@@ -36,14 +37,15 @@ _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)  # Hz; the coding knows no
 _BLOCK = 1 << 16  # samples written at once: libvorbis overflows its stack on a long array
 
 
-def writable() -> list[str]:
+@functools.cache
+def writable() -> tuple[str, ...]:
     """The endings that are written, less those that this machine's libsndfile lacks."""
     containers = sf.available_formats()
-    return [
+    return tuple(
         ending
         for ending, kind in FORMATS.items()
         if kind.container in containers and kind.coding in sf.available_subtypes(kind.container)
-    ]
+    )
 
 
 def require_format(path: Path | str) -> None:

@@ -27,6 +27,8 @@ _FAN = 6  # later peaks that a peak is paired with
 _REACH = 200  # frames between the two
 _BIN_STEP, _FRAME_STEP = 2, 4  # coarse enough that another cut falls on the same numbers
 _LEAST_VOTES = 8  # landmarks that agree on one offset
+_SHORT = 22  # steps of frames (1 s): where two clips share less, a word in common has half …
+_MORE = 1.5  # … its landmarks at the same places, so that so many times as much has to agree
 _COMMON = 256  # places of a landmark beyond which it tells nothing, and would cost the most
 _BLOCK = 1 << 22  # landmarks compared at once: 32 MB for each of their numbers
 _OFFSETS = 1 << 16  # more than the frame steps of two clips
@@ -55,7 +57,8 @@ def same_audio(clips: Sequence[np.ndarray], least_agreement: float) -> list[Copy
     """All pairs of clips (each given by its peaks) that hold the same recording, or a part of it.
 
     `least_agreement`: the number of landmarks that agree, times their share where the two overlap.
-    Few that are nearly all count like many that are few, as noise and a new cut leave them.
+    Few that are nearly all count like many that are few, as noise and a new cut leave them. Under a
+    second more has to agree.
     """
     marks = [_landmarks(clip) for clip in clips]
     sizes = [len(codes) for codes, _ in marks]
@@ -67,8 +70,9 @@ def same_audio(clips: Sequence[np.ndarray], least_agreement: float) -> list[Copy
     places = [np.sort(mark_times) for _, mark_times in marks]
     found = []
     for first, second, offset, votes in _agreements(codes[order], times[order], owners[order]):
-        share = min(1.0, votes / _overlap(places[first], places[second], offset))
-        if votes * share >= least_agreement:
+        most, steps = _overlap(places[first], places[second], offset)
+        share = min(1.0, votes / most)
+        if votes * share >= least_agreement * (_MORE if steps < _SHORT else 1.0):
             found.append(CopyPair(first, second, share))
     return sorted(found, key=lambda pair: (pair.first, pair.second))
 
@@ -132,16 +136,17 @@ def _votes(
         yield pair >> 24, pair & 0xFFFFFF, place - _OFFSETS // 2, count
 
 
-def _overlap(first: np.ndarray, second: np.ndarray, offset: int) -> int:
-    """Landmarks of the clip with the fewer ones in the time that both hold; both arrays are sorted
-    times, and `offset` is how much later a sound stands in the second clip."""
+def _overlap(first: np.ndarray, second: np.ndarray, offset: int) -> tuple[int, int]:
+    """Landmarks of the clip with the fewer ones in the time that both hold, and that time in steps
+    of frames; both arrays are sorted times, and `offset` is how much later a sound stands in the
+    second clip."""
     low = max(first[0], second[0] - offset) - 1
     high = min(first[-1], second[-1] - offset) + 1
     inside = [
         int(np.searchsorted(times, end, side="right") - np.searchsorted(times, start, side="left"))
         for times, start, end in ((first, low, high), (second, low + offset, high + offset))
     ]
-    return max(min(inside), 1)
+    return max(min(inside), 1), int(high - low)
 
 
 def copies_across_sets(

@@ -103,7 +103,8 @@ def _peaks(samples: np.ndarray, rate: int) -> np.ndarray:
     fine = np.abs(soxr.resample(samples, rate, _OVERSAMPLING * rate, quality="HQ"))
     whole = np.zeros(_OVERSAMPLING * len(samples))
     whole[: len(fine)] = fine[: len(whole)]
-    return np.maximum(whole.reshape(-1, _OVERSAMPLING).max(axis=1), np.abs(samples))
+    between = functools.reduce(np.maximum, whole.reshape(-1, _OVERSAMPLING).T)
+    return np.maximum(between, np.abs(samples))
 
 
 @functools.cache

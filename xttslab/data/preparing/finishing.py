@@ -42,13 +42,12 @@ class Loudness:
     target_lufs: float
     ceiling_dbtp: float
 
-    def gain_db(self, samples: np.ndarray) -> float:
-        """The gain that brings (n,) samples to the target, less where the peak would pass the
-        ceiling: turning a clip down leaves its shape alone, a limiter would not."""
-        loudness = integrated_lufs(samples)
-        if loudness <= SILENCE:
+    def gain_db(self, lufs: float, peak_dbtp: float) -> float:
+        """The gain that brings a clip of that loudness to the target, less where its peak would
+        pass the ceiling: turning a clip down leaves its shape alone, a limiter would not."""
+        if lufs <= SILENCE:
             return 0.0
-        return min(self.target_lufs - loudness, self.ceiling_dbtp - true_peak_db(samples))
+        return min(self.target_lufs - lufs, self.ceiling_dbtp - peak_dbtp)
 
 
 @checked.dataclass(frozen=True)
@@ -147,10 +146,11 @@ class Recipe:
         self.require_length((end - start) / SAMPLE_RATE)
         cleaned = self.denoising.clean(samples)
         kept = _faded(cleaned[start:end])
-        gain = self.loudness.gain_db(kept)
+        measures = self._measures(passage, cleaned, kept)
+        gain = self.loudness.gain_db(measures["lufs"], measures["peak_dbtp"])
         finished = kept * np.float32(10 ** (gain / 20))
         place = start / SAMPLE_RATE, end / SAMPLE_RATE
-        measures = self._measures(passage, cleaned, kept) | {"gain_db": gain}
+        measures["gain_db"] = gain
         measures |= _amounts(kept, passage.probability, *place)
         changes = _trimmed(start, len(samples) - end)
         changes += [*self.denoising.changes, ("gain", f"{gain:+.1f} dB")]
