@@ -123,3 +123,19 @@ def test_two_at_once_and_words_without_a_sound_give_no_clip() -> None:
         ("A speaks at the same time", "1.0 s"),
         ("no speech is heard where its words are", "8.0 to 9.5 s: Itt senki sem beszél."),
     ]
+
+
+def test_a_sentence_ends_before_what_two_say_at_once() -> None:
+    said = (
+        (0.5, 4.0, "Melyik városban áll a Halászbástya?", "A"),
+        (4.1, 6.3, "Nem tudom, talán Budapesten.", "B"),
+        (6.0, 9.0, "Így van, Budapesten áll.", "A"),
+    )
+    passages = cut(by_words(0.0, said), sound(((0.5, 9.0, "", ""),)))  # nobody makes a pause
+    first, *others = passages
+    assert (first.start, first.fault) == (pytest.approx(0.5, abs=0.05), "")
+    assert 3.85 <= first.end <= 4.25
+    assert [passage.fault for passage in others] == [
+        "A speaks at the same time",
+        "B speaks at the same time",
+    ]

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 
 from xttslab.data.preparing.speaker_search import (
@@ -14,7 +15,9 @@ from xttslab.data.preparing.speaker_search import (
     OTHER,
     THEIRS,
     TOGETHER,
+    SpeakerPiece,
     SpeakerSearch,
+    _settled,
 )
 from xttslab.data.preparing.voice_windows import VoiceWindows
 
@@ -109,3 +112,21 @@ def test_a_clip_of_the_wanted_voice_in_another_programme_is_theirs_but_not_surel
     found = shipped().clip_measures(clips, np.eye(SIZE, dtype=np.float32)[0])
     assert [one["voice_theirs"] for one in found] == [1.0, 1.0, 0.0, 0.75]
     assert [one["voice_share"] for one in found] == [1.0, 0.0, 0.0, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("gaps", "kind"),
+    [((0.3, 0.0), OTHER), ((0.0, 0.3), DOUBTFUL), ((0.0, 0.0), DOUBTFUL), ((0.6, 0.6), DOUBTFUL)],
+)
+def test_a_short_doubtful_piece_is_of_whom_it_is_nearer_to(
+    gaps: tuple[float, float], kind: int
+) -> None:
+    start, end = 5.0 + gaps[0], 5.8 + gaps[0]
+    pieces = [
+        SpeakerPiece(0.0, 5.0, THEIRS, 0.3),
+        SpeakerPiece(start, end, DOUBTFUL, 0.03),
+        SpeakerPiece(end + gaps[1], 12.0, OTHER, -0.3),
+    ]
+    assert _settled(pieces) == [pieces[0], pieces[1]._replace(kind=kind), pieces[2]]
+    long = [pieces[0], pieces[1]._replace(end=end + 1.0), pieces[2]]
+    assert _settled(long)[1].kind == DOUBTFUL

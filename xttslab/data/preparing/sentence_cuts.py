@@ -78,10 +78,8 @@ def cut_sentences(
     words, spread = _timed_words(timed.words, quiet)
     units = _units(timed, words, spread, lengths.max_s)
     _mark_overlaps(units)
-    chain = [unit for unit in units if not unit.overlap]
-    if chain:
-        cuts = _cuts(chain, quiet, power)
-        _hear(chain, cuts, regions, len(probability) * FRAME_SECONDS)
+    cuts = _cuts(units, quiet, power)  # what two say at once bounds what is said before and after
+    _hear(units, cuts, regions, len(probability) * FRAME_SECONDS)
     return sorted(_passages(timed, units, lengths), key=lambda passage: passage.start)
 
 

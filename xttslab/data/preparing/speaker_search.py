@@ -27,6 +27,7 @@ MOST = 0.5  # of the speech in a clip: it is the wanted speaker's
 _GRID = 0.01  # seconds
 _TYPICAL = 400  # windows among which the most typical one is looked for
 _ROUNDS = 6
+_BREATH = 0.5  # seconds of a pause that one person may make
 LONG = 1.0  # seconds of a window that tells voices apart well
 
 
@@ -114,7 +115,7 @@ class SpeakerSearch:
             margin[round(start / _GRID) : round(end / _GRID)] = value
         for start, end in heard.together:
             kind[round(start / _GRID) : round(end / _GRID)] = TOGETHER
-        found = []
+        found: list[SpeakerPiece] = []
         for start, end in regions:
             low, high = round(start / _GRID), max(round(end / _GRID), round(start / _GRID) + 1)
             for a, b, one in equal_runs(kind[low:high]):
@@ -123,7 +124,7 @@ class SpeakerSearch:
                 found.append(
                     SpeakerPiece(places[0], end if low + b == high else places[1], one, least)
                 )
-        return found
+        return _settled(found)
 
     def clip_measures(
         self, clips: Sequence[VoiceWindows], wanted: np.ndarray
@@ -197,6 +198,22 @@ class SpeakerSearch:
         found.sort(key=lambda pair: -pair[0])
         centres = np.array([centre for _, centre in found], np.float32)
         return centres.reshape(-1, heard.voices.shape[1]), np.array([s for s, _ in found], float)
+
+
+def _settled(pieces: Sequence[SpeakerPiece]) -> list[SpeakerPiece]:
+    """The pieces, of which those that are short and doubtful are another's, too, where they are
+    nearer in time to what another says than to the wanted speaker."""
+    settled = list(pieces)
+    for index, piece in enumerate(pieces):
+        if piece.kind != DOUBTFUL or piece.end - piece.start >= LONG:
+            continue
+        gaps = {OTHER: _BREATH, THEIRS: _BREATH}  # beyond it, it stands alone
+        for near in pieces[max(index - 1, 0) : index + 2]:
+            gap = max(near.start - piece.end, piece.start - near.end)
+            gaps[near.kind] = min(gaps.get(near.kind, _BREATH), gap)
+        if gaps[OTHER] < gaps[THEIRS]:
+            settled[index] = piece._replace(kind=OTHER)
+    return settled
 
 
 def _densest(voices: np.ndarray, seconds: np.ndarray, same: float) -> np.ndarray:
