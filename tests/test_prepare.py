@@ -90,6 +90,10 @@ def test_prepare_then_compose_training(place: Path) -> None:
         ),
         (["recipe.denoising.strength=2"], "Denoising.strength=2: input should be less than"),
         (["recipe.segments.min_s=30"], "min_s < max_s <= ceiling_s does not hold: 30.0 < 12.0"),
+        (
+            ["+checks.min_voice_cosine.nobody=0.5"],
+            "Checks.min_voice_cosine.nobody.[key]=nobody: input should be 'campplus' or",
+        ),
         (["checks.reject=[noises]"], "Checks.reject.0=noises: input should be 'clipped'"),
         (["language=sk"], "language 'sk' is none of XTTS-v2's; write ar, cs, de, en,"),
         (["workers=-1"], "Plan.workers=-1: input should be greater than or equal to 0"),

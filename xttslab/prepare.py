@@ -83,9 +83,10 @@ def _plan(config: DictConfig) -> PreparationPlan:
     named = OmegaConf.to_container(config.categories, resolve=True)
     # The rules for categories are written for Hungarian.
     proposes = config.propose_categories and config.language == "hu"
+    checks = instantiate(config.checks, _convert_="all")  # names no encoder that there is not
     return PreparationPlan(
         recipe=instantiate(config.recipe, encoder=_encoder(config)),
-        checks=instantiate(config.checks, _convert_="all"),
+        checks=checks,
         speaker_search=_speaker_search(config),
         folders=FolderCategories(named["folders"], named["no_category"], named["most_folders"]),
         proposer=instantiate(config.categories.proposer) if proposes else None,
