@@ -46,6 +46,8 @@ def test_losses_are_compared_on_common_clips_alone_and_weighted_by_tokens(tmp_pa
     assert found.first == pytest.approx((4.0 * 100 + 3.0 * 300) / 400)
     assert found.value == pytest.approx((-0.1 * 100 - 0.2 * 300) / 400)
     assert found.interval.value == pytest.approx(found.value)
+    last = loss_difference(first, second, (None, 5), draws=200)  # of too few epochs to choose one
+    assert (last.count, last.interval) == (2, found.interval)
 
 
 def with_other_texts(

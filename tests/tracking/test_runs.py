@@ -116,6 +116,16 @@ def test_best_is_the_lowest_of_those_that_watched_the_same(tmp_path, uri, caplog
         find_run("best:combined", uri)
 
 
+def test_the_best_has_a_voice(tmp_path, uri):
+    gpt = {"dataset": "quiz", "stage": "gpt", "monitor": "eval/mel_ce", "best_value": 4.0}
+    track(tmp_path, uri, "gpt", **gpt)
+    track(tmp_path, uri, "dvae", **gpt | {"stage": "dvae", "monitor": "eval/mel_l1"})
+    track(tmp_path, uri, "codes", **gpt | {"stage": "dvae", "dataset": "codes"})
+    assert find_run("best:quiz", uri).name == "gpt"
+    with pytest.raises(UserError, match="no finished run on data set 'codes'"):
+        find_run("best:codes", uri)
+
+
 def test_best_is_of_the_sizes_that_are_trained(tmp_path, uri):
     for name, layers, value in (("small", 6, 1.0), ("whole", 30, 3.0), ("newest", 6, 2.0)):
         _, run_dir, _ = track(tmp_path, uri, name, dataset="d", monitor="m", best_value=value)

@@ -40,14 +40,16 @@ class ClipLoss:
 
 
 def clip_losses(run: RunData, epoch: int | None) -> dict[str, ClipLoss]:
-    """Clip → its loss at an epoch; empty where the run has no such table or no such epoch."""
+    """Clip → its loss at an epoch, the last one where none is named, as `RunData.value` has it;
+    empty where the run has no such table or no such epoch."""
     path = run.files.get(CLIP_LOSSES)
-    if path is None or epoch is None:
+    if path is None:
         return {}
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            rows = [row for row in csv.DictReader(lines) if int(row["epoch"]) == epoch]
-        return {row["clip"]: _loss(row) for row in rows}
+            rows = list(csv.DictReader(lines))
+        wanted = max(int(row["epoch"]) for row in rows) if rows and epoch is None else epoch
+        return {row["clip"]: _loss(row) for row in rows if int(row["epoch"]) == wanted}
     except (KeyError, ValueError) as fault:
         log.warning("%s: left out (%s)", path, fault)
         return {}

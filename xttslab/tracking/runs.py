@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 PAGE = 1000  # runs that a store is asked for at once
 _SIZES = "model.architecture."
+_NO_VOICE = "dvae"  # the stage whose runs speak only with a GPT that learned their codes
 _WEIGHTS = "best.safetensors"  # of the best epoch so far, as `model.base` calls it
 _RESUMED = re.compile(r"resume\.(\d+)\.(.+)")  # a parameter that the n-th resumption changed
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -82,7 +83,7 @@ def find_run(
 
     `best:DATASET` is the finished run on that data set with the lowest `best_value` among those
     that watched what the newest of them watched and are of its model: losses compare within one
-    model alone. `model` asks for another: `model.name` and sizes as a run's parameters name them.
+    model alone; a DVAE, which has no voice, is none of them. `model` asks for another: `model.name` and sizes as a run's parameters name them.
     Raises UserError that lists what there is when nothing matches, or says that the store cannot
     be reached.
     """
@@ -177,7 +178,9 @@ def _best(store: _Store, dataset: str, model: Mapping[str, str] | None) -> RunRe
     runs = [
         run
         for run in store.search(_equals("tags.dataset", dataset, f"{finished} and "))
-        if run.data.tags.get("dataset") == dataset and math.isfinite(_best_value(run))
+        if run.data.tags.get("dataset") == dataset
+        and math.isfinite(_best_value(run))
+        and run.data.tags.get("stage") != _NO_VOICE
     ]
     alike = [run for run in runs if model is None or _is_of(run, model)]
     if not alike:
