@@ -83,9 +83,9 @@ def find_run(
 
     `best:DATASET` is the finished run on that data set with the lowest `best_value` among those
     that watched what the newest of them watched and are of its model: losses compare within one
-    model alone; a DVAE, which has no voice, is none of them. `model` asks for another: `model.name` and sizes as a run's parameters name them.
-    Raises UserError that lists what there is when nothing matches, or says that the store cannot
-    be reached.
+    model alone; a DVAE, which has no voice, is none of them. `model` asks for another:
+    `model.name` and sizes as a run's parameters name them. Raises UserError that lists what
+    there is when nothing matches, or says that the store cannot be reached.
     """
     path = Path(reference).expanduser()
     run_dir = run_folder(path)
