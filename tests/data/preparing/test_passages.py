@@ -42,6 +42,12 @@ def test_no_passage_bridges_what_somebody_else_says() -> None:
     assert found[4].value == "1.5 s, cosine 0.35 nearer to another voice"
 
 
+def test_what_is_too_short_to_tell_says_so() -> None:
+    pieces = [SpeakerPiece(0.0, 3.0, THEIRS, 0.4), SpeakerPiece(4.0, 4.6, OTHER, 0.05)]
+    _, short = divide(SPEECH, [(0.0, 3.0), (4.0, 4.6)], RECIPE, None, pieces)
+    assert (short.fault, short.value) == (OTHER_VOICE, "0.6 s, too short to tell whose it is")
+
+
 def test_a_passage_tells_how_much_of_it_is_surely_theirs() -> None:
     pieces = [SpeakerPiece(0.0, 3.0, THEIRS, 0.4), SpeakerPiece(3.0, 4.0, DOUBTFUL, 0.05)]
     (passage,) = divide(SPEECH, [(0.0, 4.0)], RECIPE, None, pieces)

@@ -160,7 +160,8 @@ def _left_out(pieces: Iterable[SpeakerPiece]) -> Iterator[SpokenPassage]:
             yield SpokenPassage(start, end, "", "", SEVERAL_VOICES, value)
         else:
             margin = sum(p.margin * (p.end - p.start) for p in parts) / _seconds(parts)
-            value += f", cosine {-margin:.2f} nearer to another voice"
+            nearer = f", cosine {-margin:.2f} nearer to another voice"
+            value += nearer if margin < 0 else ", too short to tell whose it is"
             yield SpokenPassage(start, end, "", "", OTHER_VOICE, value)
 
 

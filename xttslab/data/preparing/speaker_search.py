@@ -9,6 +9,7 @@ with each other holds with noise, which lowers all similarities alike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -201,17 +202,17 @@ class SpeakerSearch:
 
 
 def _settled(pieces: Sequence[SpeakerPiece]) -> list[SpeakerPiece]:
-    """The pieces, of which those that are short and doubtful are another's, too, where they are
-    nearer in time to what another says than to the wanted speaker."""
+    """The pieces, of which the short and doubtful ones are theirs only where they say something
+    within a breath of it, and nobody else does at less of a distance."""
     settled = list(pieces)
     for index, piece in enumerate(pieces):
         if piece.kind != DOUBTFUL or piece.end - piece.start >= LONG:
             continue
-        gaps = {OTHER: _BREATH, THEIRS: _BREATH}  # beyond it, it stands alone
+        gaps = {OTHER: math.inf, THEIRS: math.inf}
         for near in pieces[max(index - 1, 0) : index + 2]:
             gap = max(near.start - piece.end, piece.start - near.end)
-            gaps[near.kind] = min(gaps.get(near.kind, _BREATH), gap)
-        if gaps[OTHER] < gaps[THEIRS]:
+            gaps[near.kind] = min(gaps.get(near.kind, math.inf), gap)
+        if gaps[THEIRS] > min(gaps[OTHER], _BREATH):
             settled[index] = piece._replace(kind=OTHER)
     return settled
 
