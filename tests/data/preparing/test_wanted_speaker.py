@@ -8,8 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.data.preparing.conftest import RECIPE
 from tests.data.preparing.test_speaker_search import SIZE, shipped, voices, windows
+from xttslab.data.preparing.folder import Record
+from xttslab.data.preparing.making import Recording, _who_speaks
+from xttslab.data.preparing.recordings import Decoded
 from xttslab.data.preparing.speaker_search import OTHER, THEIRS
+from xttslab.data.preparing.timed_texts import TimedSegment, TimedText, timed_text
+from xttslab.data.preparing.voice_activity import FRAME_SECONDS
 from xttslab.data.preparing.voice_windows import VoiceWindows
 from xttslab.data.preparing.wanted_speaker import (
     SpokenRecording,
@@ -17,6 +23,7 @@ from xttslab.data.preparing.wanted_speaker import (
     named_voice,
     named_windows,
 )
+from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
 
 BY_NAME = WantedSpeaker(replace(shipped(), by_name=True), None)
@@ -107,3 +114,25 @@ def test_little_that_is_named_is_told_by_the_voice_of_other_recordings(
     assert [(round(p.end, 1), p.kind) for p in found] == [(7.5, OTHER), (15.0, THEIRS)]
     alone = BY_NAME.speech_in(heard.named([(0.0, 1.0)], [(7.5, 9.0)]), tmp_path, 1)
     assert alone == [None, None]
+
+
+def test_a_transcript_that_fits_its_recording_says_where_to_take_the_voice_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Heard(monkeypatch, {"a.wav": windows(*[0] * 8, *[1] * 6)})
+    lines = [("Ez az első mondat.", 0.1, 11.9, "A"), ("Ez a másik.", 12.1, 20.9, "B")]
+    timed = timed_text(Path("a.json"), [TimedSegment(*line) for line in lines]).keeping("A")
+    blank = Record("a", "a", "", "a.wav", "")
+    decoded = Decoded(tmp_path / "a.wav", 21.0, (), (), False, 1.0)
+    shop = Workshop(tmp_path, RECIPE, BY_NAME)
+    detected = np.ones((round(21 / FRAME_SECONDS), 2), np.float32)
+
+    def told(text: TimedText) -> list[int] | None:
+        (found,) = _who_speaks(
+            [(Recording(Path("a.wav"), blank, text), decoded)], [detected], shop, 1
+        )
+        return None if found is None else [piece.kind for piece in found]
+
+    assert told(timed) == [THEIRS, OTHER]
+    late = tuple(word._replace(start=word.start + 60, end=word.end + 60) for word in timed.words)
+    assert told(replace(timed, words=late)) is None
