@@ -4,7 +4,7 @@
 
 56 real and synthetic clips of `../shared/data/broadcast_hu` (quiz, interview, tuned XTTS-v2) are
 scored beside the quiz clips, at both revisions at the same time, so that other work slows both
-alike. Then the later revision scores it again, with the quiz clips' measures kept from the first
+alike. Then the later revision scores it again: the quiz clips' measures are kept from the first
 time. Prints wall and processor seconds and their ratios.
 """
 
@@ -34,15 +34,17 @@ def main(arguments: Sequence[str]) -> None:
     options = dict(argument.split("=", 1) for argument in arguments)
     out = Path(options.get("out", "outputs/score_speed")).resolve()
     clips, seconds = _folder(out / "clips")
-    started = {}
+    threads = options.get("threads", "1")
+    codes = {}
     for side, usual in (("before", "ed80985"), ("after", ".")):
         shutil.rmtree(out / side, ignore_errors=True)  # nothing kept of an earlier time
         revision = find(options.get(side, usual))
-        code = export(revision, out / f"code_{revision.tree[:8]}")
-        started[side] = _start(code, out / side, clips, options.get("threads", "1"))
-    with ThreadPoolExecutor(2) as waiting:  # each is timed to its own end
-        spent = dict(zip(started, waiting.map(_wait, started.values()), strict=True))
-    spent["again"] = _wait(_start(code, out / "after", clips, options.get("threads", "1")))
+        codes[side] = export(revision, out / f"code_{revision.tree[:8]}")
+    with ThreadPoolExecutor(2) as at_once:
+        before = at_once.submit(_score, codes["before"], out / "before", clips, threads)
+        spent = {"after": _score(codes["after"], out / "after", clips, threads)}
+        spent["again"] = _score(codes["after"], out / "after", clips, threads)
+        spent["before"] = before.result()
     print(f"{len(list(clips.glob('*.wav')))} clips, {seconds / 60:.1f} min")
     for side, (wall, cpu) in spent.items():
         print(f"{side:<8}{wall:8.0f} s {cpu:8.0f} CPU s")
@@ -68,23 +70,19 @@ def _folder(folder: Path) -> tuple[Path, float]:
     return folder, sum(clip.seconds for _, clip in found)
 
 
-def _start(code: Path, out: Path, clips: Path, threads: str) -> tuple[subprocess.Popen, float]:
+def _score(code: Path, out: Path, clips: Path, threads: str) -> tuple[float, float]:
+    """Score the clips with one revision; returns seconds by the clock and by the processor."""
     out.mkdir(parents=True, exist_ok=True)
     told = [f"clips={clips}", f"references={SHARED / 'broadcast_hu' / 'quiz'}"]
     told += [f"texts={clips / 'texts.psv'}", f"out={out / 'scores.csv'}"]
     environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": threads}
-    with (out / "log").open("w", encoding="utf-8") as log:
+    begun = time.perf_counter()
+    with (out / "log").open("a", encoding="utf-8") as log:
         command = [sys.executable, "-W", "ignore", "-m", "xttslab.evaluate", *told]
         process = subprocess.Popen(command, cwd=out, env=environment, stdout=log, stderr=log)
-    return process, time.perf_counter()
-
-
-def _wait(started: tuple[subprocess.Popen, float]) -> tuple[float, float]:
-    """Seconds by the clock and by the processor."""
-    process, begun = started
-    _, status, used = os.wait4(process.pid, 0)
+        _, status, used = os.wait4(process.pid, 0)
     if status:
-        raise SystemExit(f"{' '.join(process.args)} failed; see its log")
+        raise SystemExit(f"{' '.join(command)} failed; see {out / 'log'}")
     return time.perf_counter() - begun, used.ru_utime + used.ru_stime
 
 
