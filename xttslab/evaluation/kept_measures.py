@@ -21,14 +21,13 @@ from typing import Any
 import numpy as np
 
 from xttslab.data.predictors import PredictorMissing
-from xttslab.errors import UserError
 from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.measuring import Measured, joined, measure, measure_prosody
 from xttslab.evaluation.prosody import Prosody
 from xttslab.evaluation.recognition import Recognised, Word
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k
-from xttslab.files import write_atomically
+from xttslab.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -119,10 +118,12 @@ class KeptMeasures:
         """Write what was measured; a full disk costs the next run time, not this one its scores."""
         if self.folder is None:
             return
+        path = self.folder / f"{key[:32]}.json"
         try:
-            write_atomically(self.folder / f"{key[:32]}.json", json.dumps(data))
-        except UserError as fault:
-            log.warning("measures of real recordings are not kept: %s", fault)
+            with replacing(path, shared=True) as partial:  # jobs of a sweep may measure one clip
+                partial.write_text(json.dumps(data), encoding="utf-8")
+        except OSError as fault:
+            log.warning("%s: measures of real recordings are not kept (%s)", path, fault.strerror)
             self.folder = None
 
 
