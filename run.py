@@ -56,9 +56,12 @@ def main(arguments):
     """Run one command; returns the exit status."""
     commands = {"setup": setup, "demo": demo, "test": test, "ui": ui, "doctor": doctor}
     commands["release"] = release
-    if not arguments or arguments[0] not in commands:
+    if not arguments or arguments[0] in ("--help", "-h"):
         print(__doc__)
-        return 0 if arguments in (["--help"], ["-h"]) else 2
+        return 0 if arguments else 2
+    if fault := wrong_words(arguments, commands):
+        print(f"error: {fault}", file=sys.stderr)
+        return 2
     try:
         again = python_for(sys.version_info[:2])
         if again:
@@ -69,6 +72,16 @@ def main(arguments):
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def wrong_words(arguments, commands):
+    """What is wrong with the words behind run.py, "" for nothing."""
+    name, *more = arguments
+    if name not in commands:
+        return f"run.py {name}: no such command; there are {', '.join(commands)}"
+    if more and name in ("setup", "demo"):
+        return f"run.py {name} takes no options, and was given {' '.join(more)}"
+    return ""
 
 
 def setup(_arguments=()):

@@ -174,8 +174,27 @@ def test_a_card_that_is_not_in_the_build_is_named(
     assert script.torch_problem([]) == ""
 
 
-def test_an_unknown_command_shows_the_commands(
-    script: ModuleType, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["dance"], "error: run.py dance: no such command; there are setup, demo, test, ui, "),
+        (["demo", "epochs=1"], "error: run.py demo takes no options, and was given epochs=1"),
+        (["setup", "-v", "x"], "error: run.py setup takes no options, and was given -v x"),
+    ],
+)
+def test_words_that_mean_nothing_are_one_line(
+    script: ModuleType, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
-    assert script.main(["dance"]) == 2
+    assert script.main(words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(message)
+    assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("words", "status"), [([], 2), (["--help"], 0), (["-h"], 0)])
+def test_without_a_command_the_commands_are_shown(
+    script: ModuleType, capsys: pytest.CaptureFixture[str], words: list[str], status: int
+) -> None:
+    assert script.main(words) == status
     assert "python run.py setup" in capsys.readouterr().out
