@@ -181,6 +181,9 @@ def test_marks_decide_where_they_are_of_the_weights_that_would_be_deployed(tmp_p
         "second (checkpoint of epoch 5) is the best, but not good enough to deploy"
     )
     assert found.verdict.reasons[0] == "minimum gates not met: Mel CE 4.30 (below 3.5)"
+    page = write_comparison(found, tmp_path / "page").html.read_text("utf-8")
+    whole = found.pairs[0].evidence.scores["overall"]
+    assert f"there overall goes from {whole.first:.2f} to {whole.second:.2f}." in page
     unfair = [scored("untrained", tmp_path, 0, 6.0), fair[1]]
     found = compare_runs(unfair, rules(), VERDICT, [gates()] * 2)
     assert found.verdict.winner is None
