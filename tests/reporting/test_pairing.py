@@ -138,7 +138,7 @@ def scaled(card: Scorecard, ceiling: float, **changes: object) -> Scorecard:
 def test_marks_beside_other_recordings_or_by_other_ears_are_not_compared() -> None:
     texts = [f"Mondat {n}." for n in range(12)]
     first, second = card(texts, np.full(12, 6.0)), card(texts, np.full(12, 7.5))
-    alike = scaled(first, 4.0), scaled(second, 4.01)
+    alike = scaled(first, 4.0), scaled(second, 4.04)  # measured at other lengths
     assert on_other_scales(*alike) == []
     assert score_differences(*alike, draws=10)["overall"].value == pytest.approx(1.5)
     apart = scaled(first, 4.0), scaled(second, 4.3)
