@@ -83,6 +83,13 @@ def test_the_voice_of_a_name_is_that_of_most_of_what_is_named() -> None:
     assert named_voice(shipped(), heard, named_windows(heard, [(0.0, 1.6)])) is None
 
 
+def test_words_that_overlap_count_once() -> None:
+    heard = windows(0, 0, 1, 1)
+    assert named_windows(heard, []).tolist() == [False] * 4
+    twice = [(0.0, 1.0), (0.2, 0.8), (0.9, 1.1), (1.6, 3.0)]  # 1.1 and 1.4 s of 1.5
+    assert named_windows(heard, twice).tolist() == [False, True, False, False]
+
+
 def test_windows_that_reach_beyond_what_is_named_are_no_sample() -> None:
     heard = windows(0, 0, 0, 1, 1, 1)
     found = named_voice(

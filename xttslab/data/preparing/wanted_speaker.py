@@ -134,10 +134,13 @@ class WantedSpeaker:
 
 def named_windows(heard: VoiceWindows, named: Sequence[Span]) -> np.ndarray:
     """Which windows lie in the seconds that a transcript gives to a speaker, (n,) bool."""
-    inside = np.zeros(len(heard.places))
-    for start, end in named:
-        low, high = np.maximum(heard.places[:, 0], start), np.minimum(heard.places[:, 1], end)
-        inside += np.maximum(0.0, high - low)
+    starts, ends = np.array(named, float).reshape(-1, 2).T
+    latest = np.maximum.accumulate(ends)
+    starts = np.maximum(starts, np.concatenate(([0.0], latest))[: len(starts)])  # words overlap
+    lengths = np.maximum(ends - starts, 0.0)
+    clock = np.concatenate(([0.0], np.stack([starts, starts + lengths], axis=1).ravel()))
+    before = np.concatenate(([0.0], np.cumsum(np.stack([0 * lengths, lengths], axis=1).ravel())))
+    inside = np.diff(np.interp(heard.places, clock, before), axis=1)[:, 0]
     return inside >= _INSIDE * heard.seconds
 
 
