@@ -213,6 +213,13 @@ def test_what_no_decoder_knows_is_named(tmp_path: Path, content: bytes, reason: 
     assert "\n" not in str(caught.value)
 
 
+def test_an_mp3_without_any_sound_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    path = tmp_path / "rossz.mp3"
+    path.write_bytes(b"\x00\x01")
+    with pytest.raises(AudioFault, match=r"cannot be decoded \(no sound in it\); replace"):
+        read_audio(path)
+
+
 def test_no_samples_and_nan_are_faults(tmp_path: Path) -> None:
     sf.write(tmp_path / "empty.wav", np.zeros(0), SAMPLE_RATE)
     with pytest.raises(AudioFault, match="the audio is empty"):

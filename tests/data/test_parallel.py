@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from multiprocessing import forkserver
 from types import SimpleNamespace
 
 import pytest
@@ -69,3 +70,17 @@ def test_progress_is_silent_without_steps(capsys: pytest.CaptureFixture[str]) ->
     with progress("label", 0) as advance:
         advance(0)
     assert capsys.readouterr().err.strip() == ""
+
+
+@pytest.mark.posix
+def test_what_the_fork_server_imports_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It inherits the signals that are blocked when it is started."""
+    blocked: list[set[int]] = []
+
+    def start() -> None:
+        blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+
+    monkeypatch.setattr(forkserver, "ensure_running", start)
+    assert list(run_all(len, ["a", "bc"], 2, "work")) == [1, 2]
+    assert signal.SIGINT in blocked[0]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

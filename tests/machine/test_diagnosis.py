@@ -80,7 +80,14 @@ def test_a_card_that_is_not_in_the_build_is_a_fault() -> None:
 
 @pytest.mark.parametrize(
     ("built_for", "usable"),
-    [(("sm_86",), True), (("sm_90",), False), (("compute_80",), True), (("sm_75",), False)],
+    [
+        (("sm_86",), True),
+        (("sm_90",), False),
+        (("compute_80",), True),
+        (("sm_75",), False),
+        (("sm_120",), False),
+        (("compute_120",), False),
+    ],
 )
 def test_code_runs_on_later_minor_versions_only(built_for: tuple[str], usable: bool) -> None:
     assert (unusable_card(replace(FIT, built_for=built_for)) is None) == usable

@@ -28,6 +28,7 @@ from xttslab.training.memory import (
     cap_memory,
     estimate_memory,
     kept_for_backward,
+    largest_batch,
     spills,
 )
 from xttslab.training.optim import train_adapters
@@ -87,6 +88,24 @@ def kept_bytes(gpt: XttsGpt, half: bool) -> tuple[int, BatchSize]:
     assert total.requires_grad
     kept = sum(storage.nbytes() for storage in held.values())
     return kept, BatchSize(CLIPS, batch.order.numel(), CLIPS * FRAMES)
+
+
+@pytest.mark.parametrize(
+    ("clips", "max_tokens", "expected"),
+    [
+        (2, 0, BatchSize(2, 2 * 200, 2 * 517)),
+        (8, 0, BatchSize(3, 3 * 200, 3 * 517)),  # no more than there are
+        (3, 450, BatchSize(2, 2 * 200, 2 * 517)),
+        (0, 450, BatchSize(2, 2 * 200, 2 * 517)),
+        (0, 100, BatchSize(1, 200, 517)),  # one clip has its place, however long
+    ],
+)
+def test_the_largest_batch_is_of_the_longest_clips(
+    clips: int, max_tokens: int, expected: BatchSize
+) -> None:
+    settings = SimpleNamespace(clips=clips, max_tokens=max_tokens, prompt_seconds=(3.0, 6.0))
+    data = SimpleNamespace(settings=settings, lengths=[50, 200, 120])
+    assert largest_batch(data) == expected
 
 
 @pytest.mark.parametrize("adapted", [False, True], ids=["full", "lora"])

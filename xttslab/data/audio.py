@@ -201,8 +201,11 @@ def require_file(path: Path, remedy: str = "correct the manifest or add the file
 
 
 def undecodable(path: Path, fault: Exception) -> AudioFault:
-    """The fault of a file that no decoder reads; libsndfile's own message leads with the path."""
+    """The fault of a file that no decoder reads; libsndfile's own message leads with the path, and
+    says of an MP3 without any sound that there is no such file."""
     cause = str(fault).replace(f"Error opening {str(path)!r}: ", "").strip().rstrip(".")
+    if cause.startswith("File does not exist") and path.is_file():
+        cause = "no sound in it"
     return AudioFault(path, "cannot be decoded", cause, "replace or re-encode it")
 
 

@@ -85,6 +85,8 @@ def _results(
         yield from map(function, tasks)
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # inherited: each worker keeps to one core
+    if _START == "forkserver":
+        _begin_server()
     context = multiprocessing.get_context(_START)
     waiting: deque[Future[Result]] = deque()
     with ProcessPoolExecutor(workers, context, initializer=ignore_interrupts) as pool:
@@ -103,6 +105,18 @@ def _results(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _begin_server() -> None:
+    """Start the fork server deaf to Ctrl-C, which it would answer with a traceback as long as it
+    imports; a Ctrl-C meanwhile reaches this process a moment later."""
+    from multiprocessing import forkserver
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def ignore_interrupts(worker: int = 0) -> None:
