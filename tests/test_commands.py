@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -20,7 +21,8 @@ from tests.conftest import CONF
 from tests.processes import Command
 from xttslab import __version__, commands
 from xttslab.errors import UserError
-from xttslab.speaking.texts import OF_BASE, refuse_beside_run
+from xttslab.evaluate import _refuse_unread as evaluation_options
+from xttslab.speaking.texts import OF_BASE, refuse_beside_run, require_say_options
 
 ROOT = CONF.parent
 # Runs entry points with the options of the file argv[1]: what each says, and what was imported.
@@ -305,6 +307,60 @@ def test_what_a_run_answers_itself_is_refused_beside_it(monkeypatch: pytest.Monk
     refuse_beside_run("a", ("weights", "dataset", "language"))
     with pytest.raises(UserError, match="model= is for a base without a run: run=a has its own"):
         refuse_beside_run("a", OF_BASE)
+
+
+@pytest.mark.parametrize(
+    ("config", "typed", "message"),
+    [
+        ({}, "settings.seed=3", "settings.seed=: an evaluation does not read it; seeds=[7,8] are"),
+        ({}, "texts=a.csv", "texts=: an evaluation without clips= does not read it; leave it out"),
+        ({}, "search_plan.seeds=[3]", "search_plan.seeds=: an evaluation without search=refere"),
+        ({"search": "references"}, "seeds=[3]", "seeds=: search=references does not read it; give"),
+        ({"search": "references"}, "takes=3", "takes=: search=references does not read it; leave"),
+        ({"clips": "a"}, "settings.speed=2", "settings.speed=: clips= does not read it; leave it"),
+        ({"clips": "a"}, "texts=a.csv", ""),
+        ({"search": "references"}, "settings.speed=1.1", ""),
+    ],
+)
+def test_an_evaluation_refuses_what_it_does_not_read(
+    config: dict, typed: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = OmegaConf.create({"hydra": {"overrides": {"task": [typed]}}})
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", given)
+    asked = OmegaConf.create({"clips": "", "search": ""} | config)
+    if not message:
+        evaluation_options(asked)
+        return
+    with pytest.raises(UserError, match=f"^{re.escape(message)}"):
+        evaluation_options(asked)
+
+
+@pytest.mark.parametrize(
+    ("config", "typed", "message"),
+    [
+        (
+            {},
+            "true_peak=-3",
+            "true_peak=: a recording without lufs= does not read it; leave",
+        ),
+        ({}, "format=mp3", "format=: a single text does not read it; the ending of out= is its"),
+        ({"batch_file": "a"}, "pause_between=1", "pause_between=: a call without join= does not"),
+        ({"speaker_wav": ["a"]}, "category=b", "category=: a call with speaker_wav= does not read"),
+        ({"lufs": -16}, "true_peak=-3", ""),
+    ],
+)
+def test_say_refuses_what_it_does_not_read(
+    config: dict, typed: str, message: str, compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = compose("out=a.wav", name="say")
+    asked.update(config)
+    given = OmegaConf.create({"hydra": {"overrides": {"task": [typed]}}})
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", given)
+    if not message:
+        require_say_options(asked)
+        return
+    with pytest.raises(UserError, match=f"^{re.escape(message)}"):
+        require_say_options(asked)
 
 
 def sweep(tmp_path: Path, code: str) -> subprocess.CompletedProcess[str]:

@@ -11,9 +11,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xttslab.commands import launch
+from xttslab.overrides import refuse_unread
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+
+_NOT_SEARCHED = ("takes", "rows", "others", "out", "base_scores")
+_OF_SPEAKING = (
+    "seeds", "takes", "rows", "base_scores", "search_plan", "settings", "sentences", "device",
+    "model", "weights", "dataset", "tracking",
+)  # fmt: skip
 
 
 def main(config: DictConfig) -> None:
@@ -26,6 +34,7 @@ def main(config: DictConfig) -> None:
     from xttslab.errors import UserError
     from xttslab.files import require_writable
 
+    _refuse_unread(config)
     if config.search not in ("", None, "references"):
         raise UserError(f"search={config.search}: there is one search, search=references")
     if config.search and not config.run:
@@ -47,6 +56,20 @@ def main(config: DictConfig) -> None:
     from xttslab.evaluation.run_evaluation import evaluate_run, search_references  # they load torch
 
     (search_references if config.search else evaluate_run)(config)
+
+
+def _refuse_unread(config: DictConfig) -> None:
+    """Refuse what the kind of evaluation that is asked for does not read."""
+    refuse_unread(("settings.seed",), "an evaluation", "seeds=[7,8] are what sentences start from")
+    if config.clips:
+        refuse_unread(_OF_SPEAKING, "clips=")
+        return
+    refuse_unread(("references", "texts"), "an evaluation without clips=")
+    if config.search:
+        refuse_unread(("seeds",), "search=references", "give search_plan.seeds=[7]")
+        refuse_unread(_NOT_SEARCHED, "search=references")
+    else:
+        refuse_unread(("search_plan",), "an evaluation without search=references")
 
 
 def _require_subject(config: DictConfig) -> None:

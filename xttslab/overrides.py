@@ -206,3 +206,21 @@ def _gather(content: Mapping[str, Any], package: str, found: dict[str, list[Any]
             _gather(value, key, found)
         else:
             found.setdefault(key, []).append(value)
+
+
+def typed_keys() -> list[str]:
+    """The options that the command line of the running Hydra application gives, `settings.seed`."""
+    from hydra.core.hydra_config import HydraConfig
+
+    if not HydraConfig.initialized():
+        return []
+    entries = HydraConfig.get().overrides.task
+    return [entry.lstrip("+~").partition("=")[0] for entry in entries]
+
+
+def refuse_unread(options: Sequence[str], call: str, remedy: str = "leave it out") -> None:
+    """Raise UserError for an option, or one of a group, that the command line gives and that this
+    kind of `call` does not read."""
+    for key in typed_keys():
+        if any(key == option or key.startswith(f"{option}.") for option in options):
+            raise UserError(f"{key}=: {call} does not read it; {remedy}")

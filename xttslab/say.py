@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xttslab.commands import CONF, launch, plain_name
+from xttslab.overrides import typed_keys
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -98,7 +99,8 @@ def _say_batch(
     options = BatchOptions(
         out=out,
         settings=instantiate(config.settings),
-        fixed=_given(),
+        # the last parts, such as speed of settings.speed=0.9
+        fixed=frozenset(key.rpartition(".")[2] for key in typed_keys()),
         ending=f".{config.format}",
         longest=config.longest,
         category=",".join(names_of(config.category)),
@@ -128,14 +130,6 @@ def _show(config: DictConfig, asked: str | BatchFile, lexicon: Lexicon) -> None:
         print("\n".join(read_aloud(asked, said, language, config.longest).lines()))
     else:
         show_batch(asked, said, language, config.longest, config.keep_going)
-
-
-def _given() -> frozenset[str]:
-    """The last parts of the keys on the command line, such as speed of settings.speed=0.9."""
-    from hydra.core.hydra_config import HydraConfig
-
-    keys = (override.partition("=")[0] for override in HydraConfig.get().overrides.task)
-    return frozenset(key.rpartition(".")[2] for key in keys)
 
 
 def _require_voice(config: DictConfig) -> tuple[Path, ...]:

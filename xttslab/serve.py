@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xttslab.commands import CONF, launch
+from xttslab.overrides import refuse_unread
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -96,6 +97,8 @@ def _require(config: DictConfig) -> None:
             raise UserError(f"{project} is not installed; run: pip install 'xttslab[serve]'")
     if config.settings.pace is not None:
         raise UserError("settings.pace is measured on whole speech, a server streams; give .speed")
+    if config.wyoming_port is None:
+        refuse_unread(("wyoming_host",), "a server without wyoming_port=")
     for name in ("together", "longest", *(f"limits.{key}" for key in config.limits)):
         _positive(config, name)
     if config.run:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from xttslab.data.text_files import read_text
 from xttslab.errors import UserError
 from xttslab.files import require_writable
+from xttslab.overrides import refuse_unread, typed_keys
 from xttslab.speaking.marks import checked_pause, read_marks
 from xttslab.tracking.lookup import require_run
 
@@ -40,6 +41,14 @@ def require_say_options(config: DictConfig) -> None:
     for option in ("reference_clips", "longest"):
         if config[option] < 1:
             raise UserError(f"{option}={config[option]}: give 1 or more")
+    if config.lufs is None:
+        refuse_unread(("true_peak",), "a recording without lufs=")
+    if not config.join:
+        refuse_unread(("pause_between",), "a call without join=")
+    if config.run and is_exported(config.run):
+        refuse_unread(("reference_clips",), f"run={config.run}, which stores its voices,")
+    if config.speaker_wav:
+        refuse_unread(("reference_clips", "category"), "a call with speaker_wav=")
     if config.batch_file:
         if config.text or config.text_file:
             raise UserError("batch= names a file of lines; give it without text= and text_file=")
@@ -49,6 +58,7 @@ def require_say_options(config: DictConfig) -> None:
     for option in ("join", "keep_going"):
         if config[option]:
             raise UserError(f"{option}= goes with batch=FILE; see docs/speaking.md")
+    refuse_unread(("format",), "a single text", "the ending of out= is its format")
     if not (config.out or config.dry_run):
         raise UserError("out= is missing: the recording to write, such as out=hello.wav")
 
@@ -78,13 +88,8 @@ def require_voice(run: str, uri: str) -> None:
 
 def refuse_beside_run(run: str, options: Sequence[str]) -> None:
     """Raise UserError for options of a base that the command line gives beside run=."""
-    from hydra.core.hydra_config import HydraConfig
-
-    if not run or not HydraConfig.initialized():
-        return
-    typed = (entry.lstrip("+~").partition("=")[0] for entry in HydraConfig.get().overrides.task)
-    keys = {key.partition(".")[0] for key in typed}
-    if given := [option for option in options if option in keys]:
+    keys = {key.partition(".")[0] for key in typed_keys()}
+    if given := [option for option in options if run and option in keys]:
         raise UserError(
             f"{given[0]}= is for a base without a run: run={run} has its own; leave one of them out"
         )
