@@ -27,11 +27,13 @@ def main(config: DictConfig) -> None:
     from xttslab.data.lexicons import read_lexicon
     from xttslab.data.loudness import require_target
     from xttslab.speaking.batch_file import read_batch, require_all
-    from xttslab.speaking.texts import require_say_options, text_to_say
+    from xttslab.speaking.texts import require_say_options, require_watermark, text_to_say
     from xttslab.text.lexicon import Lexicon
 
     require_say_options(config)
     require_target(config.lufs, config.true_peak)
+    if config.watermark:
+        require_watermark()
     lexicon = read_lexicon(Path(config.lexicon)) if config.lexicon else Lexicon()
     if config.batch_file:
         asked = read_batch(Path(config.batch_file))
@@ -174,6 +176,10 @@ def _speaker(config: DictConfig, recordings: tuple[Path, ...], lexicon: Lexicon)
         from xttslab.speaking.take_guard import TakeGuard
 
         speaker.guard = TakeGuard(configured_judge(CONF, speaker.language), config.takes)
+    if config.watermark:
+        from xttslab.speaking.watermark import Watermark
+
+        speaker.watermark = Watermark()
     return speaker.to(config.device, config.precision)
 
 

@@ -37,6 +37,10 @@ def main(config: DictConfig) -> None:
         wyoming_listener = bind(config.wyoming_host, port, "wyoming_port")
     name, speaker = _voice(config)
     speaker.to(config.device, config.precision)
+    if config.watermark:
+        from xttslab.speaking.watermark import Watermark
+
+        speaker.watermark = Watermark()
     given = OmegaConf.to_container(config, resolve=True)
     names = ServedNames(name, given["aliases"], given["models"])
     limits = Limits(**given["limits"])
@@ -90,13 +94,15 @@ def _require(config: DictConfig) -> None:
     from xttslab.data.manifest import require_folders
     from xttslab.errors import UserError
     from xttslab.model.weights import require_base
-    from xttslab.speaking.texts import OF_BASE, refuse_beside_run, require_voice
+    from xttslab.speaking.texts import OF_BASE, refuse_beside_run, require_voice, require_watermark
 
     for package, project in (("wyoming", "wyoming"), ("prometheus_client", "prometheus-client")):
         if importlib.util.find_spec(package) is None:
             raise UserError(f"{project} is not installed; run: pip install 'xttslab[serve]'")
     if config.settings.pace is not None:
         raise UserError("settings.pace is measured on whole speech, a server streams; give .speed")
+    if config.watermark:
+        require_watermark()
     if config.wyoming_port is None:
         refuse_unread(("wyoming_host",), "a server without wyoming_port=")
     for name in ("together", "longest", *(f"limits.{key}" for key in config.limits)):

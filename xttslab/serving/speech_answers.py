@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from xttslab.serving.server_metrics import HeardOrder
 from xttslab.serving.streamed_audio import STREAMS, AudioStream, whole_file
-from xttslab.serving.voice_service import GONE, HeardOrder, RequestRefused, VoiceService
+from xttslab.serving.voice_service import GONE, RequestRefused, VoiceService
 from xttslab.speaking.lines import SpeechLine
 
 log = logging.getLogger(__name__)

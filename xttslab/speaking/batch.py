@@ -181,6 +181,7 @@ def _digest(speaker: Speaker, speech: SpeechLine, options: BatchOptions, weights
         (speech.pause_after, options.lufs, options.true_peak),
         speaker.guard.takes if speaker.guard else 1,
         speaker.references.digest(speech.category, speech.recordings),
+        *(["watermark"] if speaker.watermark else []),
     ]
     return hashlib.sha256(json.dumps(known, ensure_ascii=False).encode()).hexdigest()
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xttslab.errors import UserError
+from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.tokenizer import Tokenizer
 from xttslab.model.voice import Precision, Speaking, Voice, place
 from xttslab.speaking.lines import LONGEST, Categories, Origin, SpeechLine, SpokenLine, names_of
@@ -29,6 +30,8 @@ from xttslab.text.lexicon import Lexicon
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from xttslab.speaking.watermark import Watermark
 
 TOGETHER = 8  # pieces generated in one batch
 PIECE_SEEDS = 1000  # between the seeds of a line's pieces: lines have seeds beside one another
@@ -51,6 +54,7 @@ class Speaker:
     Attributes:
         references: what it speaks after.
         guard: where one is set, `speak` keeps the best of its takes of every piece.
+        watermark: where one is set, `speak` marks what it gives.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Speaker:
         self.settings = settings
         self.lexicon, self.origin = lexicon or Lexicon(), origin or Origin()
         self.guard: TakeGuard | None = None
+        self.watermark: Watermark | None = None
 
     def say(
         self,
@@ -101,8 +106,10 @@ class Speaker:
         """What `say` speaks, as chunks (n,) of it while it is generated; the levels of pieces are
         not evened.
 
-        Raises UserError as `say` does, and for a pace, which is measured on the whole.
+        Raises UserError as `say` does, and for a pace and a watermark, which need the whole.
         """
+        if self.watermark is not None:
+            raise UserError("a watermark is put into whole speech: use say(), or leave it out")
         line = self._line(text, category, speaker_wav, settings, longest)
         speaking = LiveLines(self.voice, TOGETHER)
         speaking.add(line, self.jobs([line]), live=True)
@@ -129,6 +136,14 @@ class Speaker:
 
         Raises UserError as `say` does, before anything is generated.
         """
+        spoken = self._spoken(lines, together, progress)
+        if self.watermark is None:
+            return spoken
+        return [replace(one, wave=self.watermark.embed(one.wave, SPEECH_RATE)) for one in spoken]
+
+    def _spoken(
+        self, lines: Sequence[SpeechLine], together: int, progress: bool
+    ) -> list[SpokenLine]:
         generate = partial(generate_jobs, self.voice, together=together, progress=progress)
         if self.guard is not None:
             return self.guard.speak(self, lines, generate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,4 +93,13 @@ def refuse_beside_run(run: str, options: Sequence[str]) -> None:
     if given := [option for option in options if run and option in keys]:
         raise UserError(
             f"{given[0]}= is for a base without a run: run={run} has its own; leave one of them out"
+        )
+
+
+def require_watermark() -> None:
+    """Raise UserError where the package that marks speech is not installed."""
+    if any(importlib.util.find_spec(name) is None for name in ("perth", "librosa")):
+        raise UserError(
+            "watermark=true needs resemble-perth, which is not installed; run: "
+            "pip install 'xttslab[watermark]'"
         )
