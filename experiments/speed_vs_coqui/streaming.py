@@ -26,6 +26,7 @@ from experiments.speed_vs_coqui.speaking import SMALLER, like_coqui, load_coqui,
 from xttslab.speaking.loading import load_export
 from xttslab.speaking.speaker import Speaker
 
+_WARMING = 24  # codes of what is spoken once before: one chunk of Coqui's
 TEXT = "Nagyszerű teljesítmény volt ez a mai estén."
 
 
@@ -57,21 +58,31 @@ def main() -> None:
     parser.add_argument("--codes", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--voice", type=Path, help="export to speak with; made where it is missing")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        write_random(Path(place) / "voice", options.size)
-        model, speaker = load_coqui(Path(place) / "voice"), load_export(Path(place) / "voice")
+        folder = options.voice or Path(place) / "voice"
+        if not folder.exists():
+            write_random(folder, options.size)
+        if not options.rounds:
+            return
+        model, speaker = load_coqui(folder), load_export(folder)
     torch.set_num_threads(options.threads)  # Coqui's modules set it to 1
-    model.gpt.max_gen_mel_tokens = speaker.voice.gpt.max_gen_mel_tokens = options.codes
-    speaker.voice.likely = lambda tokens: options.codes
+
+    def limit(codes: int) -> None:
+        model.gpt.max_gen_mel_tokens = speaker.voice.gpt.max_gen_mel_tokens = codes
+        speaker.voice.likely = lambda tokens: codes
+
     sides = {
         "coqui": partial(theirs, model),
         "ours": partial(streamed, speaker),
         "ours_whole": partial(whole, speaker),
     }
-    rounds = [
-        {name: timed(speak) for name, speak in sides.items()} for _ in range(options.rounds + 1)
-    ][1:]  # the first one warms up
+    limit(_WARMING)
+    for speak in sides.values():
+        timed(speak)
+    limit(options.codes)
+    rounds = [{name: timed(speak) for name, speak in sides.items()} for _ in range(options.rounds)]
     first, end = (
         {name: median(one[name][place] for one in rounds) for name in sides} for place in (0, 1)
     )
