@@ -1,11 +1,13 @@
 """Are texts found that are shorter or longer than what is said, and how many right ones are blamed?
 
-    python -m experiments.text_fit.measure [--sets ljspeech32 quiz …] [--recogniser] [--every 2]
+    python -m experiments.text_fit.measure [--sets ljspeech32 quiz …] [--no-start] [--recogniser]
 
-In turn, a fifth of a set's clips gets the first 50 to 90 % of its text (by letters, at a word), or
-keeps the first 50 to 90 % of its sound; the others are as they were. Printed for each set and kind:
-the planted clips that are found, and the clips as they were that are pointed at. `--recogniser`
-lets the configured recogniser hear every clip (and every sound that was cut).
+In turn, a fifth of a set's clips gets the first 50 to 90 % of its text (by letters, at a word, one
+word less at least), or keeps the first 50 to 90 % of its sound, from the first word on; the others
+are as they were. Printed for each set and kind: the planted clips that are found, and the clips as
+they were that are pointed at. `--no-start` leaves the packaged start out, which the demo voice made
+and is not judged by. `--recogniser` lets the configured recogniser hear every clip (and the sounds
+that were cut to 80 %). `--nats` tries other limits than that of conf/prepare.yaml.
 """
 
 from __future__ import annotations
@@ -21,61 +23,75 @@ import soxr
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
+from experiments.text_fit.make_phones import sounds
 from experiments.timed_cuts.material import sets
 from xttslab.commands import CONF
 from xttslab.data.audio import SAMPLE_RATE
+from xttslab.data.preparing import phones
 from xttslab.data.preparing.finishing import VOICE_RATE, Recipe, Unusable
-from xttslab.data.preparing.text_lengths import ENDS_EARLY, GOES_ON, SpokenText, TextLengths
+from xttslab.data.preparing.text_coverage import (
+    ENDS_EARLY,
+    GOES_ON,
+    SpokenText,
+    TextCoverage,
+)
 
 SHARES = (0.9, 0.8, 0.7, 0.6, 0.5)
+HEARD_SHARES = (1.0, 0.8)
 FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip's text, and what is measured and heard of the first part of its sound, by share."""
+    """A clip's text, and the frames and what is heard of the first part of its sound, by share."""
 
     text: str
     language: str
-    measures: dict[float, dict[str, float]]
+    sound: dict[float, np.ndarray]
     heard: dict[float, str]
 
     def spoken(self, text_share: float, sound_share: float) -> SpokenText:
         """The clip with so much of its text and its sound."""
-        heard = self.heard.get(sound_share)
         text = cut_text(self.text, text_share)
-        return SpokenText(text, self.language, "x", self.measures[sound_share], heard)
+        return SpokenText(text, self.language, self.sound[sound_share], self.heard.get(sound_share))
 
 
 def main() -> None:
-    """Print a line for every set, and one for all together."""
+    """Print a line for every set and limit, and one for all sets together."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="*")
+    parser.add_argument("--no-start", action="store_true")
     parser.add_argument("--recogniser", action="store_true")
+    parser.add_argument("--nats", type=float, nargs="*", help="limits to try")
     parser.add_argument(
         "--every", type=int, default=1, help="of the demo sets, one clip in so many"
     )
     parser.add_argument("--memory", type=Path, help="JSON file of what was heard before")
+    parser.add_argument("--show", action="store_true", help="print the clips that are blamed")
     options = parser.parse_args()
+    if options.no_start:
+        phones.START = Path("none")
     with initialize_config_dir(str(Path(CONF).resolve()), version_base=None):
-        overrides = ["name=x", "check_speakers=false", "transcripts.model=packaged"]
-        config = compose("prepare", overrides=overrides)
-    recipe = instantiate(config.recipe, voices=None)
-    rules = instantiate(config.checks, _convert_="all").text_lengths
-    recogniser = instantiate(config.transcripts) if options.recogniser else None
+        config = compose("prepare", overrides=["name=x", "transcripts.model=packaged"])
+    recipe = instantiate(config.recipe, encoder=None)
+    rules = instantiate(config.checks, _convert_="all").text_coverage
+    limits = options.nats or [rules.nats]
     sums: list[np.ndarray] = []
     for name, clips in sets().items():
         if options.sets and name not in options.sets:
             continue
         step = options.every if name.startswith("demo") else 1
         language = "en" if name.startswith("ljspeech") else "hu"
-        memory = Memory(options.memory, name, recogniser)
+        recogniser = instantiate(config.transcripts, language=language)
+        memory = Memory(options.memory, name, recogniser if options.recogniser else None)
         rows = list(enumerate(clips))[::step]
         known = [c for i, (x, t) in rows if (c := clip(x, t, language, recipe, memory, i))]
-        counts = np.array([list(planted(known, rules, *kind)) for kind in kinds()]).sum(axis=1)
+        counts = np.array([planted(known, rules, limits, kind) for kind in kinds()])
         sums.append(counts)
-        report(name, counts)
-    report("all", np.sum(sums, axis=0))
+        report(name, limits, counts)
+        if options.show:
+            show(known, rules)
+    report("all", limits, np.sum(sums, axis=0))
 
 
 class Memory:
@@ -100,23 +116,24 @@ def clip(
     samples: np.ndarray, text: str, language: str, recipe: Recipe, memory: Memory, row: int
 ) -> Clip | None:
     """Measure a clip and its first parts as `prepare` does; None for one that it refuses."""
-    measures, heard = {}, {}
-    for share in (1.0, *SHARES):
-        part = samples[: round(share * len(samples))].astype(np.float32)
-        try:
-            measures[share] = recipe.finish(recipe.passage(part)).measures
-        except Unusable:
-            return None
-        if memory.recogniser is not None and share in (1.0, 0.8, 0.6):
-            heard[share] = memory.heard(row, share, part)
-    return Clip(text, language, measures, heard)
+    try:
+        samples = recipe.finish(recipe.passage(samples.astype(np.float32))).samples
+    except Unusable:
+        return None
+    parts = {share: samples[: round(share * len(samples))] for share in (1.0, *SHARES)}
+    found = dict(zip(parts, sounds(list(parts.values()), recipe), strict=True))
+    heard = {}
+    if memory.recogniser is not None:
+        heard = {share: memory.heard(row, share, parts[share]) for share in HEARD_SHARES}
+    return Clip(text, language, found, heard)
 
 
 def cut_text(text: str, share: float) -> str:
-    """The words that are nearest to the first `share` of the letters."""
+    """The words that are nearest to the first `share` of the letters; one less at least."""
     words = text.split()
     ends = np.cumsum([len(word) for word in words])
-    return " ".join(words[: 1 + int(np.argmin(np.abs(ends / ends[-1] - share)))])
+    last = 1 + int(np.argmin(np.abs(ends / ends[-1] - share)))
+    return " ".join(words[: last if share == 1 else min(last, len(words) - 1)])
 
 
 def kinds() -> Iterator[tuple[float, float]]:
@@ -127,38 +144,50 @@ def kinds() -> Iterator[tuple[float, float]]:
 
 
 def planted(
-    clips: Sequence[Clip], rules: TextLengths, text: float, sound: float
-) -> Iterator[tuple[int, int, int, int]]:
-    """Found and planted clips, blamed and untouched ones, for each fifth."""
+    clips: Sequence[Clip], rules: TextCoverage, limits: Sequence[float], kind: tuple[float, float]
+) -> np.ndarray:
+    """Found and planted clips, blamed and untouched ones, by limit; (limits, 4)."""
+    text, sound = kind
     wanted = ENDS_EARLY if text < 1 else GOES_ON
+    counts = np.zeros((len(limits), 4))
+    if clips[0].heard and sound not in clips[0].heard:
+        return counts
+    able = [row for row, one in enumerate(clips) if text == 1 or len(one.text.split()) > 1]
     for fold in range(FOLDS):
-        chosen = {row for row in range(len(clips)) if row % FOLDS == fold}
-        heard = not clips[0].heard or sound in clips[0].heard
-        if not heard:
-            yield 0, 0, 0, 0
-            continue
+        chosen = set(able[fold::FOLDS])
         spoken = [
-            c.spoken(text, sound) if row in chosen else c.spoken(1.0, 1.0)
-            for row, c in enumerate(clips)
+            one.spoken(text, sound) if row in chosen else one.spoken(1.0, 1.0)
+            for row, one in enumerate(clips)
         ]
-        found = rules.misfits(spoken)
-        hits = {one.row for one in found if one.row in chosen and one.kind == wanted}
-        blamed = {one.row for one in found if one.row not in chosen}
-        yield len(hits), len(chosen), len(blamed), len(clips) - len(chosen)
+        parts = dict(rules.parts(spoken))
+        for place, limit in enumerate(limits):
+            found = {row: part.kind for row, part in parts.items() if part.nats > limit}
+            hits = sum(row in chosen and kind == wanted for row, kind in found.items())
+            blamed = sum(row not in chosen for row in found)
+            counts[place] += hits, len(chosen), blamed, len(clips) - len(chosen)
+    return counts
 
 
-def report(name: str, counts: np.ndarray) -> None:
+def show(clips: Sequence[Clip], rules: TextCoverage) -> None:
+    """Print the clips as they are that are pointed at."""
+    for row, kind, value in rules.misfits([one.spoken(1.0, 1.0) for one in clips]):
+        print(f"   {kind}: {value}\n      {clips[row].text}\n      {clips[row].heard.get(1.0, '')}")
+
+
+def report(name: str, limits: Sequence[float], counts: np.ndarray) -> None:
     """Shares found by what was cut and to how much, and the share of false alarms."""
-    parts = []
-    for (text, sound), (hits, chosen, _, _) in zip(kinds(), counts, strict=True):
-        if chosen:
-            parts.append(
-                f"{'text' if text < 1 else 'sound'} {min(text, sound):.0%}: {hits / chosen:.0%}"
-            )
-    blamed, untouched = counts[:, 2].sum(), counts[:, 3].sum()
-    print(
-        f"{name:15} {', '.join(parts)}; false alarms {blamed / max(untouched, 1):.1%}", flush=True
-    )
+    for place, limit in enumerate(limits):
+        parts = []
+        for what in ("text", "sound"):
+            rows = [
+                f"{hits / chosen:.0%}"
+                for (text, _), (hits, chosen, *_) in zip(kinds(), counts[:, place], strict=True)
+                if (text < 1) == (what == "text") and chosen
+            ]
+            parts.append(f"{what} {' '.join(rows)}")
+        blamed, untouched = counts[:, place, 2].sum(), counts[:, place, 3].sum()
+        alarms = f"false alarms {blamed / max(untouched, 1):.1%}"
+        print(f"{name:15} {limit:4.0f} nats: {', '.join(parts)}; {alarms}", flush=True)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@ from xttslab.commands import CONF
 from xttslab.data.audio import SAMPLE_RATE
 from xttslab.data.preparing.finishing import VOICE_RATE, Recipe
 from xttslab.data.preparing.folder import Record
+from xttslab.data.preparing.phones import sound_frames
 from xttslab.data.preparing.recordings import plan_segments
+from xttslab.data.preparing.segment_times import aligned_words
 from xttslab.data.preparing.spectrum import frame_power
 from xttslab.data.preparing.timed_texts import TimedSegment, timed_text
 from xttslab.data.preparing.transcripts import difference
@@ -54,6 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="*")
     parser.add_argument("--noise", type=float, default=-50.0, help="dB relative to the speech")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--recogniser", action="store_true")
     parser.add_argument("--worst", type=int, default=0, help="print so many of the worst ends")
     options = parser.parse_args()
@@ -61,29 +64,39 @@ def main() -> None:
         config = compose(
             "prepare", overrides=["name=x", "check_speakers=false", "transcripts.model=packaged"]
         )
-    recipe = instantiate(config.recipe, voices=None)
+    recipe = instantiate(config.recipe, encoder=None)
     recogniser = instantiate(config.transcripts) if options.recogniser else None
     for name, clips in sets().items():
         if options.sets and name not in options.sets:
             continue
-        show = make_show(clips, 0, noise_db=options.noise)
+        language = "en" if name.startswith("ljspeech") else "hu"
+        show = make_show(clips, options.seed, noise_db=options.noise)
         probability = speech_probability(show.samples)
         power = frame_power(show.samples, len(probability)).astype(np.float32)
         detected = np.stack([probability, power], axis=1)
         for kind, transcript in KINDS.items():
-            found = cut(show, detected, transcript(show), recipe)
+            found = cut(show, detected, transcript(show), recipe, language)
             print(f"{name:15} {kind:18} {judge(show, found, options.worst)}", flush=True)
             if recogniser is not None:
                 print(f"{'':34} {heard(show, found, recogniser)}", flush=True)
 
 
 def cut(
-    show: Show, detected: np.ndarray, utterances: Sequence[TimedSegment], recipe: Recipe
+    show: Show,
+    detected: np.ndarray,
+    utterances: Sequence[TimedSegment],
+    recipe: Recipe,
+    language: str = "hu",
 ) -> list[Cut]:
     """The clips, trimmed as `prepare` does but without the silence that it keeps around."""
     trimming = replace(recipe.trimming, margin_s=0.0)
     blank = Record("x", "x", "", "", "")
     timed = timed_text(Path("x.json"), utterances)
+    if not timed.exact:
+        sound = sound_frames(show.samples, SAMPLE_RATE, detected[:, 0] >= 0.5)
+        timed = aligned_words(timed, language, sound)
+        if timed.misfit:
+            print(f"   {timed.misfit}")
     segments, _ = plan_segments(blank, detected, recipe, timed)
     found = []
     for one in segments:
@@ -106,6 +119,7 @@ def judge(show: Show, found: Sequence[Cut], worst: int) -> str:
         shared = any(a < true[place, 1] - 0.3 and b > true[place + 1, 0] + 0.3 for a, b, _ in found)
         counted[1, place] = counted[0, place + 1] = not shared
     wrong = [clip for clip in found if not _holds_its_text(show, clip)]
+    strange = [clip for clip in found if _holds_another(show, clip)]
     for place in np.argsort(-np.max(off * counted, axis=0))[:worst]:
         one = show.said[place]
         errors = f"{off[0, place]:.2f} {off[1, place]:.2f}"
@@ -116,7 +130,8 @@ def judge(show: Show, found: Sequence[Cut], worst: int) -> str:
     return (
         f"{np.mean(met[0][counted[0]]):6.1%} of {counted[0].sum()} starts, "
         f"{np.mean(met[1][counted[1]]):6.1%} of {counted[1].sum()} ends within "
-        f"{NEAR * 1000:.0f} ms; {len(wrong)} of {len(found)} clips not their text"
+        f"{NEAR * 1000:.0f} ms; {len(wrong)} of {len(found)} clips not their text, "
+        f"{len(strange)} with another's"
     )
 
 
@@ -139,6 +154,18 @@ def _holds_its_text(show: Show, clip: Cut) -> bool:
         elif inside > 0.2 and not _shares(text, one.text):
             return False
     return True
+
+
+def _holds_another(show: Show, clip: Cut) -> bool:
+    """Whether a clip holds a quarter of a second of a sentence of which its text has nothing, or
+    its text a sentence of which it holds nothing."""
+    low, high, text = clip
+    for one in show.said:
+        inside = min(high, one.end) - max(low, one.start)
+        theirs = one.text in text or text in one.text or _shares(text, one.text)
+        if (inside > 0.25 and not theirs) or (one.text in text and inside < 0.25):
+            return True
+    return False
 
 
 def _shares(text: str, sentence: str) -> bool:

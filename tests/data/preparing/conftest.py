@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from xttslab.data.audio import read_audio
+from xttslab.data.audio import SAMPLE_RATE, read_audio
+from xttslab.data.manifest import read_folder
 from xttslab.data.preparing.categories import FolderCategories
 from xttslab.data.preparing.checks import Checks
-from xttslab.data.preparing.finishing import Denoising, Loudness, Recipe
+from xttslab.data.preparing.finishing import Denoising, Loudness, Recipe, clip_sound
 from xttslab.data.preparing.preparation import PreparationPlan
 from xttslab.data.preparing.sources import ASSETS
-from xttslab.data.preparing.text_lengths import TextLengths
+from xttslab.data.preparing.text_coverage import TextCoverage
 from xttslab.data.preparing.voice_activity import Segmentation, SpeechFinder, Trimming
 
 SPEECH = SpeechFinder(enter=0.5, leave=0.35, min_speech_s=0.1, min_pause_s=0.2)
@@ -38,7 +40,7 @@ CHECKS = Checks(
     min_voice_share=0.9,
     min_agreement=5.0,
     max_text_difference=0.6,
-    text_lengths=TextLengths(deviations=2.4, with_sign=1.4, least_share=0.08, fewest=8),
+    text_coverage=TextCoverage(nats=15.0, least_share=0.08, fewest=8),
     reject=("duplicate", "unreadable", "stranger", "no_words"),
 )
 PLAN = PreparationPlan(
@@ -55,6 +57,20 @@ PLAN = PreparationPlan(
     eval_share=0.1,
     workers=1,
 )
+
+
+@lru_cache(maxsize=1)
+def demo_sounds() -> list[tuple[str, np.ndarray]]:
+    """Twenty packaged clips of one voice: text, and the frames of its sound."""
+    clips, _ = read_folder(ASSETS / "demo_milliomos", "demo")
+    found = []
+    for clip in clips[::4]:
+        passage = RECIPE.passage(read_audio(clip.audio))
+        start, end = RECIPE.trimming.bounds(passage.samples, passage.regions, True) or (0, 0)
+        place = start / SAMPLE_RATE, end / SAMPLE_RATE
+        sound = clip_sound(passage.samples[start:end], passage.probability, *place)
+        found.append((clip.text, sound))
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -51,9 +51,8 @@ def test_a_measure_beyond_its_limit(
 
 def test_text_that_is_not_what_is_heard_or_cannot_be_read() -> None:
     assert CHECKS.findings([candidate(heard="jó napod")]) == []
-    other, early = CHECKS.findings([candidate(heard="egészen más szöveg")])
-    assert (other.check, early.check) == ("text", "text_ends_early")
-    assert (early.what, early.value[:10]) == ("more is said than the text has", "about 50% ")
+    (other,) = CHECKS.findings([candidate(heard="egészen más szöveg")])
+    assert other.check == "text"
     assert "heard: egészen más szöveg" in other.value
     (sign,) = CHECKS.findings([candidate(text="Jó \u4e2d napot!")])
     assert (sign.check, "character 3" in sign.value) == ("unreadable", True)

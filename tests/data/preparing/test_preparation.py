@@ -461,8 +461,4 @@ def test_shared_recordings_are_all_used(
     prepare(shared(name), folder, replace(plan, workers=workers))
     assert rejections(folder) == {}
     assert len(folder.rows("hu")) == 20
-    # The synthetic voice hurries one sentence: of right texts, one in twenty may be pointed at.
-    found = read_table(folder.path / "review.csv")
-    assert [(row["check"], row["value"]) for row in found] == [
-        ("text_goes_on", "about 20% of the text is not said")
-    ]
+    assert read_table(folder.path / "review.csv") == []

@@ -93,6 +93,6 @@ def test_what_was_understood_is_one_line(tmp_path: Path) -> None:
     timed = [(item.origin, item.transcript) for item in items if item.transcript]
     assert list(describe(timed)) == [
         "a.wav: cut by a.txt (times of segments, 2 sentences: Speaker 0 2.8 s, Anna 1.5 s)",
-        "times of words would cut more exactly, and show whether a transcript fits",
+        "times of words are looked for in the sound; a transcript that has them cuts faster",
         'several people speak: keep_speaker="Speaker 0" keeps one of them',
     ]

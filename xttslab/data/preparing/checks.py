@@ -14,7 +14,7 @@ from xttslab.data.manifest import Clip
 from xttslab.data.preparing.folder import Record
 from xttslab.data.preparing.speaker_search import MOST
 from xttslab.data.preparing.text_checks import TextKind, text_faults
-from xttslab.data.preparing.text_lengths import MISFITS, SpokenText, TextLengths
+from xttslab.data.preparing.text_coverage import MISFITS, SpokenText, TextCoverage
 from xttslab.data.preparing.transcripts import difference
 from xttslab.data.speaker_encoders import EncoderName
 from xttslab.text.hungarian import letters, unreadable
@@ -79,8 +79,8 @@ class Candidate:
     @property
     def spoken(self) -> SpokenText:
         """Its text beside what is heard."""
-        clip, measures = self.clip, self.record.measures
-        return SpokenText(clip.text, clip.language, clip.speaker, measures, self.recognised)
+        clip, sound = self.clip, self.record.features.get("sound")
+        return SpokenText(clip.text, clip.language, sound, self.recognised)
 
 
 @checked.dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Checks:
     min_voice_share: float
     min_agreement: float
     max_text_difference: float
-    text_lengths: TextLengths
+    text_coverage: TextCoverage
     reject: tuple[Kind, ...]
 
     def findings(self, clips: Sequence[Candidate]) -> list[Finding]:
@@ -108,7 +108,7 @@ class Checks:
         found = [finding for row, clip in enumerate(clips) for finding in self._single(row, clip)]
         found += self._voices(clips)
         found += self._copies(clips)
-        found += self._lengths(clips)
+        found += self._coverage(clips)
         texts, hungarian = [c.clip.text for c in clips], all(c.clip.language == "hu" for c in clips)
         found += [Finding(f.row, f.kind, f.what, f.value) for f in text_faults(texts, hungarian)]
         return sorted(found, key=lambda finding: finding.row)
@@ -153,15 +153,10 @@ class Checks:
                 value = f"{apart:.0%} of the characters; heard: {candidate.recognised}"
                 yield Finding(row, "text", "the text is not what is heard", value)
 
-    def _lengths(self, clips: Sequence[Candidate]) -> Iterator[Finding]:
+    def _coverage(self, clips: Sequence[Candidate]) -> Iterator[Finding]:
         """Texts that are shorter or longer than what is said."""
-        spoken = [
-            SpokenText(
-                c.clip.text, c.clip.language, c.clip.speaker, c.record.measures, c.recognised
-            )
-            for c in clips
-        ]
-        for row, kind, value in self.text_lengths.misfits(spoken):
+        spoken = [clip.spoken for clip in clips]
+        for row, kind, value in self.text_coverage.misfits(spoken):
             yield Finding(row, kind, MISFITS[kind], value)
 
     def _voices(self, clips: Sequence[Candidate]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from xttslab.data.audio import SAMPLE_RATE
 from xttslab.data.copies import peaks
 from xttslab.data.loudness import SILENCE, integrated_lufs, true_peak_db
 from xttslab.data.pitch import pitch_measures
+from xttslab.data.preparing.phones import sound_frames
 from xttslab.data.preparing.spectrum import noise_measures
 from xttslab.data.preparing.voice_activity import (
     FRAME_SECONDS,
@@ -25,13 +26,11 @@ from xttslab.data.preparing.voice_activity import (
     speech_probability,
 )
 from xttslab.data.speaker_encoders import ENCODERS, EncoderName
-from xttslab.data.syllables import count_changes, count_syllables
 from xttslab.errors import UserError
 
-RECIPE_VERSION = 5  # raise it when a clip made by newer code would differ
+RECIPE_VERSION = 6  # raise it when a clip made by newer code would differ
 VOICE_RATE = 16_000  # what speaker encoders and recognisers read
 VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks
-_END = int(0.03 * SAMPLE_RATE)
 _FADE = int(0.005 * SAMPLE_RATE)
 
 
@@ -151,10 +150,11 @@ class Recipe:
         finished = kept * np.float32(10 ** (gain / 20))
         place = start / SAMPLE_RATE, end / SAMPLE_RATE
         measures["gain_db"] = gain
-        measures |= _amounts(kept, passage.probability, *place)
+        sound = {"sound": clip_sound(kept, passage.probability, *place)}
         changes = _trimmed(start, len(samples) - end)
         changes += [*self.denoising.changes, ("gain", f"{gain:+.1f} dB")]
-        return FinishedClip(finished, *place, tuple(changes), measures, self._features(finished))
+        features = self._features(finished) | sound
+        return FinishedClip(finished, *place, tuple(changes), measures, features)
 
     def require_length(self, seconds: float) -> None:
         """Raise Unusable for what is too short or too long to train on."""
@@ -185,21 +185,11 @@ class Recipe:
         return features
 
 
-def _amounts(
-    kept: np.ndarray, probability: np.ndarray, start: float, end: float
-) -> dict[str, float]:
-    """How much is said in the samples `kept` of a passage, from `start` to `end` seconds, with the
-    passage's `probability` of speech: seconds of speech, syllables and changes of sound, and the
-    level at the very end relative to the speech, which is high where the sound is cut off."""
+def clip_sound(kept: np.ndarray, probability: np.ndarray, start: float, end: float) -> np.ndarray:
+    """The `sound_frames` of the samples `kept` of a passage, from `start` to `end` seconds, with
+    the passage's `probability` of speech."""
     spoken = probability[int(start / FRAME_SECONDS) : int(np.ceil(end / FRAME_SECONDS))] >= 0.5
-    level = float(np.sqrt(np.mean(np.square(kept, dtype=np.float64)) / max(spoken.mean(), 0.1)))
-    last = float(np.sqrt(np.mean(np.square(kept[-_END:], dtype=np.float64))))
-    return {
-        "speech_s": float(spoken.sum() * FRAME_SECONDS),
-        "syllables_heard": float(count_syllables(kept, SAMPLE_RATE)[0]),
-        "sound_changes": float(count_changes(kept, SAMPLE_RATE, spoken)),
-        "end_db": float(20 * np.log10(max(last, 1e-6) / max(level, 1e-6))),
-    }
+    return sound_frames(kept, SAMPLE_RATE, spoken)
 
 
 def _faded(samples: np.ndarray) -> np.ndarray:

@@ -28,14 +28,15 @@ from xttslab.data.preparing.recordings import (
     Decoded,
     DecodeTask,
     DetectTask,
-    Segment,
     SegmentTask,
     decode,
     detect_speech,
     loud_without_speech,
     make_segments,
     plan_segments,
+    segment_tasks,
 )
+from xttslab.data.preparing.segment_times import TimesTask, with_word_times
 from xttslab.data.preparing.sources import Item
 from xttslab.data.preparing.speaker_search import SpeakerPiece
 from xttslab.data.preparing.timed_texts import TimedText
@@ -51,11 +52,12 @@ _BYTES_PER_SECOND = SAMPLE_RATE * (4 + 2)  # decoded to float, then clips of 16 
 @dataclass(frozen=True)
 class Recording:
     """A long file, the record of the whole that its clips' records are made from, and its
-    transcript with times, if it has one."""
+    transcript with times in `language`, if it has one."""
 
     audio: Path
     blank: Record
     timed: TimedText | None = None
+    language: str = ""
 
 
 def segment_recordings(
@@ -88,11 +90,16 @@ def _segment_open(
         else:
             whole.append((rec, result))
     detected = list(_detected(whole, workers))
+    asked = [
+        TimesTask(decoded.path, decoded.seconds, rec.timed, rec.language, found[:, 0])
+        for (rec, decoded), found in zip(whole, detected, strict=True)
+    ]
+    timed = with_word_times(asked, workers)
     pieces = _who_speaks(whole, detected, workshop, workers)
     segments: list[SegmentTask] = []
-    for (rec, decoded), found, spoken in zip(whole, detected, pieces, strict=True):
-        planned, left_out = plan_segments(rec.blank, found, workshop.recipe, rec.timed, spoken)
-        segments += _tasks(decoded, planned, workshop)
+    for (rec, decoded), found, text, spoken in zip(whole, detected, timed, pieces, strict=True):
+        planned, left_out = plan_segments(rec.blank, found, workshop.recipe, text, spoken)
+        segments += segment_tasks(decoded, planned, workshop)
         faults = [*_unused(decoded, found, workshop), *by_speaker(left_out)]
         lists[rec.blank.name] = _rejected(rec.blank, faults, workshop)
     for records in run_all(make_segments, segments, workers, "clips"):
@@ -129,16 +136,6 @@ def _who_speaks(
         named = rec.timed.named() if rec.timed and fits else ()
         recordings.append(SpokenRecording(decoded.path, speech.regions(found[:, 0]), named))
     return workshop.wanted.speech_in(recordings, workshop.folder / ".prepare", workers)
-
-
-def _tasks(decoded: Decoded, planned: Sequence[Segment], workshop: Workshop) -> list[SegmentTask]:
-    tasks = []
-    for _, group in groupby(planned, key=lambda segment: int(segment.window[0] / CHUNK_SECONDS)):
-        segments = tuple(group)
-        low, high = segments[0].window[0], segments[-1].window[1]
-        near = tuple((a, b) for a, b in decoded.clipped if b > low and a < high)
-        tasks.append(SegmentTask(replace(decoded, clipped=near), segments, workshop))
-    return tasks
 
 
 def _unused(decoded: Decoded, detected: np.ndarray, workshop: Workshop) -> list[Fault]:
@@ -235,7 +232,8 @@ def make_clips(
     recordings, tasks = [], []
     for item, blank in blanks:
         if _is_segmented(item, workshop.recipe, segment_long):
-            recordings.append(Recording(item.clip.audio, blank, item.transcript))
+            language = item.clip.language
+            recordings.append(Recording(item.clip.audio, blank, item.transcript, language))
         else:
             tasks.append(ClipTask(item.clip.audio, blank, workshop))
     records = judge_clips(list(run_all(make_clip, tasks, workers, "clips")), workshop)

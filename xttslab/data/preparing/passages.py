@@ -40,8 +40,8 @@ def divide(
     """
     probability, unfit = detected[:, 0], []
     if timed is not None:
-        misfit = why_unfit(timed, detected, recipe.speech)
-        if misfit is None:
+        misfit = timed.misfit or why_unfit(timed, detected, recipe.speech)
+        if not misfit:
             if pieces is None:
                 return cut_sentences(timed, detected, recipe.speech, recipe.segments)
             heard = _by_voice(timed, pieces)

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,19 @@ class SegmentTask:
     decoded: Decoded
     segments: tuple[Segment, ...]
     workshop: Workshop
+
+
+def segment_tasks(
+    decoded: Decoded, planned: Sequence[Segment], workshop: Workshop
+) -> list[SegmentTask]:
+    """Planned passages of a recording, chunk by chunk, with what is clipped near them."""
+    tasks = []
+    for _, group in groupby(planned, key=lambda segment: int(segment.window[0] / CHUNK_SECONDS)):
+        segments = tuple(group)
+        low, high = segments[0].window[0], segments[-1].window[1]
+        near = tuple((a, b) for a, b in decoded.clipped if b > low and a < high)
+        tasks.append(SegmentTask(replace(decoded, clipped=near), segments, workshop))
+    return tasks
 
 
 def make_segments(task: SegmentTask) -> list[Record]:

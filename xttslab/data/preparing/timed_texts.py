@@ -62,7 +62,8 @@ class TimedText:
     """A transcript with times. `words` are in order, `digest` is their hash; `exact`: most of them
     have times of their own; `notes` say what was mended in it; `keep` is the only speaker whose
     words are wanted, all where it is empty; up to `stray` words in the midst of another's are taken
-    for theirs: that is how recognisers err."""
+    for theirs: that is how recognisers err. `misfit`: what shows that it is of another
+    recording."""
 
     path: Path
     words: tuple[TimedWord, ...] = field(repr=False)
@@ -71,6 +72,7 @@ class TimedText:
     notes: tuple[tuple[str, str], ...] = ()
     keep: str = ""
     stray: int = 2
+    misfit: str = ""
 
     @property
     def text(self) -> str:

@@ -172,7 +172,7 @@ def describe(transcripts: Sequence[tuple[str, TimedText]], shown: int = 5) -> It
     if len(transcripts) > shown:
         yield f"… and {len(transcripts) - shown} more recordings with a transcript"
     if any(not timed.exact for _, timed in transcripts):
-        yield "times of words would cut more exactly, and show whether a transcript fits"
+        yield "times of words are looked for in the sound; a transcript that has them cuts faster"
     several = next((t for _, t in transcripts if len(t.speakers()) > 1 and not t.keep), None)
     if several is not None:
         first = next(iter(several.speakers()))
