@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from multiprocessing import forkserver
 from types import SimpleNamespace
 
 import pytest
@@ -75,6 +74,8 @@ def test_progress_is_silent_without_steps(capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.posix
 def test_what_the_fork_server_imports_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """It inherits the signals that are blocked when it is started."""
+    from multiprocessing import forkserver  # Windows has none
+
     blocked: list[set[int]] = []
 
     def start() -> None:
