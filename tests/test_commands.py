@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -298,6 +299,28 @@ def test_what_a_constructor_refuses_is_said_without_what_hydra_says_of_it(
     fault.__cause__ = UserError("speed=0: give a number")
     assert launched(monkeypatch, tmp_path, fault) == 2
     assert capsys.readouterr().err == "error: speed=0: give a number\n"
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk: No space left on device; fr"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "a.csv"),
+            "a.csv: Permission denied; c",
+        ),
+    ],
+)
+def test_a_fault_of_the_disk_is_one_line_wherever_it_comes_up(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: OSError,
+    said: str,
+) -> None:
+    assert launched(monkeypatch, tmp_path, fault) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {said}")
 
 
 def test_what_a_run_answers_itself_is_refused_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import errno
 import io
 import os
 import re
@@ -92,6 +93,13 @@ def prepared_conf(data_dir: str) -> Path:
     return Path(data_dir) / "conf"
 
 
+_FREE = "free some space, or name another disk with output_dir= or data_dir=, and run it again"
+_DISK = {  # faults of the disk, not of the program, and what to do
+    errno.ENOSPC: _FREE,
+    errno.EDQUOT: _FREE,
+    errno.EROFS: "name a folder that can be written",
+    errno.EACCES: "change its rights, or name another folder",
+}
 _TYPED = {"name": "dataset"}  # keys that people type otherwise, see `plain_name`
 
 
@@ -146,7 +154,10 @@ def _kind(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
             _say(_explain(fault))
             if not sweep:
                 sys.exit(2)
-        except Exception:
+        except Exception as fault:
+            if isinstance(fault, OSError) and fault.errno in _DISK:
+                _say(f"{fault.filename or 'the disk'}: {fault.strerror}; {_DISK[fault.errno]}")
+                sys.exit(2)  # of a sweep too: the next run would meet the same
             if not sweep:
                 raise
             traceback.print_exc()  # a defect in one run must not end the others

@@ -59,14 +59,6 @@ def mean_similarity(clips: np.ndarray, references: np.ndarray) -> np.ndarray:
     return cosines(clips, heard).mean(axis=1)
 
 
-def own_similarity(references: np.ndarray) -> np.ndarray:
-    """Mean cosine of every reference clip to the speaker's other clips, (m,): the ceiling.
-
-    NaN where fewer than two reference clips contain speech.
-    """
-    return similarity_to_others(references, references)
-
-
 def similarity_to_others(clips: np.ndarray, references: np.ndarray) -> np.ndarray:
     """Mean cosine of clip i to every reference but the i-th, which it is made from, (m,).
 

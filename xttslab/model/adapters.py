@@ -47,13 +47,6 @@ def adapter_scale(gpt: nn.Module) -> float | None:
     return float(scales[0]) if scales else None
 
 
-def merged_state(gpt: nn.Module) -> dict[str, Tensor]:
-    """The weights of `gpt` with its adapters added in, under Coqui's parameter names."""
-    state = gpt.state_dict()
-    merged = merge_adapters(state, state, adapter_scale(gpt) or 0.0)
-    return {**_plain(state), **merged}
-
-
 def merge_adapters(
     tensors: Mapping[str, Tensor], base: Mapping[str, Tensor], scale: float
 ) -> dict[str, Tensor]:

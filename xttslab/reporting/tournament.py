@@ -112,7 +112,7 @@ def standings(names: Sequence[str], votes: Sequence[Vote]) -> list[Standing]:
     heard = [name for name, count in zip(names, met.sum(axis=1), strict=True) if count]
     if not heard:
         return []
-    found, chances = Strengths.of(heard, votes), None
+    found = Strengths.of(heard, votes)
     chances = found.chances()
     reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2) * np.sqrt(np.diag(found.covariance))
     rows = [names.index(name) for name in heard]
