@@ -231,3 +231,16 @@ def test_sentences_that_join_and_leave_change_nothing_for_the_others(models) -> 
     assert so_far.codes.tolist() == spoken[places[0]].codes[: len(so_far.codes)].tolist()
     with pytest.raises(ValueError, match="sentence 1 is not spoken here"):
         together.spoken(places[1])
+
+
+def test_what_has_left_is_kept_nowhere(tiny) -> None:
+    _, gpt = tiny
+    together = Generation(gpt)
+    for number in range(4):  # a server's clients choose temperatures, and it is never idle
+        together.add(sentences(gpt, 3 + number)[:2], sampling(temperature=0.5 + 0.1 * number))
+        before = together._cache
+        for _ in range(2):
+            together.step()
+    together.add(sentences(gpt, 5)[:1], sampling())
+    assert before.keys == before.values == []  # freed while the next one was made of it
+    assert len(together._choosers) <= 3

@@ -49,12 +49,17 @@ class KeyValueCache:
 
     def keep(self, rows: Tensor) -> None:
         """Drop the other rows."""
-        self.keys = [key[rows] for key in self.keys]
-        self.values = [value[rows] for value in self.values]
+        for layers in (self.keys, self.values):
+            for layer in range(len(layers)):  # one by one: never are there two of all
+                layers[layer] = layers[layer][rows]
         self.valid = None if self.valid is None else self.valid[rows]
 
     def joined(self, other: KeyValueCache, steps: int) -> KeyValueCache:
-        """The rows of both, with room for `steps` more; columns that no row uses are left out."""
+        """The rows of both, with room for `steps` more; columns that no row uses are left out.
+
+        Both are used up: each layer is freed as soon as it is copied, for several clients' caches
+        are hundreds of megabytes.
+        """
         used = [self._used(), other._used()]
         filled = max(used)
         rows = [cache.keys[0].shape[0] for cache in (self, other)]
@@ -68,8 +73,9 @@ class KeyValueCache:
         whole = KeyValueCache(filled + steps, None if valid.all() else valid)
         whole.filled = filled
         for name in ("keys", "values"):
-            pairs = zip(getattr(self, name), getattr(other, name), strict=True)
-            setattr(whole, name, [self._beside(*pair, other, used, whole) for pair in pairs])
+            mine, theirs, both = (getattr(one, name) for one in (self, other, whole))
+            while mine:
+                both.append(self._beside(mine.pop(0), theirs.pop(0), other, used, whole))
         return whole
 
     def _beside(

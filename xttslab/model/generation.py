@@ -119,7 +119,8 @@ class Generation:
         steps = max(sentence.limit for sentence in sentences)
         hidden, cache = _prefix(self.gpt, sentences, steps)  # (B, P, D)
         last = self.gpt.final_norm(_decode(self.gpt, hidden, cache))  # (B, D)
-        self._choosers.setdefault(rules, chooser(rules))
+        wanted = {rules, *(self._rows.rules if self._rows is not None else ())}
+        self._choosers = {one: self._choosers.get(one) or chooser(one) for one in wanted}
         rows = _new_rows(sentences, rules, last, self._added, self.gpt.start_audio_token)
         self._added += len(sentences)
         if self._alive and self._rows is not None and self._cache is not None:
