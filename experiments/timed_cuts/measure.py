@@ -33,10 +33,11 @@ from xttslab.commands import CONF
 from xttslab.data.audio import SAMPLE_RATE
 from xttslab.data.preparing.finishing import VOICE_RATE, Recipe
 from xttslab.data.preparing.folder import Record
-from xttslab.data.preparing.phones import sound_frames
+from xttslab.data.preparing.phones import SOUND_HZ, sound_frames
 from xttslab.data.preparing.recordings import plan_segments
 from xttslab.data.preparing.segment_times import aligned_words
 from xttslab.data.preparing.spectrum import frame_power
+from xttslab.data.preparing.text_coverage import SpokenText, TextCoverage
 from xttslab.data.preparing.timed_texts import TimedSegment, timed_text
 from xttslab.data.preparing.transcripts import difference
 from xttslab.data.preparing.voice_activity import speech_probability
@@ -56,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="*")
     parser.add_argument("--noise", type=float, default=-50.0, help="dB relative to the speech")
+    parser.add_argument("--kinds", nargs="*", help="beginnings of the kinds of transcript")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--recogniser", action="store_true")
     parser.add_argument("--worst", type=int, default=0, help="print so many of the worst ends")
@@ -65,20 +67,25 @@ def main() -> None:
             "prepare", overrides=["name=x", "check_speakers=false", "transcripts.model=packaged"]
         )
     recipe = instantiate(config.recipe, encoder=None)
-    recogniser = instantiate(config.transcripts) if options.recogniser else None
+    rules = instantiate(config.checks, _convert_="all").text_coverage
     for name, clips in sets().items():
         if options.sets and name not in options.sets:
             continue
         language = "en" if name.startswith("ljspeech") else "hu"
+        recogniser = instantiate(config.transcripts, language=language)
         show = make_show(clips, options.seed, noise_db=options.noise)
         probability = speech_probability(show.samples)
         power = frame_power(show.samples, len(probability)).astype(np.float32)
         detected = np.stack([probability, power], axis=1)
+        sound = sound_frames(show.samples, SAMPLE_RATE, probability >= 0.5)
         for kind, transcript in KINDS.items():
+            if options.kinds and not kind.startswith(tuple(options.kinds)):
+                continue
             found = cut(show, detected, transcript(show), recipe, language)
-            print(f"{name:15} {kind:18} {judge(show, found, options.worst)}", flush=True)
-            if recogniser is not None:
-                print(f"{'':34} {heard(show, found, recogniser)}", flush=True)
+            doubts = review(show, found, sound, rules, language)
+            print(f"{name:15} {kind:18} {judge(show, found, options.worst)}, {doubts}", flush=True)
+            if options.recogniser:
+                print(f"{'':34} {heard(show, found, recogniser, language)}", flush=True)
 
 
 def cut(
@@ -119,7 +126,6 @@ def judge(show: Show, found: Sequence[Cut], worst: int) -> str:
         shared = any(a < true[place, 1] - 0.3 and b > true[place + 1, 0] + 0.3 for a, b, _ in found)
         counted[1, place] = counted[0, place + 1] = not shared
     wrong = [clip for clip in found if not _holds_its_text(show, clip)]
-    strange = [clip for clip in found if _holds_another(show, clip)]
     for place in np.argsort(-np.max(off * counted, axis=0))[:worst]:
         one = show.said[place]
         errors = f"{off[0, place]:.2f} {off[1, place]:.2f}"
@@ -130,9 +136,23 @@ def judge(show: Show, found: Sequence[Cut], worst: int) -> str:
     return (
         f"{np.mean(met[0][counted[0]]):6.1%} of {counted[0].sum()} starts, "
         f"{np.mean(met[1][counted[1]]):6.1%} of {counted[1].sum()} ends within "
-        f"{NEAR * 1000:.0f} ms; {len(wrong)} of {len(found)} clips not their text, "
-        f"{len(strange)} with another's"
+        f"{NEAR * 1000:.0f} ms; {len(wrong)} of {len(found)} clips not their text"
     )
+
+
+def review(
+    show: Show, found: Sequence[Cut], sound: np.ndarray, rules: TextCoverage, language: str
+) -> str:
+    """How many clips hold something of another sentence, and how many of these are not pointed at
+    by the check of texts against sound."""
+    spoken = [
+        SpokenText(text, language, sound[int(a * SOUND_HZ) : int(b * SOUND_HZ) + 1])
+        for a, b, text in found
+    ]
+    doubted = {one.row for one in rules.misfits(spoken)}
+    strange = {row for row, clip in enumerate(found) if _holds_another(show, clip)}
+    kept = f"{len(strange - doubted)} of them kept without a doubt"
+    return f"{len(strange)} with another's, {kept}; {len(doubted)} to review"
 
 
 def _nearest(found: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -174,7 +194,7 @@ def _shares(text: str, sentence: str) -> bool:
     return any(words[-n:] == said[:n] or words[:n] == said[-n:] for n in range(2, len(said)))
 
 
-def heard(show: Show, found: Sequence[Cut], recogniser: object) -> str:
+def heard(show: Show, found: Sequence[Cut], recogniser: object, language: str) -> str:
     """Whether the own text of each clip is the nearest of all to what a recogniser hears."""
     audios = [
         soxr.resample(
@@ -185,7 +205,7 @@ def heard(show: Show, found: Sequence[Cut], recogniser: object) -> str:
     texts = [one.text for one in recogniser.transcribe(audios)]
     strangers = []
     for said, (_, _, own) in zip(texts, found, strict=True):
-        apart = {text: difference(text, said, "hu") for _, _, text in found}
+        apart = {text: difference(text, said, language) for _, _, text in found}
         if min(apart, key=lambda text: apart[text]) != own:
             strangers.append((own, said))
     for own, said in strangers:
