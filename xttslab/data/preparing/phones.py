@@ -32,6 +32,7 @@ STATES = 2  # states of a phone
 _SKIPPED = 5.0  # nats that a state without a frame costs
 _STEPS = np.array([[0, 1], [1, 1], [2, 1]], dtype=np.uint32)  # states and frames of a step
 _TRUST, _UNKNOWN_TRUST = 60.0, 15.0  # frames that the start counts for, and the mean of all speech
+_SOFT = 5  # frames beside speech that may be soft speech
 _LEAST_VARIANCE = 0.1  # of that of all speech
 _ROUNDS, _FLAT_ROUNDS = 6, 12
 _KNOWN = 0.5  # share of phones that the start knows, below which it is none
@@ -217,7 +218,8 @@ def _prior(
         np.tile(speech.var(axis=0), (size, 1)),
     )
     trust, frames = np.full(size, _UNKNOWN_TRUST), np.ones(size)
-    silence = heard[~spoken]
+    near = np.convolve(spoken, np.ones(2 * _SOFT + 1), "same") > 0.5
+    silence = heard[~near]
     if len(silence) > _UNKNOWN_TRUST:
         means[0], variances[0] = silence.mean(axis=0), silence.var(axis=0)
     variances = np.maximum(variances, _LEAST_VARIANCE * speech.var(axis=0))

@@ -10,6 +10,7 @@ recogniser hears is compared with the text in the same way, letter by letter, wh
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Annotated, NamedTuple
@@ -38,6 +39,7 @@ MISFITS = {
 _ENOUGH = 1200 * SOUND_HZ  # frames of sound from which phones are learnt
 _LEAST_PER_PHONE = 50  # frames; a script with a sign for each word has fewer
 _IMPOSSIBLE = 1e3  # nats
+_WIDTH = 1.0  # of the quarter below the median, by which right texts are above it
 _NATS_A_LETTER, _MOST_HEARD = (
     4.0,
     40.0,
@@ -98,12 +100,29 @@ class TextCoverage:
             texts = [phones_of(clips[row].text, clips[row].language) for row in rows]
             sounds = [clips[row].sound for row in rows]
             models = _learnt(sounds, texts) if len(rows) >= self.fewest else None
-            for row, words, sound in zip(rows, texts, sounds, strict=True):
-                parts = [*_heard(clips[row], self.least_share)]
-                if models is not None:
-                    parts = _joined([*_unshared(models, words, sound, self.least_share)], parts)
+            told = [
+                [*_unshared(models, words, sound, self.least_share)] if models else []
+                for words, sound in zip(texts, sounds, strict=True)
+            ]
+            for row, parts in zip(rows, _unusual(told), strict=True):
+                heard = [*_heard(clips[row], self.least_share)]
+                parts = _joined(parts, heard) if parts else heard
                 if parts:
                     yield row, max(parts, key=lambda part: part.nats)
+
+
+def _unusual(told: Sequence[Sequence[Part]]) -> list[list[Part]]:
+    """The parts of a set's clips, less what is usual in it: where the phones of a language are hard
+    to learn by its letters many right texts seem too long. The median and the quarter below it are
+    those of right texts as long as half of them are."""
+    nats: dict[tuple[str, bool], list[float]] = defaultdict(list)
+    for part in itertools.chain.from_iterable(told):
+        nats[part.kind, part.at_end].append(part.nats)
+    usual = {}
+    for what, values in nats.items():
+        low, middle = np.quantile(values, [0.25, 0.5])
+        usual[what] = max(0.0, float(middle + _WIDTH * (middle - low)))
+    return [[p._replace(nats=p.nats - usual[p.kind, p.at_end]) for p in parts] for parts in told]
 
 
 def _by_language(clips: Sequence[SpokenText]) -> list[list[int]]:
