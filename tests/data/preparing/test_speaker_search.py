@@ -130,3 +130,18 @@ def test_a_short_doubtful_piece_is_theirs_only_beside_what_they_say(
     assert _settled(pieces) == [pieces[0], pieces[1]._replace(kind=kind), pieces[2]]
     long = [pieces[0], pieces[1]._replace(end=end + 1.0), pieces[2]]
     assert _settled(long)[1].kind == DOUBTFUL
+
+
+def test_two_who_sound_alike_are_two_people_where_both_speak_long() -> None:
+    search = shipped()
+    like = search.alike - 0.01
+    other = like * np.eye(SIZE)[0] + np.sqrt(1 - like**2) * np.eye(SIZE)[1]
+
+    def heard(windows_of_other: int) -> list[tuple[float, int]]:
+        people = [*[0] * 16, *[1] * windows_of_other]
+        own = np.eye(SIZE)[10 : 10 + len(people)]  # every window is a little its own
+        rows = 0.9 * np.stack([np.eye(SIZE)[0], other])[people] + np.sqrt(1 - 0.9**2) * own
+        return kinds(search, windows(*people, rows=rows.astype(np.float32)), 0)
+
+    assert heard(9) == [(24.0, THEIRS), (37.5, OTHER)]
+    assert OTHER not in [kind for _, kind in heard(3)]  # an unusual tone of the same person

@@ -28,6 +28,7 @@ MOST = 0.5  # of the speech in a clip: it is the wanted speaker's
 _GRID = 0.01  # seconds
 _TYPICAL = 400  # windows among which the most typical one is looked for
 _ROUNDS = 6
+_LONG_SHARE = 0.25
 _BREATH = 0.5  # seconds of a pause that one person may make
 LONG = 1.0  # seconds of a window that tells voices apart well
 
@@ -54,6 +55,7 @@ class SpeakerSearch:
     """Limits of the search, in cosines between embeddings of `encoder` and in seconds.
 
     `same`: speech of one voice in one recording; `apart`: voices of two people are less alike;
+    `alike`: two people's, where the one speaks at least a quarter as long as the other;
     `match`: a sample and the voice of that person in another recording; `least`: a window alone
     in its recording; `doubtful` and `sure`: margins to the nearest other voice, which are larger by
     `named` where a transcript names the wanted speaker; `least_s`: speech that makes a voice;
@@ -64,6 +66,7 @@ class SpeakerSearch:
     encoder: EncoderName
     same: float
     apart: float
+    alike: float
     match: float
     least: float
     doubtful: float
@@ -91,10 +94,19 @@ class SpeakerSearch:
         """How long somebody speaks in a recording with these voices: that nearest to theirs, and
         what is no other person's voice. Two voices of one recording are two people."""
         likeness = centres @ voice
-        nearest = likeness.max(initial=-1.0)
-        if nearest < self.match:
+        nearest = int(np.argmax(likeness))
+        if likeness[nearest] < self.match:
             return 0.0
-        return float(seconds[likeness >= min(nearest, self.apart)].sum())
+        own = ~self._others(centres @ centres[nearest], seconds)
+        return float(seconds[own & (likeness >= min(likeness[nearest], self.apart))].sum())
+
+    def _others(self, likeness: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+        """Which voices of a recording are other people than the one they are so much like, (n,)
+        bool. What one person says unlike their usual voice is a small part of it; voices that are
+        nearly as much like each other, and both speak long, are two people."""
+        most = seconds[int(np.argmax(likeness))] if len(seconds) else 0.0
+        long = seconds >= _LONG_SHARE * most
+        return (likeness < self.apart) | ((likeness < self.alike) & long)
 
     def pieces(
         self,
@@ -105,7 +117,7 @@ class SpeakerSearch:
     ) -> list[SpeakerPiece]:
         """The speech of a recording, which `regions` say where it is, by who speaks; in order.
         `named`: the windows that a transcript gives to the wanted speaker, (n,) bool."""
-        margins = self._margins(heard, wanted, self.apart)
+        margins = self._margins(heard, wanted, None)
         if named is not None:
             margins = margins + np.where(named, self.named, 0.0)
         kinds = np.digitize(margins, (self.doubtful, self.sure)) + OTHER
@@ -153,9 +165,9 @@ class SpeakerSearch:
             )
         return found
 
-    def _margins(self, heard: VoiceWindows, wanted: np.ndarray, apart: float) -> np.ndarray:
+    def _margins(self, heard: VoiceWindows, wanted: np.ndarray, apart: float | None) -> np.ndarray:
         """By how much each window is nearer to the wanted voice than to any that is less than
-        `apart` like it, (n,).
+        `apart` like it, (n,); None: to any other person's in this one recording.
 
         A window is heard with its neighbours in the turn, which weigh half; what is too short to
         have an embedding is as the nearest that has one.
@@ -169,11 +181,12 @@ class SpeakerSearch:
         rows[1:][one_turn] += voices[:-1][one_turn] / 2
         rows[:-1][one_turn] += voices[1:][one_turn] / 2
         rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-        centres, _ = self.voices(heard)
+        centres, seconds = self.voices(heard)
         likeness = centres @ wanted
         if likeness.max(initial=-1.0) >= self.match:
             wanted = centres[int(np.argmax(likeness))]
-        others = centres[centres @ wanted < apart]
+        likeness = centres @ wanted
+        others = centres[self._others(likeness, seconds) if apart is None else likeness < apart]
         margins = rows @ wanted - (rows @ others.T).max(axis=1, initial=self.least)
         places = np.flatnonzero(known)
         steps = np.abs(places[None] - np.flatnonzero(~known)[:, None])
