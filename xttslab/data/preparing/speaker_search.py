@@ -79,16 +79,25 @@ class SpeakerSearch:
 
     def main_voice(self, recordings: Sequence[VoiceWindows]) -> np.ndarray | None:
         """The voice that speaks most in all recordings, (size,); None where nobody does."""
-        found = [pair for pair in map(self.voices, recordings) if len(pair[1])]
+        found = [pair for pair in map(self._spoken, recordings) if len(pair[1])]
         if not found and recordings:  # many short ones
             found = [
-                pair for pair in [self.voices(VoiceWindows.joined(recordings))] if len(pair[1])
+                pair for pair in [self._spoken(VoiceWindows.joined(recordings))] if len(pair[1])
             ]
         if not found:
             return None
         voices = [voice for centres, _ in found for voice in centres]
         totals = [sum(self._seconds_of(voice, *one) for one in found) for voice in voices]
         return voices[int(np.argmax(totals))] if voices else None
+
+    def _spoken(self, heard: VoiceWindows) -> tuple[np.ndarray, np.ndarray]:
+        """The voices of a recording, and the seconds of all windows that are nearest to each."""
+        centres, seconds = self.voices(heard)
+        known = ~np.isnan(heard.voices).any(axis=1)
+        if not len(centres) or not known.any():
+            return centres, seconds
+        nearest = np.argmax(heard.voices[known] @ centres.T, axis=1)
+        return centres, np.bincount(nearest, heard.seconds[known], len(centres))
 
     def _seconds_of(self, voice: np.ndarray, centres: np.ndarray, seconds: np.ndarray) -> float:
         """How long somebody speaks in a recording with these voices: that nearest to theirs, and
