@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from tests.conftest import CONF, TINY_MODEL, make_clips
+from tests.conftest import TINY_MODEL, make_clips
 from tests.evaluation.conftest import patch_predictors, tone
 from tests.processes import Command
 from xttslab.data import speaker_encoders
@@ -33,7 +32,9 @@ FEW = [
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def evaluate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compose: Callable[..., Any]
+) -> Callable[..., None]:
     """The command in an empty current folder, as Hydra composes it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -43,7 +44,7 @@ def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
                 tmp_path / folder / f"{name}{number}.wav", tone(0.8, 100 + 9 * number), RATE
             )
 
-    return lambda *overrides: main(compose_evaluate(*overrides))
+    return lambda *overrides: main(compose(*overrides, name="evaluate"))
 
 
 @pytest.fixture
@@ -160,14 +161,14 @@ def test_from_the_command_line_a_fault_is_one_line_and_status_2(tmp_path: Path) 
 
 @pytest.mark.usefixtures("simple")
 def test_a_run_is_judged_beside_its_base_and_searched_for_references(
-    workplace: Path, tiny: Callable[..., Any], capsys: Any
+    workplace: Path, tiny: Callable[..., Any], compose: Callable[..., Any], capsys: Any
 ) -> None:
     from xttslab.speaking.loading import load
     from xttslab.tracking.runs import find_run
     from xttslab.training.run import train
 
     train(tiny("run_name=first", "trainer.max_epochs=1"))
-    config = compose_evaluate("run=first", *QUICK, *FEW, "rows=[zero_shot,codec]")
+    config = compose("run=first", *QUICK, *FEW, "rows=[zero_shot,codec]", name="evaluate")
     main(config)
     shown = capsys.readouterr().out
     assert "run               zero_shot         codec             real" in shown
@@ -178,7 +179,7 @@ def test_a_run_is_judged_beside_its_base_and_searched_for_references(
     assert record.history("score/overall").keys() == {2}  # after the only epoch
 
     few = ["search_plan.recordings=2", "search_plan.temperatures=[0.6]", "search_plan.sentences=1"]
-    main(compose_evaluate("run=first", "search=references", *QUICK, *FEW, *few))
+    main(compose("run=first", "search=references", *QUICK, *FEW, *few, name="evaluate"))
     shown = capsys.readouterr().out
     assert "greeting  " in shown
     speaker = load("first")
@@ -190,12 +191,6 @@ def test_a_run_is_judged_beside_its_base_and_searched_for_references(
 
 
 @pytest.mark.usefixtures("workplace")
-def test_an_unknown_run_lists_those_that_there_are() -> None:
+def test_an_unknown_run_lists_those_that_there_are(compose) -> None:
     with pytest.raises(UserError, match=r"run 'nobody' is not in .*runs there: none"):
-        main(compose_evaluate("run=nobody"))
-
-
-def compose_evaluate(*overrides: str) -> Any:
-    """The configuration of the command."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("evaluate", list(overrides))
+        main(compose("run=nobody", name="evaluate"))

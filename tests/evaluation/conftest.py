@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -128,13 +128,11 @@ def quick_scoring(scoring: Scoring) -> Iterator[Scoring]:
 
 
 @pytest.fixture
-def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compose: Callable[..., Any]
+) -> Callable[..., Any]:
     """The configuration of `xttslab.evaluate` in an empty current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
-    def composed(*overrides: str) -> Any:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return compose("evaluate", list(overrides))
-
-    return composed
+    return partial(compose, name="evaluate")
