@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--answers", type=int, default=1500)
     parser.add_argument("--longest", type=int, default=200, help="characters of a text")
     options, arguments = parser.parse_known_args()
-    process, address = start(arguments)
+    process, address = start([*arguments, "limits.seconds=3600"])  # memory is measured, not time
     watched = psutil.Process(process.pid)
     try:
         sizes = watch(address, watched, options.answers, options.longest)
