@@ -29,6 +29,7 @@ from xttslab.data.preparing.phones import (
     observations,
     phones_of,
 )
+from xttslab.progress import doing
 from xttslab.text.hungarian import letters
 
 ENDS_EARLY, GOES_ON = "text_ends_early", "text_goes_on"
@@ -96,6 +97,7 @@ class TextCoverage:
     def parts(self, clips: Sequence[SpokenText]) -> Iterator[tuple[int, Part]]:
         """For every clip that can be judged, by position, the part that most likely is missing or
         too much."""
+        doing("compare texts with what is said")
         for rows in _by_language(clips):
             texts = [phones_of(clips[row].text, clips[row].language) for row in rows]
             sounds = [clips[row].sound for row in rows]
@@ -109,19 +111,21 @@ class TextCoverage:
                 parts = _joined(parts, heard) if parts else heard
                 if parts:
                     yield row, max(parts, key=lambda part: part.nats)
+        doing("")
 
 
 def _unusual(told: Sequence[Sequence[Part]]) -> list[list[Part]]:
-    """The parts of a set's clips, less what is usual in it: where the phones of a language are hard
-    to learn by its letters many right texts seem too long. The median and the quarter below it are
-    those of right texts as long as half of them are."""
-    nats: dict[tuple[str, bool], list[float]] = defaultdict(list)
+    """The parts of a set's clips, less what is usual in it: where phones are hard to learn, as from
+    the letters of English, many right texts seem too long (none too short). The median and the
+    quarter below it are those of right texts as long as half of them are."""
+    nats: dict[bool, list[float]] = defaultdict(list)
     for part in itertools.chain.from_iterable(told):
-        nats[part.kind, part.at_end].append(part.nats)
-    usual = {}
-    for what, values in nats.items():
+        if part.kind == GOES_ON:
+            nats[part.at_end].append(part.nats)
+    usual = dict.fromkeys([(ENDS_EARLY, True), (ENDS_EARLY, False)], 0.0)
+    for at_end, values in nats.items():
         low, middle = np.quantile(values, [0.25, 0.5])
-        usual[what] = max(0.0, float(middle + _WIDTH * (middle - low)))
+        usual[GOES_ON, at_end] = max(0.0, float(middle + _WIDTH * (middle - low)))
     return [[p._replace(nats=p.nats - usual[p.kind, p.at_end]) for p in parts] for parts in told]
 
 
