@@ -31,7 +31,7 @@ TRAIN = [*TINY_MODEL, *SIZES, *QUICK, "trainer.max_epochs=1", "timed_steps=0"]
 DECODER = [option for option in TRAIN if not option.startswith("batch.")]
 DECODER += ["stage.batches=4", "stage.segments=4", "stage.segment_codes=8"]
 SMALLER = {
-    "prepare": ["check_speakers=false", "workers=1"],
+    "prepare": ["check_speakers=false", "keep_by_voice=false", "workers=1"],
     "evaluate": ["evaluation.scoring.bootstrap=20", "rows=[codec]", "seeds=[7]", "sentences.long=",
                  "~sentences.sets.numbers", "~sentences.sets.unseen"],
     "doctor": ["training=false"],
