@@ -12,12 +12,13 @@ import numpy as np
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
+from xttslab.data.balance import Balance, repeats, shares
 from xttslab.data.batches import STOPS, Batch, LossMask, TokenSpec, collate
 from xttslab.data.codes import CodeStore
 from xttslab.data.corpus import Corpus
 from xttslab.data.examples import FixedExamples, Prompt, TrainingExamples, tokenised_clips
 from xttslab.data.parallel import ignore_interrupts
-from xttslab.data.sampler import Balance, LengthBuckets, repeats, shares
+from xttslab.data.sampler import LengthBuckets
 
 EVAL_LOADERS = ("eval", "train_eval", "eval_ref", "eval_other_text")
 

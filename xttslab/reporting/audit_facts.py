@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import dataclasses as checked
 
+from xttslab.data.balance import repeats, shares
 from xttslab.data.manifest import EVAL, Clip, read_folder
 from xttslab.data.preparing.folder import read_table
 from xttslab.data.preparing.text_checks import TEACHES
 from xttslab.data.preparing.text_coverage import ENDS_EARLY, GOES_ON, MISFITS
-from xttslab.data.sampler import repeats, shares
 from xttslab.reporting.loss_tables import beside
 from xttslab.text.hungarian import ALPHABET, PHONEMES, phonemes
 
