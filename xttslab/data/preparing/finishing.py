@@ -30,7 +30,8 @@ from xttslab.errors import UserError
 
 RECIPE_VERSION = 6  # raise it when a clip made by newer code would differ
 VOICE_RATE = 16_000  # what speaker encoders and recognisers read
-VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks
+VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks, …
+_VOICE_STEP = SAMPLE_RATE // 2  # … in half seconds: torch keeps memory for every length it has seen
 _FADE = int(0.005 * SAMPLE_RATE)
 
 
@@ -178,8 +179,9 @@ class Recipe:
     def _features(self, finished: np.ndarray) -> dict[str, np.ndarray]:
         features = {"peaks": peaks(finished)}
         if self.encoder is not None:
-            middle = max(0, len(finished) - VOICE_SAMPLES) // 2
-            heard = finished[middle : middle + VOICE_SAMPLES]
+            size = min(len(finished) - len(finished) % _VOICE_STEP, VOICE_SAMPLES) or len(finished)
+            middle = (len(finished) - size) // 2
+            heard = finished[middle : middle + size]
             heard = soxr.resample(heard, SAMPLE_RATE, VOICE_RATE, quality="HQ")
             features[self.encoder] = ENCODERS[self.encoder]([heard])[0]
         return features
