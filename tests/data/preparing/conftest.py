@@ -40,7 +40,7 @@ CHECKS = Checks(
     min_voice_share=0.9,
     min_agreement=5.0,
     max_text_difference=0.6,
-    text_coverage=TextCoverage(nats=15.0, least_share=0.08, fewest=8),
+    text_coverage=TextCoverage(nats=20.0, least_share=0.08, fewest=8),
     reject=("duplicate", "unreadable", "stranger", "no_words"),
 )
 PLAN = PreparationPlan(
