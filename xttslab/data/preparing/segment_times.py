@@ -200,8 +200,8 @@ def _aligned(
         return None
     begins = np.append(0, chain.ends[:-1]) + 1
     own = [place for place, row in enumerate(spoken) if one.first <= row < one.stop]
-    inside = int(begins[own[0]]), int(chain.ends[own[-1]])
-    off = _away(one, inside, (len(chain.states), len(heard)), first)
+    states = int(begins[own[0]]), int(chain.ends[own[-1]])
+    off = _away(one, states, (len(chain.states), len(heard)), first)
     path = models.align(observations(heard), chain, off)
     if path is None:
         return None
@@ -219,9 +219,8 @@ def _away(one: _Segment, own: tuple[int, int], shape: tuple[int, int], first: in
     away from its times, and its neighbours' inside them; frame 0 is `first` of the recording."""
     clock = (first + np.arange(shape[1])) / SOUND_HZ
     found = np.zeros(shape)
-    found[own[0] : own[1], (clock < one.start - _STRAY_S) | (clock > one.end + _STRAY_S)] = (
-        _UNLIKELY
-    )
+    outside = (clock < one.start - _STRAY_S) | (clock > one.end + _STRAY_S)
+    found[own[0] : own[1], outside] = _UNLIKELY
     found[: own[0], clock > one.start + _STRAY_S] = _UNLIKELY
     found[own[1] :, clock < one.end - _STRAY_S] = _UNLIKELY
     return found
