@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -180,6 +183,24 @@ def test_texts_that_are_not_read_are_named_by_kind(tmp_path: Path) -> None:
         Rejection("other.tsv", f"texts that are not read (.tsv); {write}", ""),
     ]
     assert [row.audio_file for row in found(tmp_path / "a.wav")[1]] == ["a.srt"]
+
+
+def test_files_that_are_gone_or_kept_secret_stop_no_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a folder such as /proc parts vanish while they are listed."""
+    place(tmp_path, z__dat="x")
+    (tmp_path / "gone").mkdir()
+    scan = os.scandir
+
+    def vanishing(path: str) -> Any:
+        if Path(path).name == "gone":
+            raise OSError(errno.EINVAL, "Invalid argument", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    with pytest.raises(UserError, match=r"none; it holds 1 other files, such as z\.dat"):
+        found(tmp_path)
 
 
 def test_beside_metadata_other_texts_columns_and_recordings_are_named(tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def nearest(folder: Path, listing: Listing) -> str:
     if listing.near:
         path, _ = min(listing.near, key=lambda pair: _distance(pair[1]))
         return f"{_name(path, folder)}: {_lacks(path, listing)}"
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    # os.walk passes over folders that cannot be read, or that are gone by now (/proc)
+    files = sorted(Path(root, name) for root, _, names in os.walk(folder) for name in names)
     for endings, remedy in _OTHERS.items():
         path = next((path for path in files if path.suffix.lower() in endings), None)
         if path is not None:
