@@ -17,7 +17,8 @@ from xttslab.overrides import Kind, defaults_of, kinds_of, plain, quote, quoted
 
 KINDS: dict[str, Kind] = {
     **{"text": "text", "runs": "texts", "dataset": "group", "betas": "other"},
-    **{"lr": "number", "resume": "switch"},
+    **{"lr": "number", "resume": "switch", "wyoming_port": "number"},
+    "trainer.gradient_clip_val": "number",
 }
 TEXTS = [
     "Nagyszerű teljesítmény!",
@@ -202,7 +203,10 @@ def test_numbers_and_switches_are_told_from_what_may_be_several_things() -> None
 
 @pytest.mark.parametrize(
     "argument",
-    ["lr=2e-6", "lr=-1", "lr=null", "lr=${a.b}", "+lr=1_000", "resume=True", "resume=1", "~lr"],
+    [
+        *("lr=2e-6", "lr=-1", "lr=${a.b}", "+lr=1_000", "resume=True", "resume=1", "~lr"),
+        *("wyoming_port=null", "+trainer.gradient_clip_val=null", "resume=null"),
+    ],
 )
 def test_what_is_a_number_or_a_switch_stays_as_it_is(argument: str) -> None:
     assert quote([argument], KINDS) == [argument]
@@ -213,6 +217,9 @@ def test_what_is_a_number_or_a_switch_stays_as_it_is(argument: str) -> None:
     [
         (["lr=kettő"], "lr=kettő: give a number"),
         (["lr=true"], "lr=true: give a number"),
+        (["lr=null"], "lr=null: give a number"),
+        (["text=???"], "text=???: means here that no value is given; write another one"),
+        (["runs=[a,'???']"], "runs=???: means here that no value is given; write another one"),
         (["lr='1'"], "lr='1': give a number"),
         (["lr=1,2"], "lr=1,2: give a number; several at once need -m, a run for each"),
         (["-m", "lr=1,b"], "lr=b: give a number"),
@@ -228,6 +235,7 @@ def test_what_is_none_is_refused_with_its_option(arguments: list[str], message: 
 
 def test_a_sweep_over_numbers_and_switches_stays_as_it_is() -> None:
     swept = ["-m", "lr=1e-6,3e-6", "lr=choice(1,2)", "resume=true,false"]
+    swept.append("trainer.gradient_clip_val=null,1.0")
     assert quote(swept, KINDS) == swept
 
 

@@ -26,6 +26,8 @@ _WORD = re.compile(r"[A-Za-z_/][\w/.:-]*", re.ASCII)  # needs no quotes, unless 
 _NO_TEXT = {"null", "true", "false", "inf", "nan"}
 _PLAIN = re.compile(r"[^\W\d][\w.]*=[^\[{'\"].*", re.DOTALL)  # of a key that conf/ does not have
 _SEVERAL_KINDS = {"trainer.devices", "trainer.deterministic"}  # auto, warn: texts to Lightning
+_OPTIONAL = re.compile(r"trainer\..*|wyoming_port")  # numbers that null turns off
+_MISSING = "???"  # OmegaConf's mark of a value that must be given, which it reads in any text
 _REFERENCE = re.compile(r"\$\{(\.*)([\w.]+)\}")
 _PACKAGE = re.compile(r"# @package (\S+)")
 _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
@@ -38,7 +40,8 @@ def quote(arguments: Sequence[str], kinds: Mapping[str, Kind]) -> list[str]:
     is quoted already stands for the same text, so quoting twice changes nothing. Commas separate
     in lists, and after `-m` where no space follows, unless they stand within quotes.
 
-    Raises UserError where the value of a number or a switch is neither that nor null.
+    Raises UserError where the value of a number or a switch is none, null for a number that cannot
+    be unset, and for a text that OmegaConf would take for a missing one.
     """
     sweep = "-m" in arguments or "--multirun" in arguments
     return [_argument(argument, kinds, sweep) for argument in arguments]
@@ -78,8 +81,8 @@ def _argument(argument: str, kinds: Mapping[str, Kind], sweep: bool) -> str:
     if kind is None:  # quoted, so that Hydra says that there is no such key, not how it parses
         odd = _PLAIN.fullmatch(argument) and not _CHOICE.fullmatch(value)
         return f"{key}={quoted(value)}" if odd and not sweep else argument
-    untouched = value in ("", "null") or (sweep and _FUNCTION.fullmatch(value))
-    if not sign or kind == "other" or untouched:
+    untouched = not value or (value == "null" and kind != "number")
+    if not sign or kind == "other" or untouched or (sweep and _FUNCTION.fullmatch(value)):
         return argument
     if kind in ("number", "switch"):
         for part in _split(value, ",") if sweep else [value]:
@@ -88,14 +91,16 @@ def _argument(argument: str, kinds: Mapping[str, Kind], sweep: bool) -> str:
     if kind == "group":
         return argument if _CHOICE.fullmatch(value) else f"{key}={quoted(plain(value))}"
     if kind == "texts" and value.startswith("[") and value.endswith("]"):
-        return f"{key}={_lists(value) if sweep else _list(value)}"
+        return f"{key}={_lists(key, value) if sweep else _list(key, value)}"
     parts = _split(value, r",(?! )") if sweep else [value]
-    return f"{key}={','.join(quoted(plain(part)) for part in parts)}"
+    return f"{key}={','.join(_text(key, part) for part in parts)}"
 
 
 def _require(kind: Kind, key: str, value: str) -> None:
     """Raise UserError for a value that is none of its kind; a reference is followed later."""
     if "${" in value or (kind == "switch" and value.lower() in ("true", "false")):
+        return
+    if value == "null" and (kind == "switch" or _OPTIONAL.fullmatch(key.lstrip("+"))):
         return
     if not _is_number(value):
         wanted = "a number" if kind == "number" else "true or false"
@@ -103,12 +108,19 @@ def _require(kind: Kind, key: str, value: str) -> None:
         raise UserError(f"{key}={value}: give {wanted}{several}")
 
 
-def _lists(value: str) -> str:
-    return ",".join(_list(f"[{part}]") for part in value[1:-1].split("],["))
+def _lists(key: str, value: str) -> str:
+    return ",".join(_list(key, f"[{part}]") for part in value[1:-1].split("],["))
 
 
-def _list(value: str) -> str:
-    return f"[{','.join(quoted(plain(part)) for part in _split(value[1:-1], ','))}]"
+def _list(key: str, value: str) -> str:
+    return f"[{','.join(_text(key, part) for part in _split(value[1:-1], ','))}]"
+
+
+def _text(key: str, value: str) -> str:
+    text = plain(value)
+    if text == _MISSING:
+        raise UserError(f"{key}={text}: means here that no value is given; write another one")
+    return quoted(text)
 
 
 def _split(value: str, separator: str) -> list[str]:
