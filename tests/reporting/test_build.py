@@ -13,7 +13,13 @@ import yaml
 from tests.reporting.runs import CONF, URI, gates, reference_run, rules, tracked_run
 from xttslab.errors import UserError
 from xttslab.reporting import build
-from xttslab.reporting.build import gates_of, report_finished, report_run, write_report
+from xttslab.reporting.build import (
+    comparison_name,
+    gates_of,
+    report_finished,
+    report_run,
+    write_report,
+)
 from xttslab.reporting.run_data import RunData, run_files
 from xttslab.tracking.runs import find_run
 
@@ -125,3 +131,11 @@ def test_a_run_is_held_to_the_gates_that_it_trained_with(tmp_path: Path) -> None
     assert gates_of(RunData("imported"), None, gates()) == gates()
     config.write_text(yaml.safe_dump({"evaluation": {"gates": own}}), encoding="utf-8")
     assert gates_of(replace(run), None, gates()) == own  # as runs noted them before
+
+
+def test_comparisons_of_long_names_have_folders_of_their_own() -> None:
+    assert comparison_name(["első kör", "b"]) == "első_kör-b"
+    long = "x" * 120
+    names = {comparison_name([long, last]) for last in ("a", "b")}
+    assert len(names) == 2
+    assert {len(name) for name in names} == {120}

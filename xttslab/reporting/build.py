@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from xttslab.reporting.run_data import RunData, load_run
 from xttslab.reporting.verdict import VerdictRules
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.run_tracker import RunTracker
+
+_LONGEST_NAME = 120  # characters of a comparison's folder
 
 
 @dataclass(frozen=True)
@@ -94,11 +97,19 @@ def compare_references(
     if len(references) < 2:
         raise UserError(f"runs=[{','.join(references)}]: name two or more runs")
     runs = [load_run(reference, uri) for reference in references]
-    names = "-".join(re.sub(r"[^\w.-]+", "_", run.name) for run in runs)
     held_to = [gates_of(run, gates, default_gates) for run in runs]
-    return write_comparison(
-        compare_runs(runs, rules, verdict, held_to), out or Path("outputs/compare") / names[:120]
-    )
+    folder = out or Path("outputs/compare") / comparison_name([run.name for run in runs])
+    return write_comparison(compare_runs(runs, rules, verdict, held_to), folder)
+
+
+def comparison_name(runs: Sequence[str]) -> str:
+    """The folder's name for a comparison of runs with these names, cut where it is too long for a
+    path; a hash tells those apart that begin alike."""
+    name = "-".join(re.sub(r"[^\w.-]+", "_", run) for run in runs)
+    if len(name) <= _LONGEST_NAME:
+        return name
+    ending = f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name[: _LONGEST_NAME - len(ending)] + ending
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Compared:
