@@ -17,11 +17,11 @@ from xttslab.data.manifest import ClipLimits, read_folder
 from xttslab.errors import UserError
 from xttslab.evaluation.reference_search import candidates
 from xttslab.evaluation.subject import Subject
+from xttslab.model.base import BEST, RECORD
 from xttslab.speaking.chosen import FILE, Chosen, read_chosen, write_chosen
-from xttslab.speaking.loading import (
-    best_references,
-    speaker_of,
-)
+from xttslab.speaking.loading import best_references, load_run, speaker_of
+from xttslab.tracking.journal import Journal
+from xttslab.tracking.records import Started
 from xttslab.training.samples import sample_plan
 
 
@@ -160,3 +160,23 @@ def test_a_choice_goes_with_its_project(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "before").rename(tmp_path / "after")
     found = read_chosen(tmp_path / "after/outputs/run")["greeting"].recordings
     assert found == (tmp_path / "after" / clip.relative_to(tmp_path / "before"),)
+
+
+@pytest.mark.parametrize("rest", ["tracking", "record", "nothing"])
+def test_a_run_without_its_configuration_was_deleted_in_part(tmp_path: Path, rest: str) -> None:
+    run = tmp_path / "outputs/kviz"
+    best = run / "checkpoints" / BEST
+    best.parent.mkdir(parents=True)
+    best.write_bytes(b"weights")
+    if rest == "tracking":
+        Journal(run).create()
+        Journal(run).append(Started("key", "kviz", "xttslab", {}, 0))
+    elif rest == "record":
+        (best.parent / RECORD).write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError) as refused:
+        load_run(str(best))
+    if rest == "nothing":
+        message = f"{best}: lies in no run's folder (no config.yaml); make it a run with `python"
+    else:
+        message = f"{run / 'config.yaml'}: is missing, though {run} holds other files of a run; it"
+    assert str(refused.value).startswith(message)

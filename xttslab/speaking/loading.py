@@ -22,6 +22,7 @@ from xttslab.data.manifest import ASSUMED, TRAIN, read_folder
 from xttslab.errors import UserError
 from xttslab.model.base import (
     ASSETS,
+    RECORD,
     VOCABULARY,
     Base,
     build_base,
@@ -41,6 +42,7 @@ from xttslab.speaking.speaker import Speaker
 from xttslab.speaking.texts import OURS, is_exported
 from xttslab.text.lexicon import Lexicon
 from xttslab.tracking.client import DEFAULT_URI
+from xttslab.tracking.journal import Journal
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -83,10 +85,7 @@ def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, RunRecord]:
         raise UserError(f"run {record.name}: its checkpoint is not on this disk")
     written = record.run_dir / "config.yaml"
     if not written.is_file():
-        raise UserError(
-            f"{record.checkpoint}: lies in no run's folder (no config.yaml); make it a run with "
-            "`python -m xttslab.import_run`"
-        )
+        raise _without_config(record.run_dir, record.checkpoint)
     config = run_config(record.run_dir)
     if whole := (record.run_dir / VOCABULARY).is_file():  # an imported run has all parts
         files = {**config["model"]["files"], "vocabulary": VOCABULARY}
@@ -97,6 +96,20 @@ def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, RunRecord]:
     base = load_trained(base, record.checkpoint)
     base.gpt.eval()
     return base, record
+
+
+def _without_config(folder: Path, checkpoint: Path) -> UserError:
+    """The error for a checkpoint in a folder that has no configuration."""
+    if Journal(folder).exists() or (checkpoint.parent / RECORD).is_file():
+        run = folder if folder != checkpoint.parent else folder.parent
+        return UserError(
+            f"{run / 'config.yaml'}: is missing, though {run} holds other files of a run; it may "
+            "have been deleted in part: put back config/config.yaml of the run's files in MLflow"
+        )
+    return UserError(
+        f"{checkpoint}: lies in no run's folder (no config.yaml); make it a run with "
+        "`python -m xttslab.import_run`"
+    )
 
 
 def run_config(folder: Path) -> dict[str, Any]:
