@@ -185,6 +185,24 @@ def test_files_of_a_run_at_the_old_place_alone_are_copied(project: Path) -> None
     assert artifacts(moved) == {"config/config.yaml"}
 
 
+def test_models_that_mlflow_logged_move_too(project: Path) -> None:
+    client = open_client(store_of(project))
+    run = find_run("one", store_of(project)).run_id
+    experiment = client.get_run(run).info.experiment_id
+    model = client.create_logged_model(experiment, "voice", source_run_id=run)
+    kept = project / f"mlruns/artifacts/models/{model.model_id}/artifacts"
+    assert model.artifact_location == kept.as_uri()
+    kept.mkdir(parents=True)
+    (kept / "MLmodel").write_text("flavors: {}", encoding="utf-8")
+    moved = project.with_name("after")
+    shutil.copytree(project, moved)
+    shutil.rmtree(moved / "mlruns/artifacts/models")
+    found = open_client(store_of(moved)).get_logged_model(model.model_id)
+    there = moved / kept.relative_to(project)
+    assert found.artifact_location == there.as_uri()
+    assert (there / "MLmodel").is_file()
+
+
 def test_files_that_are_elsewhere_on_purpose_stay_there(project: Path, tmp_path: Path) -> None:
     away, gone = tmp_path / "disk/artifacts", Path("/not/mounted/artifacts")
     away.mkdir(parents=True)

@@ -36,6 +36,12 @@ _GONE = (
     "this folder of the tracking store is gone; mount or restore it, or name the store's new place "
     "with tracking.uri or MLFLOW_TRACKING_URI (python -m xttslab.sync uri=… sends runs there)"
 )
+# Table, its key, its column of addresses, and how many folders lie between that of its files, which
+# is named by the key, and the experiment's.
+_ADDRESSED = (
+    ("runs", "run_uuid", "artifact_uri", 0),
+    ("logged_models", "model_id", "artifact_location", 1),
+)
 _BUSY_S = 60  # sqlite gives up after 5 s by default; eight runs may share one file
 _LONGEST_FAULT = 200
 QUIET = {
@@ -151,49 +157,60 @@ def first_line(fault: Exception) -> str:
 
 
 def relocate_artifacts(database: Path) -> None:
-    """Set the addresses of experiments and runs whose files belong beside `database` to that place.
+    """Set the addresses of experiments, runs and logged models whose files belong beside `database`
+    to that place.
 
-    Files that a run has at the old place alone are copied. Experiments that keep their files
+    Files that are at the old place alone are copied. Experiments that keep their files
     elsewhere on purpose stay as they are.
     """
     if not database.is_file():
         return
     try:
         with closing(sqlite3.connect(database, timeout=_BUSY_S)) as store, store:
+            query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+            tables = {name for (name,) in store.execute(query)}
+            if "experiments" not in tables:  # a new file has none yet
+                return
             query = "SELECT experiment_id, artifact_location FROM experiments"
             for experiment, location in store.execute(query).fetchall():
-                _relocate_experiment(store, database.parent, experiment, location)
+                _relocate_experiment(store, tables, database.parent, experiment, location)
     except sqlite3.OperationalError as fault:
-        if "no such table" not in str(fault):  # a new file has none yet
-            raise OSError(f"{database}: {fault}") from fault
+        raise OSError(f"{database}: {fault}") from fault
 
 
 def _relocate_experiment(
-    store: sqlite3.Connection, folder: Path, experiment: int, location: str
+    store: sqlite3.Connection, tables: set[str], folder: Path, experiment: int, location: str
 ) -> None:
     old = _local(location)
     if old is None:
         return
-    query = "SELECT run_uuid, artifact_uri FROM runs WHERE experiment_id = ?"
-    runs = store.execute(query, (experiment,)).fetchall()
-    home = _home(old, folder, [run for run, _ in runs])
+    query = "SELECT run_uuid FROM runs WHERE experiment_id = ?"
+    runs = [run for (run,) in store.execute(query, (experiment,))]
+    home = _home(old, folder, runs)
     if home != old:
         query = "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?"
         store.execute(query, (home.as_uri(), experiment))
         log.warning("tracking: this project was moved: its files are now in %s", home)
-    for run, address in runs:
-        if not address.startswith(f"{home.as_uri()}/"):
-            _relocate_run(store, home, run, address)
+    for table, key, column, above in _ADDRESSED:
+        if table not in tables:  # MLflow 2 had no logged models
+            continue
+        query = f"SELECT {key}, {column} FROM {table} WHERE experiment_id = ?"
+        for name, address in store.execute(query, (experiment,)).fetchall():
+            if new := _relocated(address, home, name, above):
+                query = f"UPDATE {table} SET {column} = ? WHERE {key} = ?"
+                store.execute(query, (new.as_uri(), name))
 
 
-def _relocate_run(store: sqlite3.Connection, home: Path, run: str, address: str) -> None:
+def _relocated(address: str, home: Path, name: str, above: int) -> Path | None:
+    """Where the files of a run or model `name` are from now on, in the experiment's folder `home`;
+    None where they are in it already, or elsewhere on purpose."""
     old = _local(address)
-    if old is None or run not in old.parts:
-        return
-    new = home.joinpath(*old.parts[old.parts.index(run) :])
+    if old is None or address.startswith(f"{home.as_uri()}/") or name not in old.parts:
+        return None
+    new = home.joinpath(*old.parts[old.parts.index(name) - above :])
     if old.is_dir() and not new.exists():
         shutil.copytree(old, new)
-    store.execute("UPDATE runs SET artifact_uri = ? WHERE run_uuid = ?", (new.as_uri(), run))
+    return new
 
 
 def _home(old: Path, folder: Path, runs: Sequence[str]) -> Path:
