@@ -106,6 +106,11 @@ def test_a_recording_that_cannot_be_read_is_named(folder: Path) -> None:
         read_clips(folder)
 
 
+def test_hidden_files_are_no_recordings(folder: Path) -> None:
+    (folder / "._a.wav").write_bytes(b"what macOS notes of a.wav on other disks")
+    assert [clip.name for clip in read_clips(folder) if clip.name.startswith(".")] == []
+
+
 def test_references_of_two_people_are_refused(
     tmp_path: Path, quick_scoring: Scoring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

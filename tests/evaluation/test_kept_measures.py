@@ -14,7 +14,6 @@ from xttslab.evaluation import kept_measures, measuring, prosody
 from xttslab.evaluation.kept_measures import KeptMeasures
 from xttslab.evaluation.measuring import Measured, measure
 from xttslab.evaluation.settings import Scoring
-from xttslab.evaluation.smoothness import DefectWeights
 from xttslab.evaluation.spoken_clips import RATE, SpokenClip
 
 CLIPS = [
@@ -102,7 +101,7 @@ def test_other_settings_and_other_code_measure_anew(
     settings: Scoring, heard: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     KeptMeasures(settings).measure(CLIPS[:1], keep=True)
-    weights = replace(settings, defects=DefectWeights(clicks=3.0))
+    weights = replace(settings, defects=replace(settings.defects, clicks=3.0))
     KeptMeasures(weights).measure(CLIPS[:1], keep=True)
     beams = replace(settings, recogniser=replace(settings.recogniser, beam_size=1))
     KeptMeasures(beams).measure(CLIPS[:1], keep=True)

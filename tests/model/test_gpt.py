@@ -242,5 +242,5 @@ def test_half_precision_logits_are_summed_in_float32() -> None:
 
 
 def test_the_total_is_coquis() -> None:
-    total = weighted_total(torch.tensor(2.34), torch.tensor(5.046))
+    total = weighted_total(torch.tensor(2.34), torch.tensor(5.046), 0.01, 1.0)
     assert total.item() == pytest.approx(5.0694, abs=1e-4)  # the seed's 0.0234 + 5.046

@@ -33,7 +33,7 @@ SAMPLES = [
 @pytest.fixture
 def ask(tmp_path: Path) -> BatchOptions:
     settings = Speaking(sampling(), seed=3, trim_babble=False)
-    return BatchOptions(tmp_path / "out", settings, frozenset(), ".wav", 200)
+    return BatchOptions(tmp_path / "out", settings, frozenset(), ".wav", 200, -1.0)
 
 
 def speak(speaker: Speaker, ask: BatchOptions, samples: list, join: Path | None = None) -> None:
@@ -175,3 +175,9 @@ def test_what_will_be_read_is_shown_with_what_changed(tmp_path: Path, capsys) ->
         "    Shakespeare 12 → Sékszpír tizenkét (lexicon)",
         "    B → bé",
     ]
+
+
+def test_the_joined_recording_is_no_line_of_its_own(speaker: Speaker, ask: BatchOptions) -> None:
+    with pytest.raises(UserError, match=r"join=.*Two\.wav: is the recording of line 'two' too"):
+        speak(speaker, ask, SAMPLES, ask.out / "Two.wav")
+    assert not ask.out.exists()

@@ -245,11 +245,8 @@ def true_runs(values: np.ndarray) -> np.ndarray:
 
 def content_hash(path: Path) -> str:
     """SHA-256 of the file's bytes, in hex."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def mp3(path: Path) -> bytes:

@@ -89,9 +89,9 @@ class ClipData(pl.LightningDataModule):
         nats: what a model reaches that knows nothing but how frequent each code is."""
         codes = [self.store[self.clips[row].key].codes for row in self.train_rows]
         counts = np.bincount(np.concatenate(codes)).astype(float)
-        shares = counts[counts > 0] / counts.sum()
-        entropy = -float((shares * np.log(shares)).sum())
-        return {"codes/in_use": float(len(shares)), "codes/unigram_entropy": entropy}
+        frequencies = counts[counts > 0] / counts.sum()
+        entropy = -float((frequencies * np.log(frequencies)).sum())
+        return {"codes/in_use": float(len(frequencies)), "codes/unigram_entropy": entropy}
 
     def shares(self) -> dict[str, float]:
         """Each source and category's part of an epoch's clips, as balanced."""
@@ -122,7 +122,7 @@ class ClipData(pl.LightningDataModule):
         return loaders
 
     def trial_sampler(self) -> LengthBuckets:
-        """The batches of the first epoch, for planning; no loader exists afterwards."""
+        """Which clips share each batch of the first epoch, to plan a run before it is trained."""
         return self._train_loader().batch_sampler
 
     def trial_batches(self, count: int) -> list[Batch]:
@@ -138,7 +138,7 @@ class ClipData(pl.LightningDataModule):
 
     def _train_loader(self) -> DataLoader[Any]:
         settings = self.settings
-        rank, world = _place(self.trainer)
+        rank, world = _rank_and_world(self.trainer)
         examples = TrainingExamples(
             self.clips,
             self.store,
@@ -172,7 +172,7 @@ class ClipData(pl.LightningDataModule):
         by_reference: bool = False,
         texts: Mapping[int, int] | None = None,
     ) -> DataLoader[Any]:
-        rank, world = _place(self.trainer)
+        rank, world = _rank_and_world(self.trainer)
         ordered = by_length(rows, self.code_counts(rows))
         low, high = self.settings.prompt_seconds
         examples = FixedExamples(
@@ -191,7 +191,7 @@ def by_length(rows: Sequence[int], lengths: Sequence[int]) -> list[int]:
     return [rows[i] for i in np.argsort(lengths, kind="stable")]
 
 
-def _place(trainer: pl.Trainer | None) -> tuple[int, int]:
+def _rank_and_world(trainer: pl.Trainer | None) -> tuple[int, int]:
     return (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
 
 

@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 
 from xttslab.data.audio import read_audio
-from xttslab.data.audio_names import locate_audio
+from xttslab.data.audio_names import AUDIO_SUFFIXES, audio_files, locate_audio
 from xttslab.data.manifest import find_metadata, has_metadata
 from xttslab.data.metadata import MetadataRow, read_rows
-from xttslab.data.preparing.sources import AUDIO_SUFFIXES
 from xttslab.errors import UserError
 from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.card_output import write_card, write_clips
@@ -24,7 +23,8 @@ log = logging.getLogger(__name__)
 
 
 def read_clips(folder: Path, texts: Path | None = None) -> list[SpokenClip]:
-    """Every recording below `folder`, in the order of the names, named by its path within it.
+    """Every recording below `folder` that is not hidden, in the order of the names, named by its
+    path within it.
 
     `texts` is a table with the columns `audio_file` and `text`, if wanted also `category` and
     `seed`, separated by any of `|`, `;`, tab and comma; None: the folder's own metadata, if it has
@@ -45,7 +45,7 @@ def read_clips(folder: Path, texts: Path | None = None) -> list[SpokenClip]:
 def _recordings(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give one that holds recordings")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    paths = sorted(audio_files(folder))
     if not paths:
         endings = ", ".join(AUDIO_SUFFIXES[:5])
         raise UserError(f"{folder}: no recording in it; put {endings} … files there")

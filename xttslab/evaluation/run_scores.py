@@ -62,7 +62,7 @@ class EvaluationPlan:
             raise UserError(f"seeds=[{shown}]: give one or more whole numbers, such as [7,8]")
 
     def guard(self, scoring: Scoring) -> TakeGuard | None:
-        """What chooses among takes, by the ear of the scoring's recogniser; None for one take."""
+        """What chooses among takes, with the scoring's recogniser; None for one take."""
         if self.takes == 1:
             return None
         return TakeGuard(judge_for(scoring.recogniser, scoring.language), self.takes)

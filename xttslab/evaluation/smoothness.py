@@ -49,16 +49,17 @@ class Defects:
 
 @dataclass(frozen=True)
 class DefectWeights:
-    """How many defects one event, or one second, of each kind counts as."""
+    """How many defects one event, or one second, of each kind counts as: `scoring.defects` of
+    `conf/evaluation/`."""
 
-    clicks: float = 1.0
-    dropouts: float = 1.0
-    spectral_jumps: float = 0.5
-    pitch_jumps: float = 0.5
-    cut_off: float = 1.0
-    repeated_s: float = 10.0
-    stuck_s: float = 10.0
-    babble_s: float = 5.0
+    clicks: float
+    dropouts: float
+    spectral_jumps: float
+    pitch_jumps: float
+    cut_off: float
+    repeated_s: float
+    stuck_s: float
+    babble_s: float
 
 
 def find_defects(

@@ -1,4 +1,4 @@
-"""Judges takes of a text: what is missing, added, cut off or too slow, by ear of a recogniser."""
+"""Judges takes of a text with a speech recogniser: missing or added words, cut ends, odd pace."""
 
 from __future__ import annotations
 
@@ -95,7 +95,8 @@ def judge_for(recogniser: Recogniser, language: str) -> TakeJudge:
 
 
 def configured_judge(conf: Path, language: str) -> TakeJudge:
-    """The judge of a language by the ear that evaluations have: what the folder `conf` says."""
+    """The judge of a language with the recogniser that evaluations use, as the folder `conf`
+    configures it."""
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 

@@ -92,7 +92,7 @@ TOGETHER = 25  # pieces in one batch: sentences of like length, so that few wait
 
 @dataclass(frozen=True)
 class Order:
-    """A utterance and how to speak it. `recording`: the reference, in place of the category's."""
+    """An utterance and how to speak it. `recording`: the reference, in place of the category's."""
 
     utterance: Utterance
     settings: Speaking

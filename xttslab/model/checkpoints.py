@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 # Parts that Coqui builds for inference; they repeat other weights of the same file.
 _REPEATED = ("gpt_inference.", "gpt.wte.")
+# What safetensors and torch's unpickler raise for damaged bytes.
+_DAMAGED = (
+    *(SafetensorError, pickle.UnpicklingError, OSError, EOFError, RuntimeError, ValueError),
+    *(LookupError, AttributeError, TypeError, AssertionError),
+)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -36,12 +41,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path}: no such checkpoint")
     try:
         loaded = _read_safe(path) if path.suffix == ".safetensors" else _read_pickle(path)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as fault:
-        reason = str(fault).splitlines()[0][:200] if str(fault) else type(fault).__name__
-        raise UserError(f"{path}: cannot be read as a checkpoint ({reason})") from fault
-    except Exception as fault:
-        # safetensors raises an error class of its own that it does not export
-        raise UserError(f"{path}: cannot be read as a checkpoint ({fault})") from fault
+    except _DAMAGED as fault:
+        raise _unreadable(path, fault) from fault
     state = loaded.get("model", loaded) if isinstance(loaded, Mapping) else {}
     tensors = {
         name.removeprefix("xtts."): value
@@ -54,15 +55,17 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def holds(path: Path, prefix: str) -> bool:
-    """Whether a checkpoint has weights of a part; Coqui's files are taken to have a GPT."""
+    """Whether a checkpoint has weights of a part; Coqui's files are taken to have a GPT.
+
+    Raises UserError for a safetensors file that is missing or damaged.
+    """
     if path.suffix != ".safetensors":
         return prefix == "gpt."
     try:
         with safe_open(path, framework="pt") as file:
             return any(name.startswith(prefix) for name in file.keys())
-    except Exception as fault:
-        # safetensors raises an error class of its own that it does not export
-        raise UserError(f"{path}: cannot be read as a checkpoint ({fault})") from fault
+    except (SafetensorError, OSError) as fault:
+        raise _unreadable(path, fault) from fault
 
 
 def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -115,12 +118,15 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], half: bool = False)
             save_file(stored, partial)
             partial.chmod(mode)
     except (OSError, SafetensorError) as fault:
-        raise _unwritable(path, fault) from fault
+        reason = getattr(fault, "strerror", None) or str(fault)
+        raise UserError(
+            f"{path}: the checkpoint cannot be written ({reason}); free some space"
+        ) from fault
 
 
-def _unwritable(path: Path, fault: Exception) -> UserError:
-    reason = getattr(fault, "strerror", None) or str(fault)
-    return UserError(f"{path}: the checkpoint cannot be written ({reason}); free some space")
+def _unreadable(path: Path, fault: Exception) -> UserError:
+    reason = str(fault).splitlines()[0][:200] if str(fault) else type(fault).__name__
+    return UserError(f"{path}: cannot be read as a checkpoint ({reason}); put an intact copy there")
 
 
 def _read_safe(path: Path) -> dict[str, Tensor]:

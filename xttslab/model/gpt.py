@@ -169,8 +169,6 @@ def clip_losses(logits: Logits, batch: Batch) -> ClipLosses:
     return ClipLosses(*sums)
 
 
-def weighted_total(
-    text: Tensor, mel: Tensor, text_weight: float = 0.01, mel_weight: float = 1.0
-) -> Tensor:
-    """Coqui's training objective (gpt_trainer.py): 0.01 · text CE + 1.0 · mel CE."""
+def weighted_total(text: Tensor, mel: Tensor, text_weight: float, mel_weight: float) -> Tensor:
+    """The training objective; Coqui's (gpt_trainer.py) has the weights 0.01 and 1.0."""
     return text_weight * text + mel_weight * mel

@@ -74,10 +74,10 @@ class Tokenizer:
         spoken = self.normalise(text, language)
         if not any(character.isalpha() for character in spoken):
             raise UserError(f"{text[:60]!r}: there is nothing to read aloud; write words")
-        encoded = self._bpe.encode(f"[{mark}]{spoken}".replace(" ", "[SPACE]"))
+        marked = f"[{mark}]{spoken}".replace(" ", "[SPACE]")
+        encoded = self._bpe.encode(marked)
         if UNKNOWN in encoded.tokens:
             first, _ = encoded.offsets[encoded.tokens.index(UNKNOWN)]
-            marked = f"[{mark}]{spoken}".replace(" ", "[SPACE]")
             raise UserError(
                 f"{text[:60]!r}: the vocabulary lacks {marked[first]!r}; write it as words"
             )

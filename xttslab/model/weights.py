@@ -35,7 +35,10 @@ def base_files(
 
 
 def require_base(model: Mapping[str, Any], weights: str) -> None:
-    """Say at once when a base's files can be had neither from disk nor by download."""
+    """Find or download the files of a base that is to be loaded later, before anything else.
+
+    `model` is a resolved `conf/model/`. Raises UserError as `base_files` does.
+    """
     folder = str(model["folder"])
     if weights == "random" or folder.startswith("assets/"):
         return

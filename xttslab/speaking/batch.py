@@ -38,7 +38,8 @@ class BatchOptions:
         category, recordings: what lines are spoken after; before the file's own for all lines.
         temperature: None: each category's best.
         joining: keep what is needed to join the lines without loss.
-        lufs, true_peak: loudness of each file and the ceiling of its peaks; None: as spoken.
+        lufs: loudness of each file, with `true_peak` (dBTP) as the ceiling of its peaks; None: as
+            spoken.
         keep_going: speak what can be spoken where some rows cannot.
     """
 
@@ -47,11 +48,11 @@ class BatchOptions:
     fixed: frozenset[str]
     ending: str
     longest: int
+    true_peak: float
     category: str = ""
     recordings: tuple[Path, ...] = ()
     temperature: float | None = None
     lufs: float | None = None
-    true_peak: float = -1.0
     joining: bool = False
     keep_going: bool = False
 

@@ -28,15 +28,18 @@ def run_batch(
     speaker: Speaker,
     batch: BatchFile,
     options: BatchOptions,
-    join: Path | None = None,
-    pause_between: float = 0.0,
+    join: Path | None,
+    pause_between: float,
 ) -> None:
     """Speak what is missing of a batch, then join all lines into `join` where one is named.
 
-    Raises UserError, before anything is spoken, where a row cannot be and `keep_going` is not
-    wanted; with it, after all others are spoken.
+    `pause_between`: seconds after a joined line that gives no pause. Raises UserError, before
+    anything is spoken, where `join` is a line's own file, and where a row cannot be spoken and
+    `keep_going` is not wanted; with it, after all others are spoken.
     """
     planned, faults, notes = plan_batch(speaker, batch, options)
+    if join:
+        _require_own_file(join, planned)
     for note in (*batch.notes, *notes):
         print(f"note: {note}")
     require_all(faults, options.keep_going)
@@ -51,6 +54,14 @@ def run_batch(
         raise UserError(
             f"{len(faults)} of {count} lines could not be spoken; the first: {faults[0]}"
         )
+
+
+def _require_own_file(join: Path, planned: Sequence[PlannedLine]) -> None:
+    for one in planned:
+        if str(one.file.absolute()).casefold() == str(join.absolute()).casefold():
+            raise UserError(
+                f"join={join}: is the recording of line {one.line.id!r} too; name another file"
+            )
 
 
 def _heard(speaker: Speaker, planned: Sequence[PlannedLine]) -> Iterator[str]:

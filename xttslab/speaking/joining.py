@@ -139,8 +139,8 @@ def count_syllables(wave: np.ndarray, rate: int) -> tuple[int, float]:
     loudness = _loudness(wave, rate)
     loudest = np.percentile(loudness, 95)
     peaks, _ = find_peaks(loudness, height=loudest - _FAINTEST_DB, prominence=_DIP_DB)
-    sounding = np.flatnonzero(loudness > loudest - _SILENT_DB)
-    return len(peaks), float((sounding[-1] - sounding[0] + 1) / _FRAMES)
+    audible = np.flatnonzero(loudness > loudest - _SILENT_DB)
+    return len(peaks), float((audible[-1] - audible[0] + 1) / _FRAMES)
 
 
 def _loudness(wave: np.ndarray, rate: int) -> np.ndarray:

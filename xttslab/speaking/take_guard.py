@@ -98,7 +98,7 @@ class TakeGuard:
     """
 
     judge: Judge
-    takes: int = 3
+    takes: int
     tally: GuardTally = field(default_factory=GuardTally)
 
     def __post_init__(self) -> None:

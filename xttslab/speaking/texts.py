@@ -67,7 +67,7 @@ def require_say_options(config: DictConfig) -> None:
 def batch_folder(out: str, join: Path | None) -> Path:
     """Where the lines of a batch go: `out`, else beside the joined recording.
 
-    Raises UserError for a file of that name, and for a joined recording that is named as a line.
+    Raises UserError for a file of that name, and for a folder that cannot be written.
     """
     folder = Path(out) if out or not join else join.with_name(f"{join.stem}_lines")
     if folder.exists() and not folder.is_dir():

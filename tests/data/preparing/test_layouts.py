@@ -302,3 +302,14 @@ def test_untidy_texts_are_made_ready_and_each_change_is_listed(
         ("starts_inside_sentence", "ends_inside_sentence"),
     }
     assert not prepare(case("untidy_texts"), folder, plan)
+
+
+@pytest.mark.posix
+def test_links_to_nowhere_are_told_not_followed(tmp_path: Path) -> None:
+    write_audio(tmp_path / "show.wav", np.zeros(SAMPLE_RATE, np.float32))
+    for name in ("notes.txt", "show.json"):
+        (tmp_path / name).symlink_to(tmp_path / "nowhere")
+    found = find_items(tmp_path, "quiz", "hu", "anna")
+    assert [item.origin for item in found.items] == ["show.wav"]
+    told = {row.audio_file: row.value for row in found.rejected}
+    assert "show.json: cannot be read (No such file or directory)" in told["show.json"]

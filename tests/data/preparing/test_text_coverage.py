@@ -100,3 +100,9 @@ def test_a_recogniser_that_hears_a_part_blames_no_text() -> None:
     clips = texts()
     clips[3] = clips[3]._replace(heard="Színj!")
     assert misfits(clips) == {}
+
+
+def test_a_clip_too_short_to_have_a_sound_is_passed_over() -> None:
+    clips = texts()
+    silent = clips[0]._replace(sound=np.zeros((0, 14), np.float16))
+    assert misfits([silent, *clips[1:]]) == {}

@@ -64,3 +64,11 @@ def test_a_change_of_speaker_ends_a_turn() -> None:
     audio = np.concatenate([first, other, first])
     turns = find_turns(audio, [(0.0, 9.0)])
     assert [end for _, end in turns.alone] == pytest.approx([3.0, 6.0, 9.0], abs=0.2)
+
+
+def test_what_was_heard_is_found_again_for_the_same_regions_only(tmp_path: Path) -> None:
+    decoded = tmp_path / "long.wav"
+    (first,) = listen_tasks(decoded, [(1.0, 2.0)], "campplus")
+    (same,) = listen_tasks(decoded, [(1.0, 2.0)], "campplus")
+    (longer,) = listen_tasks(decoded, [(1.0, 2.5)], "campplus")
+    assert first.target == same.target != longer.target

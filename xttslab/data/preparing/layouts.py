@@ -153,7 +153,7 @@ def _candidates(folder: Path, depth: int) -> Iterator[Path]:
             ending, stem = path.suffix.lower(), path.name.split(".")[0]
             beside = (path.parent, path.stem) in stems or (path.parent, stem) in stems
             usual = ending in TABLES or path.stem.lower() == "metadata"
-            small = ending in (".txt", *JSON) and path.stat().st_size <= _LARGEST
+            small = ending in (".txt", *JSON) and path.is_file() and path.stat().st_size <= _LARGEST
             if (usual or small) and not beside and path.stem.lower() not in _NO_LISTS:
                 if not path.name.startswith("."):
                     yield path

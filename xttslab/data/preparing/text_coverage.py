@@ -131,7 +131,7 @@ def _by_language(clips: Sequence[SpokenText]) -> list[list[int]]:
     """Rows of clips with sound and words, by language."""
     found: dict[str, list[int]] = defaultdict(list)
     for row, clip in enumerate(clips):
-        if clip.sound is not None and phones_of(clip.text, clip.language):
+        if clip.sound is not None and len(clip.sound) and phones_of(clip.text, clip.language):
             found[clip.language].append(row)
     return list(found.values())
 

@@ -21,6 +21,7 @@ from xttslab.data.parallel import progress
 from xttslab.data.preparing.finishing import VOICE_RATE
 from xttslab.data.preparing.folder import Folder, Record
 from xttslab.data.preparing.making import Made
+from xttslab.files import append_line
 from xttslab.text.hungarian import letters
 from xttslab.text.mending import mend
 
@@ -87,11 +88,9 @@ class Transcriber:
                 yield entry["clip"], entry["text"]
 
     def _remember(self, found: Mapping[str, str]) -> None:
-        self.memory.parent.mkdir(parents=True, exist_ok=True)
-        with self.memory.open("a", encoding="utf-8") as file:
-            for digest, text in found.items():
-                entry = {"by": repr(self.recogniser), "clip": digest, "text": text}
-                file.write("\n" + json.dumps(entry, ensure_ascii=False))
+        for digest, text in found.items():
+            entry = {"by": repr(self.recogniser), "clip": digest, "text": text}
+            append_line(self.memory, json.dumps(entry, ensure_ascii=False))
 
 
 def difference(given: str, recognised: str, language: str) -> float:

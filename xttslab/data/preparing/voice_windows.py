@@ -15,6 +15,7 @@ import numpy as np
 import soxr
 
 from xttslab.data.audio import SAMPLE_RATE, read_span
+from xttslab.data.preparing.folder import key_of
 from xttslab.data.preparing.speaker_turns import Turns, find_turns, plain_turns, turns_are_found
 from xttslab.data.preparing.voice_activity import Span
 from xttslab.data.speaker_encoders import ENCODERS, RATE, Encoder, EncoderName
@@ -96,9 +97,11 @@ class ListenTask:
 
     @property
     def target(self) -> Path:
-        """Where what was heard is kept."""
+        """Where what was heard is kept: other regions, of another search for speech, have another
+        file."""
         start = round(self.regions[0][0] * 1000) if self.regions else 0
-        return self.decoded.with_suffix(f".{start:08d}.{self.encoder}.npz")
+        name = f".{start:08d}.{key_of(self.regions)[:12]}.{self.encoder}.npz"
+        return self.decoded.with_suffix(name)
 
 
 def listen_tasks(decoded: Path, regions: Sequence[Span], encoder: EncoderName) -> list[ListenTask]:
@@ -126,7 +129,10 @@ def listen(task: ListenTask) -> VoiceWindows:
 
 
 def hear(samples: np.ndarray, regions: Sequence[Span], encoder: EncoderName) -> VoiceWindows:
-    """The same of (n,) samples at 22,050 Hz; `regions` say where speech is."""
+    """Find and embed the turns in (n,) samples at 22,050 Hz; `regions` say where speech is.
+
+    Without the network that tells turns apart, stretches of speech stand for them.
+    """
     audio = soxr.resample(samples, SAMPLE_RATE, RATE, quality="HQ")
     turns = find_turns(audio, regions) if turns_are_found() else plain_turns(regions)
     return embed_turns(audio, turns, ENCODERS[encoder])
