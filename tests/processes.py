@@ -6,9 +6,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import shutil
 import sys
 import tempfile
 import warnings
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,7 @@ class Command:
         name = name if "." in name else f"xttslab.{name}"
         place = (folder or Path.cwd()).resolve()
         files = tempfile.mkdtemp(prefix=f"{name}_")
+        weakref.finalize(self, shutil.rmtree, files, ignore_errors=True)
         self._out, self._err = (Path(files, stream) for stream in ("out", "err"))
         given = (name, list(arguments), environment, str(place), str(self._out), str(self._err))
         self._process = multiprocessing.get_context(_START).Process(

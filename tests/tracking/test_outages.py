@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -46,9 +48,9 @@ def content(server, experiment):
             if entry.is_dir:
                 folders.append(entry.path)
             else:
-                path = client.download_artifacts(run_id, entry.path)
-                with open(path, "rb") as file:
-                    files[entry.path] = file.read()
+                with tempfile.TemporaryDirectory() as place:
+                    path = client.download_artifacts(run_id, entry.path, place)
+                    files[entry.path] = Path(path).read_bytes()
     return {
         "kind": found.tags,
         "status": run.info.status,

@@ -103,8 +103,8 @@ def test_early_stopping_goes_by_the_loss_in_what_is_known_at_some_epochs_only(ti
     ("entry", "message"),
     [
         ("{_target_: no.such.Class}", "callbacks.mine: .*no.such.Class"),
-        ("{_target_: builtins.dict}", "callbacks.mine: is no Lightning callback"),
-        ("{level: 3}", "callbacks.mine: is no Lightning callback; give the _target_"),
+        ("{_target_: builtins.dict}", "callbacks.mine: is no Callback of Lightning's"),
+        ("{level: 3}", "callbacks.mine: is no Callback of Lightning's; give the _target_"),
     ],
 )
 def test_what_is_no_callback_is_named(tiny, entry: str, message: str) -> None:

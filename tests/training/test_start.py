@@ -1,4 +1,4 @@
-"""`init_from=` names a run by its name, its folder or a file in it: the lineage is the same."""
+"""A run by its name, folder or file has one lineage; loggers beside MLflow get every metric."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pytorch_lightning.loggers import Logger
 
 from xttslab.errors import UserError
 from xttslab.tracking.client import DEFAULT_URI
 from xttslab.tracking.run_tracker import RunTracker
-from xttslab.training.start import Start, resolve_start
+from xttslab.training.start import Start, instances, plain, resolve_start
 
 
 def made(name: str, status: str = "FINISHED", **tags: object) -> Path:
@@ -54,3 +55,56 @@ def test_best_is_of_the_model_that_is_trained(workplace: Path) -> None:
     made("small", model="xtts_mini", monitor="m", best_value=1.0)
     with pytest.raises(UserError, match=r"no finished run of xtts_v2 on data set 'quiz' .* choose"):
         resolve_start("best:quiz", DEFAULT_URI, {"model.name": "xtts_v2"})
+
+
+def beside(config) -> list[Logger]:
+    return instances("logger", plain(config.logger), Logger)
+
+
+def test_tensorboard_gets_every_metric_beside_mlflow(workplace: Path, compose) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert beside(compose()) == []
+    made = beside(compose("logger=tensorboard", "run_name=mind"))
+    tracker = RunTracker.start(Path("outputs/mind"), "mind", others=made)
+    tracker.log_params({"optim.lr": 3e-6})
+    tracker.log_metrics({"eval/mel_ce": 4.5}, 0)
+    tracker.log_metrics({"eval/mel_ce": 4.25, "score/overall": 7.0}, 1)
+    tracker.log_metrics({"eval/mel_ce": 9.0}, 1)  # held already, and so not told again
+    assert tracker.finish()
+    written = EventAccumulator("outputs/mind/tensorboard").Reload()
+    assert {name: [(e.step, e.value) for e in written.Scalars(name)]
+            for name in written.Tags()["scalars"]} == {
+        "eval/mel_ce": [(0, 4.5), (1, 4.25)], "score/overall": [(1, 7.0)],
+    }  # fmt: skip
+    options = Path("outputs/mind/tensorboard/hparams.yaml").read_text(encoding="utf-8")
+    assert "optim.lr: 3.0e-06" in options
+
+
+class Away(Logger):
+    """A logger whose service is away."""
+
+    name, version = "away", 0
+    asked = 0
+
+    def log_hyperparams(self, params) -> None: ...
+
+    def log_metrics(self, metrics, step=None) -> None:
+        type(self).asked += 1
+        raise ConnectionError("no route")
+
+
+def test_a_logger_that_fails_ends_no_run(workplace: Path, compose, caplog) -> None:
+    (away,) = beside(compose(f"+logger.away._target_={__name__}.Away"))
+    tracker = RunTracker.start(Path("outputs/mind"), "mind", others=[away])
+    for epoch in range(3):
+        tracker.log_metrics({"eval/mel_ce": 5.0 - epoch}, epoch)
+    assert tracker.finish()
+    assert tracker.last_step == 2
+    assert Away.asked == 1
+    assert "Away gets nothing more of this run" in caplog.text
+
+
+def test_what_is_no_logger_is_named(compose) -> None:
+    with pytest.raises(UserError, match=r"logger\.mine: is no Logger of Lightning's; give"):
+        beside(compose("+logger.mine={_target_: builtins.dict}"))

@@ -156,6 +156,8 @@ def test_the_command_says_it_at_once(workplace: Path) -> None:
         ("samples.every_n_epochs=-1", "samples.every_n_epochs=-1: give 0 or more"),
         ("seed=-1", "seed=-1: give 0 or more"),
         ("checkpoint.top_k=0", "checkpoint.top_k=0: give 1 or more"),
+        ("+trainer.logger=true", "trainer.logger: every run sets it itself; use logger="),
+        ("+trainer.plugins=[]", "trainer.plugins: every run sets it itself"),
     ],
 )
 def test_numbers_that_no_training_can_have_are_refused(compose, option: str, message: str) -> None:

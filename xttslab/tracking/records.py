@@ -197,6 +197,14 @@ def counting(metrics: Mapping[str, Mapping[int, float]], epoch: int) -> dict[str
     return {name: history for name, history in cut.items() if history}
 
 
+class OtherLogger(Protocol):
+    """What a run tells a logger beside MLflow: the interface of Lightning's `Logger`."""
+
+    def log_hyperparams(self, params: Any) -> None: ...
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None: ...
+    def finalize(self, status: str) -> None: ...
+
+
 class Tracker(Protocol):
     """What a training needs of its tracker."""
 

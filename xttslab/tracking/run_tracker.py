@@ -11,7 +11,7 @@ import shutil
 import time
 import unicodedata
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from xttslab.tracking.records import (
     DatasetUsed,
     Finished,
     Metrics,
+    OtherLogger,
     Params,
     Record,
     Resumed,
@@ -49,8 +50,9 @@ class RunTracker:
     """Tracks one run in `run_dir`. Make it with `start` (a training) or `attach` (an evaluation
     or a report that adds to a run)."""
 
-    def __init__(self, journal: Journal, uri: str) -> None:
+    def __init__(self, journal: Journal, uri: str, others: Sequence[OtherLogger] = ()) -> None:
         self._journal = journal
+        self._others = list(others)
         self._state = replay(record for record, _ in journal.read())
         self._changed = False  # whether this start has other parameters or data than the one before
         self._delivery = Delivery(journal, uri)
@@ -65,11 +67,13 @@ class RunTracker:
         uri: str = DEFAULT_URI,
         tags: Mapping[str, object] | None = None,
         resume: bool = False,
+        others: Sequence[OtherLogger] = (),
     ) -> RunTracker:
         """Begin the run of `run_dir`, or go on with it if `resume` and it has begun.
 
-        MLFLOW_TRACKING_URI overrides `uri`. Raises UserError if the store or the folder cannot be
-        written, or if the folder holds a run and `resume` is False.
+        MLFLOW_TRACKING_URI overrides `uri`; `others` get parameters and metrics too. Raises
+        UserError if the store or the folder cannot be written, or if the folder holds a run and
+        `resume` is False.
         """
         uri = tracking_uri(uri)
         check_writable(uri)
@@ -81,7 +85,7 @@ class RunTracker:
                 "run_name"
             )
         journal.create()
-        tracker = cls(journal, uri)
+        tracker = cls(journal, uri, others)
         tracker._delivery.claim()
         if tracker._state.key:
             tracker._write(Resumed(tracker._state.resumes + 1, _now()))
@@ -123,6 +127,7 @@ class RunTracker:
         fresh = {k: v for k, v in texts.items() if k not in known}
         if fresh:
             self._write(Params(fresh))
+        self._tell(lambda other: other.log_hyperparams(dict(params)))
         self._changed |= bool(changed.keys() - {"resume"})
         if changed:
             self.set_tags({f"resume.{self._state.resumes}.{k}": v for k, v in changed.items()})
@@ -144,6 +149,7 @@ class RunTracker:
             log.warning("epoch %d: not a finite number: %s", step, odd)
         if fresh:
             self._write(Metrics(step, fresh, _now()))
+            self._tell(lambda other: other.log_metrics(fresh, step))
             self._write_rows()
 
     def go_back(self, epoch: int) -> None:
@@ -207,6 +213,7 @@ class RunTracker:
     def finish(self, status: str = FINISHED, patience_s: float = _PATIENCE_S) -> bool:
         """End the run as FINISHED, FAILED or KILLED; see `close`."""
         self._write(Finished(status, _now()))
+        self._tell(lambda other: other.finalize("success" if status == FINISHED else "failed"))
         return self.close(patience_s)
 
     def close(self, patience_s: float = _PATIENCE_S) -> bool:
@@ -227,6 +234,15 @@ class RunTracker:
         self._journal.append(record)
         apply(self._state, record)
         self._sender.wake()
+
+    def _tell(self, call: Callable[[OtherLogger], None]) -> None:
+        """Tell the loggers beside MLflow; one that fails ends no training, and is left out."""
+        for other in list(self._others):
+            try:
+                call(other)
+            except Exception:
+                log.warning("%s gets nothing more of this run", type(other).__name__, exc_info=True)
+                self._others.remove(other)
 
     def _write_rows(self) -> None:
         """metrics.jsonl: one line an epoch, written atomically."""

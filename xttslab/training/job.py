@@ -32,7 +32,7 @@ from xttslab.training.optim import ConfiguredRate
 from xttslab.training.preflight import Plan
 from xttslab.training.samples import EpochScores, SpokenSamples, sample_plan
 from xttslab.training.stage import EpochLines, Stage
-from xttslab.training.start import Start, plain
+from xttslab.training.start import Start, instances, plain
 
 _ONE = ("1", "auto")  # device
 _PARALLEL = ("ddp", "fsdp", "deepspeed")
@@ -179,18 +179,7 @@ class Job:
         stopping = chosen.get("early_stopping")
         if stopping and stopping["monitor"] == SELECTION:  # known at some epochs only
             stopping["monitor"] = config.checkpoint.selection.loss
-        made = []
-        for name, entry in chosen.items():
-            try:
-                callback = instantiate(entry, _convert_="all") if entry else None
-            except InstantiationException as fault:
-                raise UserError(f"callbacks.{name}: {' '.join(str(fault).split())}") from fault
-            if entry and not isinstance(callback, pl.Callback):
-                raise UserError(
-                    f"callbacks.{name}: is no Lightning callback; give the _target_ of its class"
-                )
-            made += [callback] if entry else []
-        return made
+        return instances("callbacks", chosen, pl.Callback)
 
 
 def require_trainable(trainer: DictConfig) -> None:

@@ -9,11 +9,12 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 from rich.table import Table
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 DATA_FILES = (
     "metadata.csv", "clips.csv", "rejected.csv", "changed.csv", "review.csv", "dataset.yaml",
 )  # fmt: skip
+Made = TypeVar("Made")
 _LOSSES = ("text_ce", "mel_ce", "total")
 _SHOWN = (
     *(f"{part}/{loss}" for part in ("train", "eval", "gap") for loss in _LOSSES),
@@ -153,6 +155,7 @@ def start_tracking(
         config.tracking.uri,
         tags={**_tags(config, corpus, start, run_dir), **tags},
         resume=config.resume,
+        others=instances("logger", plain(config.logger), Logger),
     )
     written = OmegaConf.to_yaml(config, resolve=True)
     write_atomically(run_dir / "config.yaml", written)
@@ -163,6 +166,24 @@ def start_tracking(
     tracker.log_params(flat(plain(config)))
     _log_data(config, corpus, tracker)
     return tracker
+
+
+def instances(group: str, entries: Mapping[str, Any], kind: type[Made]) -> list[Made]:
+    """What the entries of a group of conf/ name, made; null leaves one out. Raises UserError for
+    one that cannot be made or is no `kind`, one of Lightning's classes."""
+    made = []
+    for name, entry in entries.items():
+        try:
+            found = instantiate(entry, _convert_="all") if entry else None
+        except InstantiationException as fault:
+            raise UserError(f"{group}.{name}: {' '.join(str(fault).split())}") from fault
+        if entry and not isinstance(found, kind):
+            raise UserError(
+                f"{group}.{name}: is no {kind.__name__} of Lightning's; give the _target_ of its "
+                "class"
+            )
+        made += [found] if entry else []
+    return made
 
 
 def _tags(config: DictConfig, corpus: Corpus, start: Start, run_dir: Path) -> dict[str, object]:

@@ -63,6 +63,16 @@ _LEAST = {
     "timed_steps": (0, True),
     "seed": (0, True),
 }
+# Lightning's options that a run sets itself → what is read in their place.
+_OF_RUN = {
+    "callbacks": "callbacks=",
+    "logger": "logger=",
+    "default_root_dir": "output_dir=",
+    "enable_checkpointing": "checkpoint=",
+    "enable_model_summary": "",
+    "plugins": "",
+    "reload_dataloaders_every_n_epochs": "",
+}
 _MOVED = {
     "dataset.balance": ("none", "batch.balance")
 }  # option → what it was by default, its place
@@ -98,6 +108,10 @@ def refuse_unread(config: DictConfig, default: DictConfig, varied: Iterable[str]
 def require_possible(config: DictConfig) -> None:
     """Raise UserError, which names the option, for a number with which nothing can be trained: said
     at once, not by a library when the model is loaded and epoch 0 is evaluated."""
+    for name, read in _OF_RUN.items():
+        if name in config.trainer:
+            instead = f"; use {read}" if read else ""
+            raise UserError(f"trainer.{name}: every run sets it itself{instead}")
     for name, (least, itself) in _LEAST.items():
         value = OmegaConf.select(config, name)
         if value is not None and not (value > least or (itself and value == least)):
