@@ -9,28 +9,35 @@ from omegaconf import OmegaConf
 
 from tests.conftest import CONF
 
+
+def listed(path: Path) -> list[str]:
+    """The groups, and files of groups, that a file's list of defaults names."""
+    entries = OmegaConf.load(path).get("defaults", [])
+    names = [str(n) for entry in entries for n in ([entry] if isinstance(entry, str) else entry)]
+    return [name.removeprefix("override ").strip("/").partition("@")[0] for name in names]
+
+
 GROUPS = sorted(
-    f"{path.parent.name}={path.stem}"
-    for path in CONF.glob("*/*.yaml")
-    if path.parent.name
-    in {"dataset", "model", "adapter", "trainer", "optim", "scheduler", "batch"}
-    | {
-        "loss",
-        "checkpoint",
-        "callbacks",
-        "samples",
-        "tracking",
-        "hardware",
-        "experiment",
-        "stage",
-        "sweep",
-    }
+    f"{group}={path.stem}"
+    for group in listed(CONF / "train.yaml")
+    for path in (CONF / group).glob("*.yaml")
 )
 
 
 @pytest.mark.parametrize("choice", GROUPS)
 def test_every_choice_composes(compose, choice: str) -> None:
     OmegaConf.to_container(compose(choice), resolve=True)
+
+
+def test_every_file_is_of_a_group_that_something_reads() -> None:
+    files = {path: path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml")}
+    read = {name for path in files for name in listed(path)} | {"."}
+    unread = [
+        str(name)
+        for name in files.values()
+        if name.parent.as_posix() not in read and name.as_posix() not in read
+    ]
+    assert unread == []
 
 
 @pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda p: p.stem)

@@ -1,7 +1,8 @@
 """Reads the clips that a folder's metadata lists, with a reason for every row that is rejected.
 
-Knows the three layouts people have (`metadata.csv` with a header, LJSpeech's header-less
-`id|text|normalised text`, Coqui's `metadata_train.csv` + `metadata_eval.csv`) and writes the first.
+Reads `metadata.csv` with a header, LJSpeech's header-less `id|text|normalised text`, and Coqui's
+`metadata_train.csv` with `metadata_eval.csv`; writes the first. Other layouts become it by `prepare`
+(`data/preparing/layouts.py`).
 """
 
 from __future__ import annotations
