@@ -1,7 +1,7 @@
 """Reads the clips that a folder's metadata lists, with a reason for every row that is rejected.
 
 Reads `metadata.csv` with a header, LJSpeech's header-less `id|text|normalised text`, and Coqui's
-`metadata_train.csv` with `metadata_eval.csv`; writes the first. Other layouts become it by `prepare`
+`metadata_train.csv` with `metadata_eval.csv`; writes the first. Of other layouts `prepare` makes it
 (`data/preparing/layouts.py`).
 """
 

@@ -78,7 +78,7 @@ ASPECTS: dict[str, Aspect] = {
         basis="opinion predicted by DistillMOS",
         validated="planted faults and real speech before two synthetic voices; the predictor "
         "learned from listeners, but of telephone and noise-reduced speech, mostly English",
-        remedy="Lower the temperature (conf/sampling/), and train on recordings of one sound quality.",
+        remedy="Lower sampling's temperature, and train on recordings of one sound quality.",
         number="{:.1f} of 5",
         good="natural sound ({number})",
         like_real="sounds as the recordings do ({number})",
@@ -103,7 +103,7 @@ ASPECTS: dict[str, Aspect] = {
         basis="clicks, dropouts, leaps of spectrum and pitch, stutter, stuck codes, babble after "
         "the last word",
         validated="planted faults; never checked against listeners",
-        remedy="Trim silence and clicks; raise repetition_penalty (conf/sampling/) against stuck codes.",
+        remedy="Trim silence and clicks; raise sampling's repetition_penalty for stuck codes.",
         number="{:.1f} defects a second",
         good="smooth",
         like_real="no rougher than the recordings ({number})",
@@ -117,7 +117,7 @@ ASPECTS: dict[str, Aspect] = {
         basis="spread of the other scores over sentences, utterances and categories; an evenly bad "
         "voice is consistent too",
         validated="planted faults; never checked against listeners",
-        remedy="Even out the categories (batch.balance=sqrt); lower the temperature (conf/sampling/).",
+        remedy="Even out the categories (batch.balance=sqrt); lower sampling's temperature.",
     ),
     "pace": Aspect(
         title="Pace and melody",

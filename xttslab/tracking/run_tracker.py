@@ -72,8 +72,7 @@ class RunTracker:
         """Begin the run of `run_dir`, or go on with it if `resume` and it has begun.
 
         MLFLOW_TRACKING_URI overrides `uri`; `others` get parameters and metrics too. Raises
-        UserError if the store or the folder cannot be written, or if the folder holds a run and
-        `resume` is False.
+        UserError if store or folder cannot be written, or if it holds a run and not `resume`.
         """
         uri = tracking_uri(uri)
         check_writable(uri)
