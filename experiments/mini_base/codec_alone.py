@@ -11,8 +11,8 @@ import torch
 import torchaudio
 from torch import Tensor
 
-from xttslab.data.audio import SAMPLE_RATE
-from xttslab.model.codec import HOP, MEL_BINS, Codec
+from xttslab.data.audio import MEL_BINS, MEL_HOP, SAMPLE_RATE
+from xttslab.model.codec import Codec
 
 FFT, HIGHEST, ITERATIONS = 1024, 8000, 32  # as the codec's own mel
 
@@ -25,7 +25,7 @@ class MelVoice:
         self.bands = torchaudio.transforms.InverseMelScale(
             FFT // 2 + 1, MEL_BINS, SAMPLE_RATE, f_max=HIGHEST, norm="slaney"
         )
-        self.phases = torchaudio.transforms.GriffinLim(FFT, ITERATIONS, hop_length=HOP)
+        self.phases = torchaudio.transforms.GriffinLim(FFT, ITERATIONS, hop_length=MEL_HOP)
 
     def of_mels(self, wave: np.ndarray) -> np.ndarray:
         """A recording (n,) at SAMPLE_RATE through its mel alone."""

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from xttslab.data.audio import FRAMES_PER_CODE, MEL_BINS
 from xttslab.data.batches import CODE, Batch
-from xttslab.data.examples import FRAMES_PER_CODE
 from xttslab.data.segments import ClipBatch, SegmentBatch
-from xttslab.model.codec import MEL_BINS, Codec
+from xttslab.model.codec import Codec
 from xttslab.model.gpt import ClipLosses, Logits
 from xttslab.training.decoder_stage import DecoderStage
 from xttslab.training.dvae_stage import DvaeStage

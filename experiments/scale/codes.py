@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from xttslab.data.codes import CLIPS_PER_SHARD, MEL_BINS, CodeStore, Encoded, entry_key
+from xttslab.data.audio import MEL_BINS
+from xttslab.data.codes import CLIPS_PER_SHARD, CodeStore, Encoded, entry_key
 from xttslab.data.sampler import LengthBuckets
 
 CODES_PER_S, FRAMES_PER_S = 22050 / 1024, 22050 / 256

@@ -28,13 +28,14 @@ from experiments.timed_cuts.material import sets
 from xttslab.commands import CONF
 from xttslab.data.audio import SAMPLE_RATE
 from xttslab.data.preparing import phones
-from xttslab.data.preparing.finishing import VOICE_RATE, Recipe, Unusable
+from xttslab.data.preparing.finishing import Recipe, Unusable
 from xttslab.data.preparing.text_coverage import (
     ENDS_EARLY,
     GOES_ON,
     SpokenText,
     TextCoverage,
 )
+from xttslab.data.speaker_encoders import RATE
 
 SHARES = (0.9, 0.8, 0.7, 0.6, 0.5)
 HEARD_SHARES = (1.0, 0.8)
@@ -105,7 +106,7 @@ class Memory:
         """The text of the first `share` of clip `row`, (n,) samples."""
         key = f"{self.name}/{row}/{share:g}"
         if key not in self.texts:
-            audio = soxr.resample(samples, SAMPLE_RATE, VOICE_RATE)
+            audio = soxr.resample(samples, SAMPLE_RATE, RATE)
             self.texts[key] = self.recogniser.transcribe([audio])[0].text  # type: ignore[attr-defined]
             if self.path:
                 self.path.write_text(json.dumps(self.texts, ensure_ascii=False), "utf-8")

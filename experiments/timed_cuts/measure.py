@@ -31,7 +31,7 @@ from experiments.timed_cuts.material import (
 )
 from xttslab.commands import CONF
 from xttslab.data.audio import SAMPLE_RATE
-from xttslab.data.preparing.finishing import VOICE_RATE, Recipe
+from xttslab.data.preparing.finishing import Recipe
 from xttslab.data.preparing.folder import Record
 from xttslab.data.preparing.phones import SOUND_HZ, sound_frames
 from xttslab.data.preparing.recordings import plan_segments
@@ -41,6 +41,7 @@ from xttslab.data.preparing.text_coverage import SpokenText, TextCoverage
 from xttslab.data.preparing.timed_texts import TimedSegment, timed_text
 from xttslab.data.preparing.transcripts import difference
 from xttslab.data.preparing.voice_activity import speech_probability
+from xttslab.data.speaker_encoders import RATE
 
 NEAR = 0.12  # seconds
 Cut = tuple[float, float, str]  # a clip's first and last moment of speech, and its text
@@ -197,9 +198,7 @@ def _shares(text: str, sentence: str) -> bool:
 def heard(show: Show, found: Sequence[Cut], recogniser: object, language: str) -> str:
     """Whether the own text of each clip is the nearest of all to what a recogniser hears."""
     audios = [
-        soxr.resample(
-            show.samples[int(a * SAMPLE_RATE) : int(b * SAMPLE_RATE)], SAMPLE_RATE, VOICE_RATE
-        )
+        soxr.resample(show.samples[int(a * SAMPLE_RATE) : int(b * SAMPLE_RATE)], SAMPLE_RATE, RATE)
         for a, b, _ in found
     ]
     texts = [one.text for one in recogniser.transcribe(audios)]

@@ -9,7 +9,8 @@ from TTS.tts.layers.tortoise.arch_utils import TorchMelSpectrogram
 from TTS.tts.models.xtts import wav_to_mel_cloning
 
 from tests.conftest import spoken
-from xttslab.model.codec import HOP, Codec
+from xttslab.data.audio import MEL_HOP
+from xttslab.model.codec import Codec
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_decoding_gives_four_frames_a_code(codec: Codec) -> None:
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
 def test_mels_are_exact_under_autocast(codec: Codec, kind: torch.dtype) -> None:
-    loud = torch.sin(torch.arange(8 * HOP) / 20)[None]  # powers to 260,000; float16 ends at 65,504
+    loud = torch.sin(torch.arange(8 * MEL_HOP) / 20)[None]  # powers to 260,000, over float16's
     plain = codec.code_mel(loud), codec.prompt_mel(loud)
     with torch.autocast("cpu", kind):
         cast = codec.code_mel(loud), codec.prompt_mel(loud)

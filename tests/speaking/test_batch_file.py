@@ -114,7 +114,7 @@ def test_a_bad_row_is_named_and_the_others_are_read(
         ("", "b.csv: the file is empty; it needs rows"),
         ("q1|Jó\n", "the first line 'q1|Jó' is no header with a column text"),
         ("id|text\n", "b.csv: has no lines to speak"),
-        ('{"samples": [', r"b.csv line 1: is not JSON (Expecting value, column 14)"),
+        ('{"samples": [', r"b.csv: its JSON is cut off at line 1, character 14"),
         ('{"a": 1}', "b.csv: holds no list named samples or lines"),
         ("[" * 100_000, "b.csv: is nested too deep"),
         ({"generation_config": {"speed": "x"}, "samples": ["a"]}, "generation_config: speed=x: is"),

@@ -21,7 +21,10 @@ from xttslab.errors import UserError
 from xttslab.files import write_atomically
 
 SAMPLE_RATE = 22_050  # what XTTS's DVAE and conditioning encoder read
-SAMPLES_PER_CODE = 1_024  # mel hop 256 × two stride-2 convolutions
+MEL_HOP = 256  # samples from one frame of XTTS's mels to the next
+MEL_BINS = 80
+FRAMES_PER_CODE = 4  # two convolutions of stride 2
+SAMPLES_PER_CODE = FRAMES_PER_CODE * MEL_HOP
 MIN_SECONDS = 0.5
 BLOCK_SECONDS = 20.0
 _OFFSET = 0.05  # a constant this large beside the RMS is a fault of the recording …

@@ -1,4 +1,4 @@
-"""Encodes mono samples as wav, flac, mp3, ogg or opus, and writes into them where they are from."""
+"""Encodes mono samples as wav, flac, mp3, ogg or opus, with tags for title and licence."""
 
 from __future__ import annotations
 

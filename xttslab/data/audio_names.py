@@ -105,7 +105,7 @@ class _Index:
         return None
 
     def _matches(self, paths: dict[str, list[Path]], parts: Sequence[str]) -> list[Path]:
-        key = _key("/".join(parts))
+        key = folded("/".join(parts))
         found = paths.get(key, [])
         stem, ending = os.path.splitext(key)
         if not found and ending in AUDIO_SUFFIXES:  # the sound was converted to another format
@@ -138,7 +138,7 @@ class _Index:
         for path in self._files:
             parts = path.relative_to(self.root).parts
             for start in range(len(parts)):
-                key = _key("/".join(parts[start:]))
+                key = folded("/".join(parts[start:]))
                 ends[key].append(path)
                 ends[os.path.splitext(key)[0]].append(path)
         return ends
@@ -147,7 +147,7 @@ class _Index:
     def _whole(self) -> dict[str, list[Path]]:
         whole: dict[str, list[Path]] = defaultdict(list)
         for path in self._files:
-            key = _key(path.relative_to(self.root).as_posix()).removeprefix(f"{_CLIPS}/")
+            key = folded(path.relative_to(self.root).as_posix()).removeprefix(f"{_CLIPS}/")
             for name in (key, f"{_CLIPS}/{key}"):
                 whole[name].append(path)
                 whole[os.path.splitext(name)[0]].append(path)
@@ -160,7 +160,7 @@ def _parts(name: str) -> list[str]:
     return [part for part in plain.split("/") if part not in ("", ".", "..")] or [""]
 
 
-def _key(path: str) -> str:
+def folded(path: str) -> str:
     """Equal for the names of one file in every case and in both Unicode forms."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 

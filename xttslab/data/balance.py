@@ -1,4 +1,7 @@
-"""How often clips of each category are seen in an epoch. Without torch: the audit reads it, too."""
+"""Balances categories: how often each clip is seen in an epoch.
+
+Imports no torch, for the audit of a data set shows the balance, too.
+"""
 
 from __future__ import annotations
 

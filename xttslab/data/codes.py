@@ -28,13 +28,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from filelock import FileLock
 
-from xttslab.data.audio import read_audio
+from xttslab.data.audio import MEL_BINS, read_audio
 from xttslab.data.corpus import Corpus
 from xttslab.data.parallel import progress
 from xttslab.errors import UserError
 from xttslab.files import replace, replacing
 
-MEL_BINS = 80
 _ENTRY = np.dtype(
     [("key", "V32"), ("offset", "<i8"), ("codes", "<i4"), ("frames", "<i4"), ("crc", "<u4")]
 )

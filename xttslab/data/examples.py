@@ -11,14 +11,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 from torch.utils.data import Dataset
 
-from xttslab.data.audio import SAMPLE_RATE
+from xttslab.data.audio import FRAMES_PER_CODE, MEL_HOP, SAMPLE_RATE
 from xttslab.data.batches import Example
 from xttslab.data.codes import CodeStore
 from xttslab.data.corpus import Corpus
 from xttslab.data.sampler import Draw
 
-FRAMES_PER_SECOND = SAMPLE_RATE / 256
-FRAMES_PER_CODE = 4
+FRAMES_PER_SECOND = SAMPLE_RATE / MEL_HOP
 PROMPT_STEP = 11 * FRAMES_PER_CODE  # half a second; prompts shorter than drawn are multiples of it
 Prompt = Literal["self", "other"]
 

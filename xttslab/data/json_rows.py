@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xttslab.data.audio_names import AUDIO_SUFFIXES
-from xttslab.data.text_files import read_lines, read_text
+from xttslab.data.text_files import json_reason, read_lines, read_text
 from xttslab.errors import UserError
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
@@ -54,19 +54,11 @@ def read_json_rows(path: Path) -> tuple[list[JsonRow], str]:
     except json.JSONDecodeError as fault:
         if _is_lines(text):
             return list(_lines(path)), "line"
-        raise UserError(f"{path}: {_reason(fault, text)}") from fault
+        raise UserError(f"{path}: {json_reason(fault, text)}") from fault
     except RecursionError as fault:
         what = "its JSON is nested too deeply for a list of clips"
         raise UserError(f"{path}: {what}; {_wanted()}") from fault
     return [_row(number, row) for number, row in enumerate(_list_in(path, content), 1)], "entry"
-
-
-def _reason(fault: json.JSONDecodeError, text: str) -> str:
-    at_end = fault.pos >= len(text.rstrip()) or fault.msg.startswith("Unterminated string")
-    place = f"line {fault.lineno}, character {fault.colno}"
-    if at_end:
-        return f"its JSON is cut off at {place}; copy or export the file again"
-    return f"is no JSON at {place} ({fault.msg.lower()}); correct it, or export the file again"
 
 
 def _wanted() -> str:

@@ -35,11 +35,11 @@ def read_recordings(
 ) -> Iterator[PitchedRecording]:
     """Every recording at `rate` and at 22,050 Hz, in order, with its pitch if asked.
 
-    Pitch takes a hundredth of the recordings' own time on one core, hours of them minutes: so many
-    cores work. Raises AudioFault as `read_audio` does.
+    `cores` processes work, for pitch takes a hundredth of the recordings' own time: minutes for
+    hours of them. Raises AudioFault as `read_audio` does.
     """
-    some = RECORDINGS_PER_TASK
-    groups = [paths[first : first + some] for first in range(0, len(paths), some)]
+    size = RECORDINGS_PER_TASK
+    groups = [paths[first : first + size] for first in range(0, len(paths), size)]
     for read in run_all(partial(_read, rate=rate, pitch=pitch), groups, cores, "recordings"):
         yield from read
 

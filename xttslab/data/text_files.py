@@ -1,8 +1,12 @@
-"""Reads text files of any encoding that editors, spreadsheets and shells write, line by line."""
+"""Reads text files of any encoding that editors, spreadsheets and shells write, line by line.
+
+Faults of their content are told here, too, so that every reader tells them alike.
+"""
 
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +63,14 @@ def read_text(path: Path) -> str:
         if line.fault:
             raise UserError(f"{path} line {line.number}: {line.fault}")
     return "\n".join(line.text for line in lines)
+
+
+def json_reason(fault: json.JSONDecodeError, text: str) -> str:
+    """Why a text is not JSON, where, and what to do: the end of a message that names the file."""
+    place = f"line {fault.lineno}, character {fault.colno}"
+    if fault.pos >= len(text.rstrip()) - 1 or fault.msg.startswith("Unterminated string"):
+        return f"its JSON is cut off at {place}; copy or export the file again"
+    return f"is no JSON at {place} ({fault.msg.lower()}); correct it, or export the file again"
 
 
 def _wide_encoding(raw: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The table of aspects: what each is called, measured with and worth, and the words for its scores.
+"""The table of the aspects that are scored: names, measures, evidence, remedies and words.
 
 A new aspect is one entry here, with the weight and the scale of its measure in
 `conf/evaluation/default.yaml`. `{number}` in words stands for the raw measure, `{category}` for
@@ -18,10 +18,10 @@ class Aspect:
 
     `measures`: the first that could be taken is scored, further ones are second opinions. `basis`
     says what it is measured with, `validated` what that was ever checked on: real speech, planted
-    faults, or nothing. `remedy` is what to do about a low score; none
-    where nothing follows from it. `number` shows the raw measure.
-    `good`, `bad`: words for a clip whose score and raw measure are so; `like_real`, `unlike_real`:
-    where only the comparison with the speaker's recordings is. An aspect of a whole set has none.
+    faults, or nothing. `remedy` is what to do about a low score; none where nothing follows from
+    it. `number` shows the raw measure. `good`, `bad`: words for a clip whose score and raw measure
+    are so; `like_real`, `unlike_real`: where only the comparison with the speaker's recordings is.
+    An aspect of a whole set has none.
     `failure`: what is so where the aspect's gate fails. `rated`: listeners are asked for it.
     `logged`: details that go to MLflow with the score.
     """

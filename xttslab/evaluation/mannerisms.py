@@ -14,9 +14,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from scipy.ndimage import median_filter
 
-from xttslab.data.pitch import STEP_S
+from xttslab.data.audio import true_runs
 from xttslab.evaluation.pace import syllables
-from xttslab.evaluation.prosody import pitch_track
+from xttslab.evaluation.prosody import columns_of, pitch_track
 from xttslab.evaluation.scales import Interval, ScoredAspect, interval, weighted_means
 from xttslab.evaluation.signal import HOP, WINDOW, levels, log_mel, speech_frames
 
@@ -71,13 +71,9 @@ def find_mannerisms(audio: np.ndarray) -> Mannerisms | None:
 def _pitch_shifts(track: np.ndarray) -> float | None:
     """Share of all spans of 40 ms within one stretch of voice; octave errors of one frame left
     out by a median of five."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], (track > 0).astype(int), [0]))))
-    moves = [
-        np.abs(smooth[_SPAN:] - smooth[:-_SPAN])
-        for start, end in zip(edges[::2], edges[1::2], strict=True)
-        if (end - start) * STEP_S > (_SPAN + 4) * STEP_S
-        and len(smooth := median_filter(12 * np.log2(track[start:end]), 5))
-    ]
+    voiced = [12 * np.log2(track[start:end]) for start, end in true_runs(track > 0)]
+    smooth = [median_filter(pitch, 5) for pitch in voiced if len(pitch) > _SPAN + 4]
+    moves = [np.abs(pitch[_SPAN:] - pitch[:-_SPAN]) for pitch in smooth]
     return float((np.concatenate(moves) > _SHIFT_ST).mean()) if moves else None
 
 
@@ -91,11 +87,7 @@ def _held(audio: np.ndarray, sounding: np.ndarray, level: np.ndarray) -> float:
 
 def mannerism_columns(found: Sequence[Mannerisms | None]) -> dict[str, np.ndarray]:
     """The measures of n clips by name, (n,) each, NaN where there is none."""
-    table = {name: [one and getattr(one, name) for one in found] for name in MANNERISMS}
-    return {
-        name: np.array([np.nan if v is None else v for v in values], dtype=float)
-        for name, values in table.items()
-    }
+    return columns_of(found, MANNERISMS)
 
 
 def with_mannerisms(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from xttslab.evaluation.mannerisms import MANNERISMS, find_mannerisms, mannerism
 from xttslab.evaluation.naturalness import predict_distillmos
 from xttslab.evaluation.pace import measure_pace, pace_columns
 from xttslab.evaluation.pronunciation import WordComparison, compare, normalise
-from xttslab.evaluation.prosody import FEATURES, Prosody, describe
+from xttslab.evaluation.prosody import FEATURES, Prosody, columns_of, describe
 from xttslab.evaluation.recognition import Recognised
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.signal import has_speech
@@ -96,10 +96,10 @@ def measure(
         voices = _embed(audios, bench)
         heard = _recognise(clips, audios, scoring, bench)
         compared = _compare(clips, heard, scoring.language)
-        values = {"cer": _column([row and row.cer for row in compared])}
+        values = columns_of(compared, ["cer"])
         values["distillmos"] = _naturalness(audios, bench)
         prosody = measure_prosody(clips, audios, scoring.language, bench)
-        values |= _prosody_columns(prosody)
+        values |= columns_of(prosody, FEATURES)
         values |= pace_columns(bench.each("pace", ["pace_distance"], audios, measure_pace))
         found = bench.each("mannerisms", list(MANNERISMS), audios, find_mannerisms)
         values |= mannerism_columns(found)
@@ -189,18 +189,5 @@ def _defect_columns(
         found and defects_per_second(found, clip.seconds, scoring.defects)
         for found, clip in zip(defects, clips, strict=True)
     ]
-    names = Defects.__dataclass_fields__
-    details = {
-        name: _column([found and asdict(found)[name] for found in defects]) for name in names
-    }
-    return {"defects_per_s": _column(rates), **details}
-
-
-def _prosody_columns(prosody: Sequence[Prosody | None]) -> dict[str, np.ndarray]:
-    return {
-        name: _column([found and getattr(found, name) for found in prosody]) for name in FEATURES
-    }
-
-
-def _column(values: Sequence[float | None]) -> np.ndarray:
-    return np.array([np.nan if value is None else value for value in values], dtype=float)
+    kinds = [field.name for field in fields(Defects)]
+    return {"defects_per_s": np.array(rates, dtype=float), **columns_of(defects, kinds)}

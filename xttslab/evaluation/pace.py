@@ -13,7 +13,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.signal import find_peaks
 
-from xttslab.evaluation.prosody import pitch_track
+from xttslab.data.audio import true_runs
+from xttslab.data.pitch import STEP_S
+from xttslab.evaluation.prosody import columns_of, pitch_track
 from xttslab.evaluation.scales import Anchor, ClipSet, Scale, ScoredAspect
 from xttslab.evaluation.settings import FIXED, ScaleRule
 from xttslab.evaluation.signal import HOP, levels, speech_frames
@@ -53,11 +55,7 @@ _RATIOS = ("rate", "ending")  # compared as logarithms: 10 % slower and 10 % fas
 
 def pace_columns(found: Sequence[Pace | None]) -> dict[str, np.ndarray]:
     """The measures of n clips by name, `pace_rate` …, (n,) each, NaN where there is none."""
-    table = {name: [one and getattr(one, name) for one in found] for name in PACE}
-    return {
-        f"pace_{name}": np.array([np.nan if v is None else v for v in values], dtype=float)
-        for name, values in table.items()
-    }
+    return {f"pace_{name}": column for name, column in columns_of(found, PACE).items()}
 
 
 def pace_features(columns: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -104,16 +102,16 @@ def syllables(audio: np.ndarray, track: np.ndarray) -> np.ndarray:
     seconds = (peaks + 0.5) * HOP / RATE
     if not len(track):
         return np.zeros(0)
-    offset = (len(audio) / RATE - len(track) * 0.005) / 2  # Praat centres its frames
-    places = np.clip(np.rint((seconds - offset) / 0.005).astype(int), 0, len(track) - 1)
+    offset = (len(audio) / RATE - len(track) * STEP_S) / 2  # Praat centres its frames
+    places = np.clip(np.rint((seconds - offset) / STEP_S).astype(int), 0, len(track) - 1)
     around = np.stack([track[np.clip(places + step, 0, len(track) - 1)] for step in (-4, 0, 4)])
     return seconds[(around > 0).any(axis=0)]
 
 
 def _pauses(sounding: np.ndarray) -> int:
     """Frames in silences of at least 150 ms."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([1], sounding.astype(int), [1]))))
-    lengths = edges[1::2] - edges[::2]
+    silences = true_runs(~sounding)
+    lengths = silences[:, 1] - silences[:, 0]
     return int(lengths[lengths >= _PAUSE_S * RATE / HOP].sum())
 
 
@@ -122,7 +120,7 @@ def _motion(track: np.ndarray) -> float:
     both = (track[1:] > 0) & (track[:-1] > 0)
     moves = np.abs(12 * np.log2(track[1:][both] / track[:-1][both]))
     moves = moves[moves < 2.0]
-    return float(moves.mean() / 0.005) if len(moves) else 0.0
+    return float(moves.mean() / STEP_S) if len(moves) else 0.0
 
 
 # Least unit of each feature: what is hardly heard (5 % of pace, 3 % of the time, 1 semitone, 4

@@ -1,4 +1,4 @@
-"""Character error rate of recognised words, and where the intended text ends in them."""
+"""Computes the character error rate of recognised words, and finds where the intended text ends."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Median pitch, pitch range, energy and speaking rate of one recording."""
+"""Measures median pitch, pitch range, energy and speaking rate of one recording."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,14 @@ class Prosody:
     def features(self) -> np.ndarray:
         """The values in the order of `FEATURES`, (4,), NaN for None."""
         return np.array([getattr(self, name) for name in FEATURES], dtype=float)
+
+
+def columns_of(found: Sequence[object | None], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The fields `names` of n records, (n,) each; NaN where there is no record or no value."""
+    return {
+        name: np.array([one and getattr(one, name) for one in found], dtype=float)  # None → NaN
+        for name in names
+    }
 
 
 def describe(audio: np.ndarray, text: str = "", language: str = "hu") -> Prosody:

@@ -1,4 +1,4 @@
-"""Floors and ceilings of the scales, measured on real recordings of the speaker and of others."""
+"""Measures floors and ceilings of the scales on real recordings of the speaker and of others."""
 
 from __future__ import annotations
 

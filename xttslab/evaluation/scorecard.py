@@ -1,4 +1,4 @@
-"""Scores of a set of spoken clips, as records: to plain data and back, to rows, to metrics."""
+"""Records of the scores of a set of clips, and their form as JSON, rows and MLflow metrics."""
 
 from __future__ import annotations
 

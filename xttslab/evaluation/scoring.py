@@ -35,13 +35,10 @@ from xttslab.evaluation.speaker_similarity import (
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, real_clips, require_clips
 from xttslab.evaluation.told_apart import score_told_apart, told_themselves
 
-_BY_SET = {
-    "emotion",
-    "consistency",
-    "pace",
-    "told_apart",
-}  # all other aspects are means over the clips
-_CUT = ("pace", "told_apart")
+# Aspects of a set of clips as a whole; all others are means over its clips.
+_BY_SET = {"emotion", "consistency", "pace", "told_apart"}
+# Aspects for which the real clips are cut to the lengths of the spoken ones.
+_LIKE_LENGTHS = ("pace", "told_apart")
 
 
 def score_clips(
@@ -168,7 +165,9 @@ class Scorer:
         real = self.real.alike([c.seconds for c in measured.clips]) if usable else None
         if real is None:
             why = measured.missing.get(VOICE) or measured.missing.get("pace_distance")
-            return dict.fromkeys(_CUT, (None, why or "there are no real clips with speech"))
+            return dict.fromkeys(
+                _LIKE_LENGTHS, (None, why or "there are no real clips with speech")
+            )
         own = told_features(measured.voices[VOICE], measured.values)
         texts = [clip.text or clip.name for clip in self.real.measured.clips]
         if themselves:

@@ -67,8 +67,8 @@ class GateRule:
 class Scoring:
     """All settings of a scorecard.
 
-    `weights`: each aspect's share in the overall score. `gates`: aspects without
-    which nothing else counts: overall is at most `failed` where one fails. `misheard`: the highest
+    `weights`: each aspect's share in the overall score. `gates`: aspects without which nothing else
+    counts: overall is at most `failed` where one fails. `misheard`: the highest
     character error rate of the real clips with which pronunciation still counts. `bootstrap` draws
     give intervals that hold `confidence`; `shown` best and worst samples are named.
     `real_measures` is the folder in which the measures of real recordings are kept by their

@@ -1,4 +1,4 @@
-"""Cosine similarity of speaker embeddings (n, size) to a speaker's real clips, and its drift."""
+"""Measures the cosine similarity of speaker embeddings (n, size) to real clips, and its drift."""
 
 from __future__ import annotations
 

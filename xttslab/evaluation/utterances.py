@@ -1,4 +1,4 @@
-"""The sentences of an evaluation, and the speech that a voice makes of them, in batches."""
+"""Plans which sentences an evaluation speaks with which seeds, and speaks them in batches."""
 
 from __future__ import annotations
 

@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 import torch
 
+from xttslab.data.audio import MEL_BINS
 from xttslab.errors import UserError
 from xttslab.files import found_path
 from xttslab.model.adapters import SCALE, merge_adapters
 from xttslab.model.checkpoints import holds, load_part, part, read_tensors, write_tensors
-from xttslab.model.codec import MEL_BINS, Codec
+from xttslab.model.codec import Codec
 from xttslab.model.decoder import Decoder, MiniDecoder, XttsDecoder
 from xttslab.model.gpt import XttsGpt
 from xttslab.model.tokenizer import Tokenizer

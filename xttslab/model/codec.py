@@ -11,10 +11,8 @@ import torchaudio
 from torch import Tensor, nn
 from TTS.tts.layers.xtts.dvae import DiscreteVAE
 
-from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE, code_count
+from xttslab.data.audio import MEL_BINS, MEL_HOP, SAMPLE_RATE, SAMPLES_PER_CODE, code_count
 
-MEL_BINS = 80
-HOP = 256
 # Silence behind every clip, more than the DVAE looks ahead: a clip's codes are the same alone and
 # in any batch, and its last codes hear silence, as in Coqui's padded batches.
 TAIL = 16 * SAMPLES_PER_CODE
@@ -73,6 +71,7 @@ class Codec(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the codec computes."""
         return self.mel_stats.device
 
     def code_mel(self, wave: Tensor) -> Tensor:
@@ -165,7 +164,7 @@ def _mel(n_fft: int) -> nn.Module:
         sample_rate=SAMPLE_RATE,
         n_fft=n_fft,
         win_length=1024,
-        hop_length=HOP,
+        hop_length=MEL_HOP,
         f_min=0,
         f_max=8000,
         n_mels=MEL_BINS,

@@ -15,15 +15,13 @@ import torchaudio
 from torch import Tensor, nn
 from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 
-from xttslab.data.audio import SAMPLE_RATE, SAMPLES_PER_CODE
+from xttslab.data.audio import FRAMES_PER_CODE, MEL_BINS, SAMPLE_RATE
 from xttslab.model.codec import MelSpectrogram
 from xttslab.model.source_filter import SourceFilter
 
 SPEECH_RATE = 24_000  # of the waveforms that both decoders make
 EMBEDDER_RATE = 16_000  # of XTTS-v2's speaker encoder
 FFT, HOP = 1024, 256
-FRAMES_PER_CODE = SAMPLES_PER_CODE // HOP
-MEL_BINS = 80
 TYPICAL_HZ = 170.0  # an untrained decoder's pitch
 LOG_PITCH = (math.log(50.0), math.log(700.0))
 QUIET = 0.003  # an untrained decoder's envelopes: nearly silent, so that learning starts gently

@@ -1,4 +1,4 @@
-"""How XTTS's GPT draws its codes: what is said, by which rules, and what came of it."""
+"""Rules by which XTTS's GPT samples audio codes, and records of sentences and generated codes."""
 
 from __future__ import annotations
 

@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xttslab.data.audio import SAMPLE_RATE
+from xttslab.data.audio import FRAMES_PER_CODE, SAMPLE_RATE
 from xttslab.model.decoder import (
-    FRAMES_PER_CODE,
     HOP,
     SPEECH_RATE,
     Decoder,

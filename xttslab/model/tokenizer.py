@@ -40,10 +40,12 @@ class Tokenizer:
 
     @property
     def start(self) -> int:
+        """Number of the token before every text."""
         return self._number("[START]")
 
     @property
     def stop(self) -> int:
+        """Number of the token behind every text."""
         return self._number("[STOP]")
 
     @property

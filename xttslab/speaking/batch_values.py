@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from xttslab.data.text_files import json_reason
 from xttslab.errors import UserError
 from xttslab.files import found_path
 from xttslab.speaking.lines import names_of
-from xttslab.speaking.marks import checked_pause
+from xttslab.speaking.marks import checked_pause, seconds_in
 
 # Settings that a file may give, with what they may be: least, most, whole numbers only.
 SETTINGS: dict[str, tuple[float, float, bool]] = {
@@ -23,7 +24,6 @@ SETTINGS: dict[str, tuple[float, float, bool]] = {
     "top_p": (0.01, 1.0, False),
     "repetition_penalty": (0.5, 100.0, False),
 }
-_TIME = re.compile(r"\+?(-?\d+(?:[.,]\d+)?)\s*(ms|s|sec|mp|)", re.IGNORECASE)
 _TRUE, _FALSE = {"true", "yes", "1", "igen"}, {"false", "no", "0", "nem"}
 
 
@@ -58,11 +58,10 @@ def pause_in(values: Mapping[str, Any]) -> float | None:
     if (value := values.get("pause_after")) is None:
         return None
     shown = f"pause_after={value}"
-    match = _TIME.fullmatch(str(value).strip())
-    if isinstance(value, bool) or match is None:
+    seconds = None if isinstance(value, bool) else seconds_in(str(value))
+    if seconds is None:
         raise UserError(f"{shown}: is no length of a pause; write seconds, such as 0.5")
-    seconds = float(match[1].replace(",", "."))
-    return checked_pause(seconds / 1000 if match[2].lower() == "ms" else seconds, shown)
+    return checked_pause(seconds, shown)
 
 
 def setting_in(name: str, value: Any) -> float:
@@ -108,7 +107,10 @@ def _place(name: str, folder: Path) -> Path:
 
 
 def json_of(path: Path, content: str) -> Any:
-    """The content of a JSON file, or the objects of one with an object a line."""
+    """The content of a JSON file, or the objects of one with an object a line.
+
+    Raises UserError, with the place, for what is neither.
+    """
     try:
         return json.loads(content)
     except RecursionError as fault:
@@ -120,6 +122,4 @@ def json_of(path: Path, content: str) -> Any:
                 return [json.loads(line) for line in lines]
             except (json.JSONDecodeError, RecursionError):
                 pass
-        raise UserError(
-            f"{path} line {fault.lineno}: is not JSON ({fault.msg}, column {fault.colno})"
-        ) from fault
+        raise UserError(f"{path}: {json_reason(fault, content)}") from fault

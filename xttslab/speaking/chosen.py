@@ -54,6 +54,7 @@ def read_chosen(run_dir: Path) -> dict[str, Chosen]:
             category: Chosen(
                 tuple(_found(str(name), run_dir) for name in one["recordings"]),
                 float(one["temperature"]),
+                # `mark` in files of earlier versions: what hours of search found stays usable
                 float(one["score"] if "score" in one else one["mark"]),
             )
             for category, one in yaml.safe_load(path.read_text("utf-8")).items()

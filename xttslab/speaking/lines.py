@@ -1,4 +1,4 @@
-"""What a voice is asked to speak, and what comes of it."""
+"""Records of a line to speak, of the speech made of it, and of where the voice comes from."""
 
 from __future__ import annotations
 

@@ -102,6 +102,8 @@ class LineChunk(NamedTuple):
 
 @dataclass(eq=False)
 class _LiveLine:
+    """A line that is being spoken, and how far its pieces are generated and heard."""
+
     number: int
     line: SpeechLine
     jobs: Sequence[PieceJob]

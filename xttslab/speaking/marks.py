@@ -14,9 +14,9 @@ from xttslab.text.words import LETTERS
 
 LONGEST_PAUSE = 60.0  # seconds
 PARAGRAPH = "\n\n"
-_MARK = re.compile(r"\[\s*pause\b([^\]\n]*)\]", re.IGNORECASE)
+_MARK = re.compile(r"\[\s*pause\b\s*[:=]?([^\]\n]*)\]", re.IGNORECASE)
 _UNCLOSED = re.compile(r"\[\s*pause\b[^\]]*$", re.IGNORECASE | re.MULTILINE)
-_TIME = re.compile(r"\s*[:=]?\s*\+?(-?\d+(?:[.,]\d+)?)\s*(ms|s|sec|mp|)\s*", re.IGNORECASE)
+_TIME = re.compile(r"\+?(-?\d+(?:[.,]\d+)?)\s*(ms|s|sec|mp|)", re.IGNORECASE)
 _ELEMENTS = ("speak", "p", "s", "break", "sub", "say-as")
 _SSML = re.compile(rf"<\s*/?\s*({'|'.join(_ELEMENTS)})\b[^<>]*>|<\?xml|<speak", re.IGNORECASE)
 # W3C SSML 1.1, 3.2.3 leaves the lengths of strengths to the processor.
@@ -59,6 +59,15 @@ def read_marks(text: str, words: Callable[[str], str] = str) -> list[Marked]:
     if stretch.strip() or not found:
         found.append(Marked(stretch.strip()))
     return found
+
+
+def seconds_in(written: str) -> float | None:
+    """Seconds of a length of time such as `0.6`, `0,6 s` or `600ms`; None for anything else."""
+    match = _TIME.fullmatch(written.strip())
+    if match is None:
+        return None
+    number = float(match[1].replace(",", "."))
+    return number / 1000 if match[2].lower() == "ms" else number
 
 
 def checked_pause(seconds: float, shown: str) -> float:
@@ -159,8 +168,7 @@ def _said_as(element: Element, words: Callable[[str], str]) -> str:
 
 
 def _seconds(written: str, shown: str, example: str) -> float:
-    match = _TIME.fullmatch(written)
-    if match is None:
+    seconds = seconds_in(written)
+    if seconds is None:
         raise UserError(f"{shown}: no length of a pause; write {example}")
-    value = float(match[1].replace(",", "."))
-    return checked_pause(value / 1000 if match[2].lower() == "ms" else value, shown)
+    return checked_pause(seconds, shown)

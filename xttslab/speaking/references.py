@@ -1,5 +1,5 @@
-"""Knows what a voice speaks after: recordings or stored voices by category, how much of each is
-heard, and what they mix."""
+"""Keeps the references of a voice, recordings or stored latents by category, and tells how much of
+each recording is heard and which categories are mixed."""
 
 from __future__ import annotations
 

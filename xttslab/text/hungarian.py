@@ -1,10 +1,11 @@
-"""Normalises Hungarian text to words as they are spoken, without figures or signs.
+"""Normalises Hungarian text to words as they are spoken, without figures or signs, and to phonemes.
 
 Training and synthesis share this front-end; it replaces the tokenizer's own cleaner.
 
 * `spell_out` never fails and is what the tokenizer calls; what has no reading is left out.
 * `unreadable` lists what `spell_out` would leave out, and where: the checks of a data set.
 * `spell_out_checked` raises on such text: for text that a person asks to be spoken.
+* `letters` and `phonemes` compare texts by how they sound: the checks of a data set, and scores.
 
 In the result numbers, signs, units, abbreviations and letters are words, so a full stop ends a
 sentence and nothing else; letter case and the marks that end sentences are as they were.
@@ -129,18 +130,18 @@ PHONEMES = tuple(dict.fromkeys([*VOWELS.values(), *CONSONANTS.values()]))
 ALPHABET = "aábcdeéfghiíjklmnoóöőpqrstuúüűvwxyz"
 """Every letter of Hungarian text, case aside."""
 
-_DOUBLED = {letters[0] + letters: letters for letters in CONSONANTS if len(letters) > 1}
-_SPELLINGS = sorted([*_DOUBLED, *CONSONANTS, *VOWELS, *FOREIGN], key=lambda letters: -len(letters))
-_LETTERS = re.compile("|".join(_SPELLINGS))
+_DOUBLED = {one[0] + one: one for one in CONSONANTS if len(one) > 1}  # "ssz" → "sz"
+_LONGEST_FIRST = sorted([*_DOUBLED, *CONSONANTS, *VOWELS, *FOREIGN], key=len, reverse=True)
+_SPELLING = re.compile("|".join(_LONGEST_FIRST))
 
 
 def phonemes(text: str) -> list[str]:
     """The sounds of Hungarian text, figures read as words; a long consonant counts once."""
     found: list[str] = []
-    for letters in _LETTERS.findall(spell_out(text).lower()):
-        if letters in FOREIGN:
-            found += FOREIGN[letters]
+    for written in _SPELLING.findall(spell_out(text).lower()):
+        if written in FOREIGN:
+            found += FOREIGN[written]
         else:
-            plain = _DOUBLED.get(letters, letters)
+            plain = _DOUBLED.get(written, written)
             found.append(VOWELS.get(plain) or CONSONANTS[plain])
     return found

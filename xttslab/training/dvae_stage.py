@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from xttslab.data.examples import FRAMES_PER_CODE
+from xttslab.data.audio import FRAMES_PER_CODE
 from xttslab.data.segments import ClipBatch
 from xttslab.model.codec import Codec
 from xttslab.training.stage import AveragingStage

@@ -20,7 +20,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from xttslab.data.audio import SAMPLE_RATE
+from xttslab.data.audio import MEL_HOP, SAMPLE_RATE
 from xttslab.data.datamodule import ClipData
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ _CONDITIONING_KEPT = 194.0  # per prompt frame or latent and unit of width, all 
 _LOGIT_COPIES = 3  # logits, their log-softmax, its gradient
 _AROUND = 500_000_000  # codec, decoder, libraries and their workspaces
 _CACHE_TOKENS = 700  # a sample sentence: 32 latents, its text, at most 605 codes
-_MEL_HOP = 256
 _LEFT_FREE = 500_000_000  # bytes, for the desktop and the driver
 _NEARLY_FULL = 0.95  # of the card
 _STEPS_COMPARED = 20
@@ -65,7 +64,7 @@ def largest_batch(data: ClipData) -> BatchSize:
     if settings.max_tokens:
         clips = min(clips, max(1, settings.max_tokens // longest))
     clips = min(clips, len(data.lengths))
-    frames = round(settings.prompt_seconds[1] * SAMPLE_RATE / _MEL_HOP)
+    frames = round(settings.prompt_seconds[1] * SAMPLE_RATE / MEL_HOP)
     return BatchSize(clips, clips * longest, clips * frames)
 
 

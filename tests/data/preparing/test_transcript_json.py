@@ -120,8 +120,8 @@ def test_words_alone_take_a_speaker_s_turns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (json.dumps(WHISPER)[:60], "a.json: is cut off at line 1 column"),
-        ("{'a': 1}", "a.json: is no JSON at line 1 column 2"),
+        (json.dumps(WHISPER)[:60], "a.json: its JSON is cut off at line 1, character"),
+        ("{'a': 1}", "a.json: is no JSON at line 1, character 2"),
         ("[" * 2_500_000, "a.json: nests deeper than any transcript; export it again"),
         ({"segments": []}, "a.json: no text with times in it; a transcript has a list of"),
         ({"segments": [{"text": "Jó", "start": "soon", "end": 1}]}, "a.json: its entries are not"),

@@ -7,7 +7,6 @@ the same set, so the rules hold for every voice.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from pydantic import dataclasses as checked
 
+from xttslab.data.audio_names import folded
 from xttslab.data.manifest import ASSUMED, Clip, is_category, slug
 from xttslab.errors import UserError
 
@@ -35,15 +35,11 @@ def plain_names(names: Iterable[str], kind: str, remedy: str = _JOIN) -> dict[st
         if category == ASSUMED and name.casefold() != ASSUMED:
             raise UserError(f"{kind} {name!r}: a category is written with a-z, 0-9, _ and - only")
         other = first.setdefault(category, name)
-        if _folded(other) != _folded(name):
+        if folded(other) != folded(name):
             differ = f"{kind} {other!r} and {name!r} differ by accents or signs only"
             raise UserError(f"{differ}, and both would be {category!r}; {remedy}")
         plain[name] = category
     return plain
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 @checked.dataclass(frozen=True)

@@ -25,11 +25,10 @@ from xttslab.data.preparing.voice_activity import (
     Trimming,
     speech_probability,
 )
-from xttslab.data.speaker_encoders import ENCODERS, EncoderName
+from xttslab.data.speaker_encoders import ENCODERS, RATE, EncoderName
 from xttslab.errors import UserError
 
 RECIPE_VERSION = 6  # raise it when a clip made by newer code would differ
-VOICE_RATE = 16_000  # what speaker encoders and recognisers read
 VOICE_SAMPLES = 5 * SAMPLE_RATE  # the middle of a clip says who speaks, …
 _VOICE_STEP = SAMPLE_RATE // 2  # … in half seconds: torch keeps memory for every length it has seen
 _FADE = int(0.005 * SAMPLE_RATE)
@@ -182,7 +181,7 @@ class Recipe:
             size = min(len(finished) - len(finished) % _VOICE_STEP, VOICE_SAMPLES) or len(finished)
             middle = (len(finished) - size) // 2
             heard = finished[middle : middle + size]
-            heard = soxr.resample(heard, SAMPLE_RATE, VOICE_RATE, quality="HQ")
+            heard = soxr.resample(heard, SAMPLE_RATE, RATE, quality="HQ")
             features[self.encoder] = ENCODERS[self.encoder]([heard])[0]
         return features
 

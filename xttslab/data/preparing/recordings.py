@@ -23,7 +23,7 @@ from xttslab.data.preparing.finishing import RECIPE_VERSION, Passage, Recipe
 from xttslab.data.preparing.folder import Record
 from xttslab.data.preparing.passages import SpokenPassage, divide
 from xttslab.data.preparing.speaker_search import SpeakerPiece
-from xttslab.data.preparing.spectrum import frame_power
+from xttslab.data.preparing.spectrum import foreign_frames, frame_power
 from xttslab.data.preparing.timed_texts import TimedText
 from xttslab.data.preparing.voice_activity import (
     FRAME_SECONDS,
@@ -191,8 +191,7 @@ def loud_without_speech(detected: np.ndarray) -> list[tuple[float, float]]:
     speech = probability >= 0.5
     if not speech.any():
         return []
-    loud = (probability < 0.2) & (power > power[speech].mean() * 10**-2.0)
-    spans = true_runs(loud) * FRAME_SECONDS
+    spans = true_runs(foreign_frames(probability, power, power[speech].mean())) * FRAME_SECONDS
     return [(float(a), float(b)) for a, b in spans if b - a >= _LEAST_FOREIGN]
 
 

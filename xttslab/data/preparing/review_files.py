@@ -82,6 +82,7 @@ class ReviewTables:
 
     @classmethod
     def read(cls, folder: Folder) -> ReviewTables:
+        """What review.csv, changed.csv and clips.csv of a data set say."""
         flags: dict[str, tuple[Flag, ...]] = {}
         for row in read_table(folder.path / "review.csv"):
             flag = Flag(row["check"], row["finding"], row["value"])

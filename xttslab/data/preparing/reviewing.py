@@ -85,6 +85,7 @@ class Doubts:
     other: float
 
     def of(self, flags: tuple[Flag, ...]) -> float:
+        """The sum over the flags of a clip, which orders the clips of a review."""
         return sum(self.weights.get(flag.check, self.other) for flag in flags)
 
 
@@ -160,7 +161,9 @@ class ReviewedSet:
         """
         reason = tidy(reason)
         if not 0 < len(reason) <= _LONGEST_REASON:
-            raise UserError(f"the reason has {len(reason)} characters; write 1 to 200")
+            raise UserError(
+                f"the reason has {len(reason)} characters; write 1 to {_LONGEST_REASON}"
+            )
         with self._alone():
             manifest = EditedRows.read(self._path)
             row, place = self._find(audio_file, seen, manifest)

@@ -118,7 +118,6 @@ def locate(source: str | None, folder: Path) -> Path:
             f"dataset={folder.name}: source=PATH is missing; name a folder of clips with metadata, "
             "a folder of recordings, or one recording"
         )
-
     return lay_out(folder.name, folder / ".prepare" / "demo")
 
 

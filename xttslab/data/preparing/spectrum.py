@@ -15,6 +15,8 @@ _FRAME = int(FRAME_SECONDS * SAMPLE_RATE)
 _FFT, _HOP = 4_096, 2_048  # 186 ms: mains harmonics stand 9 bins apart
 _WINDOW = np.hanning(_FFT).astype(np.float32)
 _BIN = SAMPLE_RATE / _FFT
+_LOUD = 10**-2.0  # of the speech's power
+_NO_SPEECH = 0.2  # probability of speech below which it is none
 _BLOCK = 1 << 18  # samples summed at once: as 64-bit numbers ten minutes would fill 300 MB
 
 
@@ -27,8 +29,8 @@ def noise_measures(samples: np.ndarray, probability: np.ndarray) -> dict[str, fl
     power = frame_power(samples, len(probability))
     speech = probability >= 0.5
     level = float(power[speech].mean()) if speech.any() else float(power.mean())
-    loud = power > level * 10**-2.0
-    foreign = loud & (probability < 0.2)
+    loud = power > level * _LOUD
+    foreign = foreign_frames(probability, power, level)
     spectra = _spectra(samples)
     return {
         "snr_db": _snr(power, probability, level),
@@ -37,6 +39,14 @@ def noise_measures(samples: np.ndarray, probability: np.ndarray) -> dict[str, fl
         "hum_db": _hum(spectra, level),
         "bandwidth_hz": _bandwidth(spectra),
     }
+
+
+def foreign_frames(probability: np.ndarray, power: np.ndarray, level: float) -> np.ndarray:
+    """Which 32 ms frames are loud and no speech (music, laughter, applause), (frames,) bool.
+
+    `probability` and `power` (frames,) are those of each, `level` is the speech's mean power.
+    """
+    return (probability < _NO_SPEECH) & (power > level * _LOUD)
 
 
 def frame_power(samples: np.ndarray, frames: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from xttslab.data.preparing.timed_texts import UNKNOWN, TimedSegment, TimedWord, with_punctuation
-from xttslab.data.text_files import read_text
+from xttslab.data.text_files import json_reason, read_text
 from xttslab.errors import UserError
 
 _LARGEST = 300_000_000  # bytes: a day of speech with words has a tenth of it
@@ -58,12 +58,7 @@ def _load(path: Path) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as fault:
-        place = f"line {fault.lineno} column {fault.colno}"
-        if fault.pos >= len(text.rstrip()) - 1 or fault.msg.startswith("Unterminated"):
-            problem = f"is cut off at {place}"
-        else:
-            problem = f"is no JSON at {place} ({fault.msg.lower()})"
-        raise UserError(f"{path.name}: {problem}; export it again") from fault
+        raise UserError(f"{path.name}: {json_reason(fault, text)}") from fault
     except RecursionError as fault:
         raise UserError(
             f"{path.name}: nests deeper than any transcript; export it again"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xttslab.data.audio_names import AUDIO_SUFFIXES
+from xttslab.data.audio_names import AUDIO_SUFFIXES, folded
 from xttslab.data.columns import LANGUAGES
 from xttslab.data.manifest import Rejection
 from xttslab.data.preparing.timed_texts import TimedText, same_speaker, sentences
@@ -78,7 +78,7 @@ def _candidates(recordings: Sequence[Path], files: Iterable[Path]) -> dict[Path,
     of exactly its name first."""
     by_name: dict[str, list[Path]] = defaultdict(list)
     for path in recordings:
-        by_name[_key(path.stem.removesuffix("_mic1"))].append(path)  # VCTK's first microphone
+        by_name[folded(path.stem.removesuffix("_mic1"))].append(path)  # VCTK's first microphone
     found: dict[Path, list[Path]] = defaultdict(list)
     for file in files:
         if file.suffix.lower() not in ENDINGS:
@@ -98,7 +98,7 @@ def _candidates(recordings: Sequence[Path], files: Iterable[Path]) -> dict[Path,
 
 def _names(file: Path) -> Iterator[str]:
     """The names of recordings that a text may belong to, the likeliest first."""
-    name = _key(file.stem)
+    name = folded(file.stem)
     ending = next((e for e in AUDIO_SUFFIXES if name.endswith(e)), "")
     if ending:
         yield name.removesuffix(ending)
@@ -106,10 +106,6 @@ def _names(file: Path) -> Iterator[str]:
     while _ADDED.search(name):
         name = _ADDED.sub("", name)
         yield name
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _read(path: Path, root: Path, found: Beside) -> tuple[Path, TimedText | str] | None:

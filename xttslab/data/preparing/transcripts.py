@@ -18,9 +18,9 @@ from rapidfuzz.distance import Levenshtein
 from xttslab.data.audio import read_audio
 from xttslab.data.manifest import Rejection
 from xttslab.data.parallel import progress
-from xttslab.data.preparing.finishing import VOICE_RATE
 from xttslab.data.preparing.folder import Folder, Record
 from xttslab.data.preparing.making import Made
+from xttslab.data.speaker_encoders import RATE
 from xttslab.files import append_line
 from xttslab.text.hungarian import letters
 from xttslab.text.mending import mend
@@ -68,7 +68,7 @@ class Transcriber:
         progress(len(known))
         for start in range(0, len(fresh), _BATCH):
             batch = fresh[start : start + _BATCH]
-            audios = [read_audio(clips[digest], VOICE_RATE) for digest in batch]
+            audios = [read_audio(clips[digest], RATE) for digest in batch]
             texts = [recognised.text for recognised in self.recogniser.transcribe(audios)]
             found = dict(zip(batch, texts, strict=True))
             self._remember(found)
