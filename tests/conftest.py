@@ -113,7 +113,7 @@ def make_clips(folder: Path, source: str, categories: Sequence[str], each: int =
         write_audio(audio, spoken(1.0 + 0.1 * (number % 5), 100 + 20 * (number % 7) + first, what))
         text = " ".join(WORDS[(what + k) % len(WORDS)] for k in range(3)).capitalize() + "."
         clips.append(Clip(audio, text, "beszélő", category, False, "hu", "", source))
-    placed = assign_split(clips, [content_hash(clip.audio) for clip in clips])
+    placed = assign_split(clips, [content_hash(clip.audio) for clip in clips], 0.1)
     write_metadata(folder / "metadata.csv", placed)
     return placed
 

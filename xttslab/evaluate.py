@@ -113,9 +113,9 @@ def _score_folder(config: DictConfig) -> None:
         _require_folder(config[option], option)
     if config.texts and not Path(config.texts).is_file():
         raise UserError(f"{config.texts}: no such file; correct texts=")
-    from xttslab.evaluation.bench import Stopwatch
     from xttslab.evaluation.card_output import card_lines, end_lines
     from xttslab.evaluation.folder_scores import score_folder
+    from xttslab.evaluation.stage_runner import Stopwatch
 
     names = ("clips", "references", "texts", "other_speakers")
     paths = {name: Path(config[name]) if config[name] else None for name in names}

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -64,6 +67,11 @@ def quoted(text: str) -> str:
     if _WORD.fullmatch(text) and text.lower() not in _NO_TEXT:
         return text
     return in_quotes(re.sub(r"(\\*)\$\{", r"\1\1\\${", text))
+
+
+def shell_line(arguments: Sequence[str]) -> str:
+    """A command as a person types it, quoted for the shells of this system."""
+    return subprocess.list2cmdline(arguments) if sys.platform == "win32" else shlex.join(arguments)
 
 
 def in_quotes(text: str) -> str:

@@ -204,7 +204,7 @@ def members(count: int, category: str = "neutral", split: str = "") -> list[Clip
 
 @pytest.mark.parametrize(("count", "held"), [(1, 0), (2, 0), (3, 1), (10, 1), (23, 2), (231, 23)])
 def test_a_tenth_of_each_category_is_held_out_and_one_of_three(count: int, held: int) -> None:
-    clips = assign_split(members(count), [f"{i:03d}" for i in range(count)])
+    clips = assign_split(members(count), [f"{i:03d}" for i in range(count)], 0.1)
     assert sum(clip.split == "eval" for clip in clips) == held
     assert [clip.split for clip in clips[:held]] == ["eval"] * held
 
@@ -219,8 +219,8 @@ def test_clips_added_later_never_move_those_that_have_their_place(
 ) -> None:
     clips = [Clip(Path(f"{i}.wav"), "Szöveg.", "s", c) for i, c in enumerate(categories)]
     hashes = [f"{(i * 7919) % 1009:04d}" for i in range(len(clips))]
-    first = assign_split(clips[:cut], hashes[:cut])
-    later = assign_split([*first, *clips[cut:]], hashes)
+    first = assign_split(clips[:cut], hashes[:cut], 0.1)
+    later = assign_split([*first, *clips[cut:]], hashes, 0.1)
     assert later[: len(first)] == first
     assert all(clip.split in ("train", "eval") for clip in later)
     for category in set(categories):
@@ -230,14 +230,14 @@ def test_clips_added_later_never_move_those_that_have_their_place(
 
 def test_the_split_does_not_depend_on_the_order_of_rows() -> None:
     clips, hashes = members(12), [f"{(i * 5) % 12:02d}" for i in range(12)]
-    forward = assign_split(clips, hashes)
-    backward = assign_split(clips[::-1], hashes[::-1])
+    forward = assign_split(clips, hashes, 0.1)
+    backward = assign_split(clips[::-1], hashes[::-1], 0.1)
     assert forward == backward[::-1]
 
 
 def test_a_category_that_grew_gives_a_new_clip_to_the_held_out() -> None:
     two = [replace(clip, split="train") for clip in members(2)]
-    grown = assign_split([*two, members(3)[2]], ["a", "b", "c"])
+    grown = assign_split([*two, members(3)[2]], ["a", "b", "c"], 0.1)
     assert [clip.split for clip in grown] == ["train", "train", "eval"]
 
 

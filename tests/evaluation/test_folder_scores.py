@@ -11,10 +11,10 @@ from tests.evaluation.conftest import tone
 from xttslab.data.audio import write_audio
 from xttslab.errors import UserError
 from xttslab.evaluation import speaker_similarity
-from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.folder_scores import read_clips, score_folder
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.spoken_clips import RATE
+from xttslab.evaluation.stage_runner import Stopwatch
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from tests.evaluation.conftest import tone
 from xttslab.data.predictors import PredictorMissing
 from xttslab.errors import UserError
 from xttslab.evaluation import run_scores as long_text
-from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.evaluation_files import metrics, track_evaluation, write_evaluation
 from xttslab.evaluation.recognition import Recognised, Word
 from xttslab.evaluation.run_scores import (
@@ -33,6 +32,7 @@ from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.speaker_similarity import VOICE
 from xttslab.evaluation.spoken_clips import RATE, SpokenClip
+from xttslab.evaluation.stage_runner import Stopwatch
 from xttslab.evaluation.subject import Subject
 from xttslab.evaluation.utterances import Sentences
 from xttslab.model.generation import generate

@@ -25,7 +25,7 @@ from xttslab.model.voice import (
     bfloat16_slowdown,
     finished_at,
     likely_codes,
-    place,
+    move_voice,
     sounding_until,
 )
 
@@ -87,7 +87,7 @@ def test_a_mute_sentence_stays_as_it_is() -> None:
 
 
 def test_all_models_move(voice: Voice) -> None:
-    moved = place(copy.deepcopy(voice), "meta")
+    moved = move_voice(copy.deepcopy(voice), "meta")
     for part in (moved.gpt, moved.codec, moved.decoder):
         assert {value.device.type for value in part.state_dict().values()} == {"meta"}
 
@@ -96,7 +96,7 @@ def test_sixteen_bits_change_the_speech_by_rounding_alone(
     voice: Voice,
     recording: np.ndarray,
 ) -> None:
-    halved = place(copy.deepcopy(voice), "cpu", "bf16")
+    halved = move_voice(copy.deepcopy(voice), "cpu", "bf16")
     assert {p.dtype for p in halved.gpt.gpt.h.parameters()} == {torch.bfloat16}
     assert {p.dtype for p in halved.decoder.parameters()} == {torch.float32}
     latents, speaker = voice.reference([recording])
@@ -106,7 +106,7 @@ def test_sixteen_bits_change_the_speech_by_rounding_alone(
         for some in (voice, halved)
     )
     torch.testing.assert_close(half.latents.float(), whole.latents, atol=0.05, rtol=0.05)
-    place(halved, "cpu", "bf16")  # again: what is halved stays as it is
+    move_voice(halved, "cpu", "bf16")  # again: what is halved stays as it is
     (again,) = generate(halved.gpt, [Sentence([5, 6, 7], latents, 1)], sampling(greedy=True))
     assert torch.equal(again.latents, half.latents)
     (wave,) = halved.speak([[5, 6, 7]], [latents], [speaker], Speaking(sampling()))
@@ -126,9 +126,9 @@ def test_a_processor_that_is_slow_in_sixteen_bits_is_refused(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for device in ("cpu", "auto"):
         with pytest.raises(UserError, match=slow):
-            place(voice, device, "bf16")
+            move_voice(voice, device, "bf16")
     assert {p.dtype for p in voice.gpt.parameters()} == {torch.float32}
-    place(voice, "cpu")
+    move_voice(voice, "cpu")
 
 
 def test_the_processor_is_tried_once_by_its_fastest_products(
@@ -151,12 +151,12 @@ def test_the_processor_is_tried_once_by_its_fastest_products(
 
 def test_wrong_places_are_one_line(voice: Voice) -> None:
     with pytest.raises(UserError, match=r"device=nowhere: not usable here \(.*\); try device=cpu"):
-        place(voice, "nowhere")
+        move_voice(voice, "nowhere")
     with pytest.raises(UserError, match="precision=fp8: a voice speaks in float32 or bf16"):
-        place(voice, "cpu", "fp8")
+        move_voice(voice, "cpu", "fp8")
     if not torch.cuda.is_available():
         with pytest.raises(UserError, match=r"device=cuda: not usable here"):
-            place(voice, "cuda")
+            move_voice(voice, "cuda")
 
 
 @pytest.fixture(scope="module")

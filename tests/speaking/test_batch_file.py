@@ -142,3 +142,13 @@ def test_the_files_that_people_wrote() -> None:
     assert [len(line.segments) for line in samples.lines] == [1, 5]
     assert len(samples.general.recordings) == 2
     assert samples.notes == [LENGTH_PENALTY]
+
+
+def test_a_quotation_mark_that_is_never_closed_is_told(tmp_path: Path) -> None:
+    wanted = 'b.csv line 3: its quotation mark " is never closed; close it, or take it out'
+    for rest in ("", "\nc|Nem.", '\nc|Nem 5" lemez'):
+        found = read(tmp_path, f'id|text\na|Jó "nap"\nb|"Igen{rest}\n')
+        assert [line.id for line in found.lines] == ["a"]
+        assert found.faults == [wanted]
+    inches = read(tmp_path, 'id|text\na|"Igen,\nnem."\nb|Nem 5" lemez')
+    assert [line.text for line in inches.lines] == ["Igen, nem.", 'Nem 5" lemez']

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 SILENCE = -99.0  # stands for minus infinity in tables
 _OVERSAMPLING = 4  # ITU-R BS.1770-4 Annex 2
-_LEAST_PEAK = 0.1  # BS.1770 leaves out what is below -70 LUFS, a programme's pauses: all of a clip
-# that was recorded far too quietly, which is therefore measured louder.
+# BS.1770 leaves out what is below -70 LUFS, a programme's pauses. That is all of a clip that was
+# recorded far too quietly, which is therefore measured with its peak raised to this.
+_LEAST_PEAK = 0.1
 _LOOK_AHEAD = 0.004  # seconds over which a peak is taken down: no click, no pumping
 _MOST_LIMITED = 9.0  # dB that the highest peak is taken down at most
 _NEAR = 0.05  # LUFS

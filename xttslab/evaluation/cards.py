@@ -1,4 +1,4 @@
-"""Builds the scorecard of a set of clips from what was scored, the gates applied."""
+"""Builds the scorecard of a set of clips from its scored aspects, and applies the gates."""
 
 from __future__ import annotations
 

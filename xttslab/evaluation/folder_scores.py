@@ -1,4 +1,4 @@
-"""Reads the recordings of any system in a folder, with the texts of a table, as clips to score."""
+"""Scores the recordings of any system in a folder, with the texts of a table."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from xttslab.data.audio_names import AUDIO_SUFFIXES, audio_files, locate_audio
 from xttslab.data.manifest import find_metadata, has_metadata
 from xttslab.data.metadata import MetadataRow, read_rows
 from xttslab.errors import UserError
-from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.card_output import write_card, write_clips
 from xttslab.evaluation.real_speech import RealSpeech
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.scoring import Scorer
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.spoken_clips import RATE, SpokenClip
+from xttslab.evaluation.stage_runner import Stopwatch
 
 log = logging.getLogger(__name__)
 

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from xttslab.data.predictors import PredictorMissing
-from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.measuring import Measured, joined, measure, measure_prosody
 from xttslab.evaluation.prosody import Prosody
 from xttslab.evaluation.recognition import Recognised, Word
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k
+from xttslab.evaluation.stage_runner import StageRunner, Stopwatch
 from xttslab.files import replacing
 
 log = logging.getLogger(__name__)
@@ -78,12 +78,12 @@ class KeptMeasures:
         found = {key: self._read(key) for key in keys}
         fresh = [row for row, key in enumerate(keys) if found[key] is None]
         taken = [clips[row] for row in fresh]
-        with Bench(progress, len(taken), watch) as bench:
+        with StageRunner(progress, len(taken), watch) as stages:
             audios = [at_16k(clip) for clip in taken]
-            values = measure_prosody(taken, audios, self.scoring.language, bench)
+            values = measure_prosody(taken, audios, self.scoring.language, stages)
         for row, value in zip(fresh, values, strict=True):
             found[keys[row]] = {"prosody": value and asdict(value)}
-            if not bench.missing:
+            if not stages.missing:
                 self._write(keys[row], found[keys[row]])
         every = [found[key]["prosody"] for key in keys]
         return tuple(value and Prosody(**value) for value in every)

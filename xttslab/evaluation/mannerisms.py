@@ -1,9 +1,9 @@
-"""Measures what listeners name in XTTS's speech and the count of defects does not see.
+"""Measures mannerisms of XTTS's speech that are no defects: shifts of pitch, hit and held sounds.
 
-Pitch that shifts inside a word, a first syllable that is hit, sounds that are held. They are read
-beside the speaker's own recordings, for lively speech has all of them too, and are told without
-being scored. Hissed "s" and drawn-out ends were tried (experiments/ranking): real clips have as
-much of them by every measure that was tried.
+Pitch that shifts inside a word, a first syllable that is hit, sounds that are held: listeners name
+them. They are compared with the speaker's own recordings, for lively speech has all of them too,
+and are told without being scored. Hissed "s" and drawn-out ends were tried (experiments/ranking):
+real clips have as much of them by every measure that was tried.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from xttslab.evaluation.bench import Bench, Stopwatch
 from xttslab.evaluation.mannerisms import MANNERISMS, find_mannerisms, mannerism_columns
 from xttslab.evaluation.naturalness import predict_distillmos
 from xttslab.evaluation.pace import measure_pace, pace_columns
@@ -19,6 +18,7 @@ from xttslab.evaluation.signal import has_speech
 from xttslab.evaluation.smoothness import Defects, defects_per_second, find_defects
 from xttslab.evaluation.speaker_similarity import ENCODERS, embed
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k
+from xttslab.evaluation.stage_runner import StageRunner, Stopwatch
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,48 +90,48 @@ def measure(
 ) -> Measured:
     """Take every measure that this machine has a predictor for; `progress` shows bars, `watch`
     adds the stages of several calls up."""
-    with Bench(progress, len(clips), watch) as bench:
+    with StageRunner(progress, len(clips), watch) as stages:
         audios = [at_16k(clip) for clip in clips]
         mute = np.array([not has_speech(audio) for audio in audios], dtype=bool)
-        voices = _embed(audios, bench)
-        heard = _recognise(clips, audios, scoring, bench)
+        voices = _embed(audios, stages)
+        heard = _recognise(clips, audios, scoring, stages)
         compared = _compare(clips, heard, scoring.language)
         values = columns_of(compared, ["cer"])
-        values["distillmos"] = _naturalness(audios, bench)
-        prosody = measure_prosody(clips, audios, scoring.language, bench)
+        values["distillmos"] = _naturalness(audios, stages)
+        prosody = measure_prosody(clips, audios, scoring.language, stages)
         values |= columns_of(prosody, FEATURES)
-        values |= pace_columns(bench.each("pace", ["pace_distance"], audios, measure_pace))
-        found = bench.each("mannerisms", list(MANNERISMS), audios, find_mannerisms)
+        values |= pace_columns(stages.each("pace", ["pace_distance"], audios, measure_pace))
+        found = stages.each("mannerisms", list(MANNERISMS), audios, find_mannerisms)
         values |= mannerism_columns(found)
-        defects = _defects(clips, audios, compared, bench)
+        defects = _defects(clips, audios, compared, stages)
         values |= _defect_columns(defects, clips, scoring)
     weights = {
         "cer": np.array([len(normalise(clip.text, scoring.language)) for clip in clips], float),
         "defects_per_s": np.array([clip.seconds for clip in clips]),
     }
     return Measured(
-        tuple(clips), mute, voices, heard, prosody, values, weights, bench.missing,
-        bench.seconds,
+        tuple(clips), mute, voices, heard, prosody, values, weights, stages.missing,
+        stages.seconds,
     )  # fmt: skip
 
 
-def _embed(audios: Sequence[np.ndarray], bench: Bench) -> dict[str, np.ndarray]:
+def _embed(audios: Sequence[np.ndarray], stages: StageRunner) -> dict[str, np.ndarray]:
     found = {
-        name: bench.run("speaker", [name], lambda name=name: embed(name, audios))
+        name: stages.run("speaker", [name], lambda name=name: embed(name, audios))
         for name in ENCODERS
     }
     return {name: embeddings for name, embeddings in found.items() if embeddings is not None}
 
 
-def _naturalness(audios: Sequence[np.ndarray], bench: Bench) -> np.ndarray:
-    found = bench.run(
-        "distillmos", ["distillmos"], lambda: predict_distillmos(audios, bench.advance)
+def _naturalness(audios: Sequence[np.ndarray], stages: StageRunner) -> np.ndarray:
+    found = stages.run(
+        "distillmos", ["distillmos"], lambda: predict_distillmos(audios, stages.advance)
     )
     return np.full(len(audios), np.nan) if found is None else found
 
 
 def measure_prosody(
-    clips: Sequence[SpokenClip], audios: Sequence[np.ndarray], language: str, bench: Bench
+    clips: Sequence[SpokenClip], audios: Sequence[np.ndarray], language: str, stages: StageRunner
 ) -> tuple[Prosody | None, ...]:
     """Prosody of every clip that holds sound."""
 
@@ -140,17 +140,17 @@ def measure_prosody(
         return describe(audio, clip.text, language) if has_speech(audio) else None
 
     pairs = list(zip(clips, audios, strict=True))
-    return tuple(bench.each("prosody", [*FEATURES, "emotion_distance"], pairs, one))
+    return tuple(stages.each("prosody", [*FEATURES, "emotion_distance"], pairs, one))
 
 
 def _recognise(
-    clips: Sequence[SpokenClip], audios: Sequence[np.ndarray], scoring: Scoring, bench: Bench
+    clips: Sequence[SpokenClip], audios: Sequence[np.ndarray], scoring: Scoring, stages: StageRunner
 ) -> tuple[Recognised | None, ...]:
     """Words heard in the clips that have a text; the others need no recognition."""
     rows = [i for i, clip in enumerate(clips) if normalise(clip.text, scoring.language)]
     wanted = [audios[i] for i in rows]
-    found = bench.run(
-        "recognition", ["cer"], lambda: scoring.recogniser.transcribe(wanted, bench.advance)
+    found = stages.run(
+        "recognition", ["cer"], lambda: scoring.recogniser.transcribe(wanted, stages.advance)
     )
     heard: list[Recognised | None] = [None] * len(clips)
     for row, words in zip(rows, found or (), strict=found is not None):
@@ -171,7 +171,7 @@ def _defects(
     clips: Sequence[SpokenClip],
     audios: Sequence[np.ndarray],
     compared: Sequence[WordComparison | None],
-    bench: Bench,
+    stages: StageRunner,
 ) -> list[Defects | None]:
     def one(row: int) -> Defects | None:
         if not has_speech(audios[row]):
@@ -179,7 +179,7 @@ def _defects(
         end = compared[row].speech_end if compared[row] else None
         return find_defects(audios[row], end, clips[row].codes)
 
-    return bench.each("smoothness", ["defects_per_s"], range(len(clips)), one)
+    return stages.each("smoothness", ["defects_per_s"], range(len(clips)), one)
 
 
 def _defect_columns(

@@ -10,7 +10,6 @@ from hydra.utils import instantiate
 
 from xttslab.errors import UserError
 from xttslab.evaluation.base_scores import base_scores
-from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.card_output import card_lines, end_lines
 from xttslab.evaluation.evaluation_files import track_evaluation, track_search, write_evaluation
 from xttslab.evaluation.folder_scores import read_clips
@@ -19,6 +18,7 @@ from xttslab.evaluation.reference_search import Ranked, candidate_groups, chosen
 from xttslab.evaluation.run_scores import Evaluation, EvaluationPlan, LongText, evaluate
 from xttslab.evaluation.scoring import Scorer
 from xttslab.evaluation.spoken_clips import SpokenClip, real_clips
+from xttslab.evaluation.stage_runner import Stopwatch
 from xttslab.evaluation.subject import Subject, subject_of_base, subject_of_run
 from xttslab.evaluation.utterances import (
     Order,
@@ -56,7 +56,7 @@ def evaluate_run(config: DictConfig) -> None:
         write_evaluation(evaluation, out)
         epoch = epoch_of(subject.checkpoint) if subject.checkpoint else None
         tracked = track_evaluation(evaluation, out, subject.run_dir, epoch)
-    _say([*evaluation_lines(evaluation), *end_lines(watch, out, tracked)])
+    print("\n".join([*evaluation_lines(evaluation), *end_lines(watch, out, tracked)]))
 
 
 def search_references(config: DictConfig) -> None:
@@ -81,7 +81,7 @@ def search_references(config: DictConfig) -> None:
 
     rankings = search(groups, sentences, plan, settings, speak, scorer.score)
     out = track_search(rankings, chosen_of(rankings), subject.run_dir)
-    _say([*winner_lines(rankings), *end_lines(watch, out, True)])
+    print("\n".join([*winner_lines(rankings), *end_lines(watch, out, True)]))
 
 
 def subject_of(config: DictConfig) -> Subject:
@@ -164,8 +164,3 @@ def _winner_line(first: Ranked) -> str:
         over = f"{gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f}{chance})"
     recording = f"{one.recording.name} at temperature {one.temperature:g}"
     return f"{one.category:<14}{first.score:4.1f}  {over}: {recording}"
-
-
-def _say(lines: Sequence[str]) -> None:
-    for line in lines:
-        print(line)

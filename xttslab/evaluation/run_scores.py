@@ -13,13 +13,13 @@ from xttslab.data.manifest import Clip
 from xttslab.data.predictors import PredictorMissing
 from xttslab.errors import UserError
 from xttslab.evaluation.base_scores import BaseRow, BaseScores
-from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.pronunciation import normalise, pooled_rate
 from xttslab.evaluation.scorecard import CODEC, REAL, RUN, ZERO_SHOT, Scorecard
 from xttslab.evaluation.scoring import Scorer
 from xttslab.evaluation.settings import Scoring
 from xttslab.evaluation.speaker_similarity import VOICE, voice_drift
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, held_out, real_clips
+from xttslab.evaluation.stage_runner import Stopwatch
 from xttslab.evaluation.subject import Subject
 from xttslab.evaluation.take_judge import judge_for
 from xttslab.evaluation.utterances import (

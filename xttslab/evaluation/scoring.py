@@ -15,7 +15,6 @@ import numpy as np
 
 from xttslab.data.manifest import Clip
 from xttslab.evaluation.aspects import ASPECTS
-from xttslab.evaluation.bench import Stopwatch
 from xttslab.evaluation.cards import make_card
 from xttslab.evaluation.emotion import real_shares, score_emotion
 from xttslab.evaluation.kept_measures import KeptMeasures
@@ -33,6 +32,7 @@ from xttslab.evaluation.speaker_similarity import (
     similarity_to_others,
 )
 from xttslab.evaluation.spoken_clips import SpokenClip, at_16k, real_clips, require_clips
+from xttslab.evaluation.stage_runner import Stopwatch
 from xttslab.evaluation.told_apart import score_told_apart, told_themselves
 
 # Aspects of a set of clips as a whole; all others are means over its clips.

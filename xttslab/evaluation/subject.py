@@ -74,7 +74,7 @@ def subject_of_run(run: str, uri: str, dataset: Mapping[str, Any] | None) -> Sub
     folder = record.run_dir
     config = run_config(folder)
     data = dataset or config["dataset"]
-    language = data.get("language", "hu")
+    language = data["language"]
     clips, sources = _data(data, language)
     speaker = speaker_of(base, language, sources, folder)
     return Subject(folder.name, speaker, clips, sources, folder, record.checkpoint, config)

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 import yaml
 
-from xttslab.data.audio import MEL_BINS
 from xttslab.errors import UserError
 from xttslab.files import found_path, write_atomically
 from xttslab.importing.coqui_curves import (
@@ -29,7 +28,7 @@ from xttslab.importing.coqui_curves import (
 )
 from xttslab.model.base import BEST, CODEC, RECORD, VOCABULARY, load_codec
 from xttslab.model.checkpoints import part, read_tensors, write_tensors
-from xttslab.model.codec import Codec
+from xttslab.model.codec import MEL_BINS, Codec
 from xttslab.model.tokenizer import Tokenizer
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.run_tracker import RunTracker

@@ -225,8 +225,8 @@ def epoch_of(checkpoint: Path) -> int | None:
     return int(ranked[0]["epoch"]) if ranked else None
 
 
-def require_voice(checkpoint: Path) -> None:
-    """Raise UserError for a run that trained the DVAE: its GPT does not know the new codes."""
+def require_gpt(checkpoint: Path) -> None:
+    """Raise UserError for a run that trained the DVAE alone: no GPT knows its codes yet."""
     if _ours(checkpoint) and holds(checkpoint, "dvae."):
         raise UserError(
             f"{checkpoint}: a DVAE alone has no voice; train a GPT on its codes with "

@@ -34,6 +34,7 @@ PAUSE_CODES = 6  # 0.28 s: commas make shorter pauses
 KEPT_CODES = 3  # 0.14 s of silence stay behind the last sound
 MIN_REFERENCE_SECONDS = 0.33  # Coqui skips shorter chunks
 MOST_OF_A_RECORDING = 30.0  # seconds, as Coqui's `max_ref_length`
+PROMPT_SECONDS, CHUNK_SECONDS = 30.0, 6.0  # Coqui's `gpt_cond_len` and `gpt_cond_chunk_len`
 SPARE = 2.0  # how many times the likely number of codes a sentence may take
 Precision = Literal["float32", "bf16"]
 _SLOWER = 2.0  # instructions for bfloat16 make it about as fast as float32, or faster
@@ -60,8 +61,8 @@ class Speaking:
     pace: float | Literal["reference"] | None = None
     seed: int = 0
     trim_babble: bool = True
-    reference_seconds: float = 30.0
-    chunk_seconds: float = 6.0
+    reference_seconds: float = PROMPT_SECONDS
+    chunk_seconds: float = CHUNK_SECONDS
 
     def __post_init__(self) -> None:
         require_number("speed", self.speed, 0.05, 20.0)
@@ -86,8 +87,8 @@ class Voice:
     def reference(
         self,
         waves: Sequence[np.ndarray],
-        seconds: float = 30.0,
-        chunk_seconds: float = 6.0,
+        seconds: float = PROMPT_SECONDS,
+        chunk_seconds: float = CHUNK_SECONDS,
     ) -> tuple[Tensor, Tensor]:
         """Prompt latents (32, D) and speaker embedding (S, 1) of recordings at 22,050 Hz.
 
@@ -216,8 +217,8 @@ def sounding_until(wave: np.ndarray, stop_chance: np.ndarray) -> tuple[int, bool
     return int(edges[min(end + KEPT_CODES, codes)]), bool(end < places[-1] + 1)
 
 
-def place(voice: Voice, device: str = "auto", precision: Precision = "float32") -> Voice:
-    """Move all models to `device`; "auto" is a GPU where there is one.
+def move_voice(voice: Voice, device: str = "auto", precision: Precision = "float32") -> Voice:
+    """Move all models of a voice to `device`; "auto" is a GPU where there is one.
 
     With "bf16" the GPT computes in 16 bits for good, in half the memory. Raises UserError for a
     device that is not there, and for a processor that is slower in 16 bits.

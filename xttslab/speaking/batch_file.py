@@ -15,6 +15,7 @@ from xttslab.errors import UserError
 from xttslab.files import require_legal_name
 from xttslab.speaking.batch_values import (
     SETTINGS,
+    is_unclosed,
     json_of,
     names_in,
     paths_in,
@@ -132,11 +133,14 @@ def _csv_rows(path: Path, content: str) -> Iterator[tuple[str, Mapping[str, Any]
     begun = first + 2
     reader = csv.reader((f"{line}\n" for line in lines[first + 1 :]), delimiter=separator)
     for cells in reader:
+        read = lines[begun - 1 : first + 1 + reader.line_num]
         place, begun = f"{path.name} line {begun}", first + 2 + reader.line_num
         cells = [cell.strip() for cell in cells]
         if not any(cells):
             continue
-        if any(cells[len(names) :]):
+        if is_unclosed(read, separator):
+            yield place, {"fault": 'its quotation mark " is never closed; close it, or take it out'}
+        elif any(cells[len(names) :]):
             fault = f"more cells than the header has; put a text with {separator!r} into quotes"
             yield place, {"fault": fault}
         else:
@@ -277,13 +281,10 @@ def _check_keys(
             continue
         if near := difflib.get_close_matches(key, known, 1, cutoff=0.75):
             raise UserError(f"unknown key {key!r}; did you mean {near[0]}?")
-        note = f"unknown key {key!r} is not looked at (first in {place}); there are {_list(known)}"
+        listed = ", ".join(sorted(set(known)))
+        note = f"unknown key {key!r} is not looked at (first in {place}); there are {listed}"
         if not any(one.startswith(f"unknown key {key!r}") for one in found.notes):
             found.notes.append(note)
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(sorted(dict.fromkeys(names)))
 
 
 def merged(line: BatchLine, general: BatchLine) -> BatchLine:

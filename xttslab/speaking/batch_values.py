@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,16 @@ def _place(name: str, folder: Path) -> Path:
     if plain.is_file():
         return plain
     return found_path(str(plain), folder, Path.is_file) or folder / plain
+
+
+def is_unclosed(lines: Sequence[str], separator: str) -> bool:
+    """Whether a quoted cell of the lines that were read as one row is not properly closed, so that
+    further rows are taken for its text."""
+    try:
+        deque(csv.reader((f"{line}\n" for line in lines), delimiter=separator, strict=True), 0)
+    except csv.Error as fault:
+        return len(lines) > 1 or str(fault).startswith("unexpected end")
+    return False
 
 
 def json_of(path: Path, content: str) -> Any:

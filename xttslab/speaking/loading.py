@@ -29,7 +29,7 @@ from xttslab.model.base import (
     build_decoder,
     load_gpt,
     load_trained,
-    require_voice,
+    require_gpt,
 )
 from xttslab.model.checkpoints import read_tensors
 from xttslab.model.sampling import Sampling
@@ -92,7 +92,7 @@ def load_run(run: str, uri: str = DEFAULT_URI) -> tuple[Base, RunRecord]:
         config["model"] |= {"files": files, "folder": str(record.run_dir.resolve())}
     weights = "random" if whole else config["weights"]
     base = build_base(**config["model"], weights=weights, seed=config["seed"])
-    require_voice(record.checkpoint)
+    require_gpt(record.checkpoint)
     base = load_trained(base, record.checkpoint)
     base.gpt.eval()
     return base, record

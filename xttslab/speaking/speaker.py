@@ -18,7 +18,7 @@ import numpy as np
 from xttslab.errors import UserError
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.tokenizer import Tokenizer
-from xttslab.model.voice import Precision, Speaking, Voice, place
+from xttslab.model.voice import Precision, Speaking, Voice, move_voice
 from xttslab.speaking.lines import LONGEST, Categories, Origin, SpeechLine, SpokenLine, names_of
 from xttslab.speaking.live_lines import LiveLines
 from xttslab.speaking.marks import Marked
@@ -187,8 +187,8 @@ class Speaker:
         return self.references.pace(line.category, line.recordings)
 
     def to(self, device: str, precision: Precision = "float32") -> Speaker:
-        """This speaker where and how it is to compute (`model.voice.place`)."""
-        place(self.voice, device, precision)
+        """This speaker where and how it is to compute (`model.voice.move_voice`)."""
+        move_voice(self.voice, device, precision)
         self.references.move(self.voice.codec.device)
         return self
 

@@ -1,4 +1,4 @@
-"""Replaces words by how they are said, as a person listed them: `written|spoken`, one a line."""
+"""Applies a pronunciation lexicon: replaces words, `written|spoken`, by how they are said."""
 
 from __future__ import annotations
 

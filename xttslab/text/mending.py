@@ -1,4 +1,4 @@
-"""Takes out of a text what nobody says, such as `[nevet]`, and mends its spaces and dashes."""
+"""Cleans transcripts: takes out tags that nobody says (`[nevet]`), and mends spaces and dashes."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from xttslab.model.base import (
     codec_of,
     load_codec,
     load_trained,
-    require_voice,
+    require_gpt,
     save_codec,
 )
 from xttslab.progress import doing
@@ -119,7 +119,7 @@ def _load(config: DictConfig) -> tuple[Base, Corpus, Start]:
     if start.checkpoint:
         base = load_trained(base, start.checkpoint)
         if config.stage.name == "decoder":
-            require_voice(start.checkpoint)
+            require_gpt(start.checkpoint)
     return base, corpus, start
 
 

@@ -26,7 +26,7 @@ from xttslab.files import replacing
 from xttslab.model.base import Base
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.model.sampling import Sampling
-from xttslab.model.voice import Speaking, place
+from xttslab.model.voice import Speaking, move_voice
 from xttslab.progress import doing
 from xttslab.text.lexicon import Lexicon
 from xttslab.tracking.gallery import SampleSentence, write_gallery
@@ -249,7 +249,7 @@ class SpokenSamples(Checkpoint):
         self.losses = state_dict["losses"]
 
     def _waves(self, device: torch.device) -> list[Any]:
-        place(self.voice, str(device))
+        move_voice(self.voice, str(device))
         heard = {
             category: self.voice.reference([read_audio(path)])
             for category, path in self.plan.references.items()

@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import math
-import shlex
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from xttslab.files import remove, write_atomically
+from xttslab.overrides import shell_line
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.records import FINISHED, RunState, replay
 from xttslab.tracking.run_tracker import RunTracker
@@ -53,8 +52,7 @@ def child_tags(parent_key: str, overrides: Sequence[str]) -> dict[str, str]:
 
 def command(overrides: Sequence[str]) -> str:
     """What trains with these overrides, quoted for the shells of this system."""
-    join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
-    return join(["python", "-m", "xttslab.train", *overrides])
+    return shell_line(["python", "-m", "xttslab.train", *overrides])
 
 
 def children(outputs: Path, parent_key: str) -> list[Child]:

@@ -24,12 +24,12 @@ from tests.data.preparing.test_decoding import undecodable_wav
 from tests.data.preparing.test_speaker_search import shipped
 from xttslab.data.audio import SAMPLE_RATE, read_audio, write_audio
 from xttslab.data.preparing import recordings
+from xttslab.data.preparing.clip_maker import ClipMaker
 from xttslab.data.preparing.folder import Folder, Record, read_table
 from xttslab.data.preparing.making import Recording, segment_recordings
 from xttslab.data.preparing.passages import OTHER_VOICE
 from xttslab.data.preparing.preparation import PreparationPlan, prepare
 from xttslab.data.preparing.voice_samples import find_samples
-from xttslab.data.preparing.work import Workshop
 from xttslab.data.speaker_encoders import installed
 
 FAULTS = {5: CLIPPED, 9: COPY, 12: FOREIGN, 15: NOISY, 17: MUSIC}
@@ -130,8 +130,8 @@ def test_chunks_give_the_same_clips_as_the_whole(
     for seconds in (600.0, 25.6):
         monkeypatch.setattr(recordings, "CHUNK_SECONDS", seconds)
         monkeypatch.setattr("xttslab.data.preparing.making.CHUNK_SECONDS", seconds)
-        shop = Workshop(tmp_path / str(seconds), plan.recipe)
-        records = segment_recordings([Recording(tmp_path / "show.wav", blank)], shop, 1)
+        maker = ClipMaker(tmp_path / str(seconds), plan.recipe)
+        records = segment_recordings([Recording(tmp_path / "show.wav", blank)], maker, 1)
         names.append([(record.start, record.end) for record in records if not record.reason])
         assert not list((tmp_path / str(seconds) / ".prepare" / "decoded").iterdir())
     assert len(names[0]) == len(names[1])
@@ -148,8 +148,8 @@ def test_a_recording_that_is_far_too_quiet_gives_the_same_clips(
         (tmp_path / name).mkdir()
         sf.write(tmp_path / name / "show.wav", samples, SAMPLE_RATE, subtype="PCM_24")
         blank = Record("show", "show", "", "show.wav", "digest")
-        shop = Workshop(tmp_path / name, plan.recipe)
-        records = segment_recordings([Recording(tmp_path / name / "show.wav", blank)], shop, 1)
+        maker = ClipMaker(tmp_path / name, plan.recipe)
+        records = segment_recordings([Recording(tmp_path / name / "show.wav", blank)], maker, 1)
         found.append([record for record in records if not record.reason])
     usual, quiet = found
     assert len(usual) == len(quiet)
@@ -165,21 +165,21 @@ def test_an_interrupted_recording_goes_on_and_ends_in_the_same_bytes(
 ) -> None:
     write_audio(tmp_path / "source" / "show.wav", short.samples)
     prepare(tmp_path / "source", Folder(tmp_path / "whole"), plan)
-    make, made = Workshop.make, []
+    make, made = ClipMaker.make, []
 
-    def stops(self: Workshop, *arguments: object) -> Record:
+    def stops(self: ClipMaker, *arguments: object) -> Record:
         if len(made) == 7:
             raise KeyboardInterrupt
         made.append(arguments)
         return make(self, *arguments)
 
-    monkeypatch.setattr(Workshop, "make", stops)
+    monkeypatch.setattr(ClipMaker, "make", stops)
     halves = Folder(tmp_path / "halves" / "whole")
     with pytest.raises(KeyboardInterrupt):
         prepare(tmp_path / "source", halves, plan)
     assert not (halves.path / "metadata.csv").exists()
     made.clear()
-    monkeypatch.setattr(Workshop, "make", lambda *a: made.append(a) or make(*a))
+    monkeypatch.setattr(ClipMaker, "make", lambda *a: made.append(a) or make(*a))
     assert prepare(tmp_path / "source", halves, plan)
     files = {path.name: path.read_bytes() for path in (tmp_path / "whole").rglob("*.[wc][as]v")}
     again = {path.name: path.read_bytes() for path in halves.path.rglob("*.[wc][as]v")}

@@ -10,6 +10,7 @@ import pytest
 
 from tests.data.preparing.conftest import RECIPE
 from tests.data.preparing.test_speaker_search import SIZE, shipped, voices, windows
+from xttslab.data.preparing.clip_maker import ClipMaker
 from xttslab.data.preparing.folder import Record
 from xttslab.data.preparing.making import Recording, _who_speaks
 from xttslab.data.preparing.recordings import Decoded
@@ -23,7 +24,6 @@ from xttslab.data.preparing.wanted_speaker import (
     named_voice,
     named_windows,
 )
-from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
 
 BY_NAME = WantedSpeaker(replace(shipped(), by_name=True), None)
@@ -131,12 +131,12 @@ def test_a_transcript_that_fits_its_recording_says_where_to_take_the_voice_from(
     timed = timed_text(Path("a.json"), [TimedSegment(*line) for line in lines]).keeping("A")
     blank = Record("a", "a", "", "a.wav", "")
     decoded = Decoded(tmp_path / "a.wav", 21.0, (), (), False, 1.0)
-    shop = Workshop(tmp_path, RECIPE, BY_NAME)
+    maker = ClipMaker(tmp_path, RECIPE, BY_NAME)
     detected = np.ones((round(21 / FRAME_SECONDS), 2), np.float32)
 
     def told(text: TimedText) -> list[int] | None:
         (found,) = _who_speaks(
-            [(Recording(Path("a.wav"), blank, text), decoded)], [detected], shop, 1
+            [(Recording(Path("a.wav"), blank, text), decoded)], [detected], maker, 1
         )
         return None if found is None else [piece.kind for piece in found]
 

@@ -19,6 +19,7 @@ import numpy as np
 from xttslab.data.audio import SAMPLE_RATE, AudioFault
 from xttslab.data.manifest import Rejection
 from xttslab.data.parallel import run_all
+from xttslab.data.preparing.clip_maker import ClipMaker, ClipTask, judge_clips, make_clip
 from xttslab.data.preparing.decoding import inspect
 from xttslab.data.preparing.finishing import RECIPE_VERSION, Recipe, Unusable
 from xttslab.data.preparing.folder import Names, Record, key_of
@@ -42,7 +43,6 @@ from xttslab.data.preparing.speaker_search import SpeakerPiece
 from xttslab.data.preparing.timed_texts import TimedText
 from xttslab.data.preparing.transcript_fit import why_unfit
 from xttslab.data.preparing.wanted_speaker import SpokenRecording
-from xttslab.data.preparing.work import ClipTask, Workshop, judge_clips, make_clip
 from xttslab.errors import UserError
 from xttslab.files import remove, write_atomically
 
@@ -61,32 +61,32 @@ class Recording:
 
 
 def segment_recordings(
-    recordings: Sequence[Recording], workshop: Workshop, workers: int
+    recordings: Sequence[Recording], maker: ClipMaker, workers: int
 ) -> list[Record]:
     """Divide recordings into clips; records in the order of the recordings, then of time.
 
     Raises UserError when the disk is too small for them.
     """
-    lists = {rec.blank.name: _known_clips(rec, workshop) for rec in recordings}
+    lists = {rec.blank.name: _known_clips(rec, maker) for rec in recordings}
     open_ones = [rec for rec in recordings if lists[rec.blank.name] is None]
     if open_ones:
-        _require_space(open_ones, workshop.folder)
-        _segment_open(open_ones, workshop, workers, lists)
+        _require_space(open_ones, maker.folder)
+        _segment_open(open_ones, maker, workers, lists)
     return [record for rec in recordings for record in lists[rec.blank.name] or ()]
 
 
 def _segment_open(
     recordings: Sequence[Recording],
-    workshop: Workshop,
+    maker: ClipMaker,
     workers: int,
     lists: dict[str, list[Record] | None],
 ) -> None:
-    folder = workshop.folder / ".prepare" / "decoded"
+    folder = maker.folder / ".prepare" / "decoded"
     tasks = [DecodeTask(rec.audio, rec.blank.origin_digest, folder) for rec in recordings]
     whole: list[tuple[Recording, Decoded]] = []
     for rec, result in zip(recordings, run_all(decode, tasks, workers, "decode"), strict=True):
         if isinstance(result, AudioFault):
-            lists[rec.blank.name] = [workshop.reject(workshop.keyed(rec.blank), result)]
+            lists[rec.blank.name] = [maker.reject(maker.keyed(rec.blank), result)]
         else:
             whole.append((rec, result))
     detected = list(_detected(whole, workers))
@@ -95,18 +95,18 @@ def _segment_open(
         for (rec, decoded), found in zip(whole, detected, strict=True)
     ]
     timed = with_word_times(asked, workers)
-    pieces = _who_speaks(whole, detected, workshop, workers)
+    pieces = _who_speaks(whole, detected, maker, workers)
     segments: list[SegmentTask] = []
     for (rec, decoded), found, text, spoken in zip(whole, detected, timed, pieces, strict=True):
-        planned, left_out = plan_segments(rec.blank, found, workshop.recipe, text, spoken)
-        segments += segment_tasks(decoded, planned, workshop)
-        faults = [*_unused(decoded, found, workshop), *by_speaker(left_out)]
-        lists[rec.blank.name] = _rejected(rec.blank, faults, workshop)
+        planned, left_out = plan_segments(rec.blank, found, maker.recipe, text, spoken)
+        segments += segment_tasks(decoded, planned, maker)
+        faults = [*_unused(decoded, found, maker), *by_speaker(left_out)]
+        lists[rec.blank.name] = _rejected(rec.blank, faults, maker)
     for records in run_all(make_segments, segments, workers, "clips"):
         known = lists[records[0].base]
         lists[records[0].base] = [*(known or ()), *records]
     for rec, _ in whole:
-        _finish(rec, lists[rec.blank.name] or [], workshop)
+        _finish(rec, lists[rec.blank.name] or [], maker)
 
 
 def _detected(whole: Sequence[tuple[Recording, Decoded]], workers: int) -> Iterator[np.ndarray]:
@@ -124,24 +124,24 @@ def _detected(whole: Sequence[tuple[Recording, Decoded]], workers: int) -> Itera
 def _who_speaks(
     whole: Sequence[tuple[Recording, Decoded]],
     detected: Sequence[np.ndarray],
-    workshop: Workshop,
+    maker: ClipMaker,
     workers: int,
 ) -> Sequence[Sequence[SpeakerPiece] | None]:
     """The speech of each recording by who speaks; None where it is not told by voice."""
-    if workshop.wanted is None:
+    if maker.wanted is None:
         return [None] * len(whole)
-    speech, recordings = workshop.recipe.speech, []
+    speech, recordings = maker.recipe.speech, []
     for (rec, decoded), found in zip(whole, detected, strict=True):
         fits = rec.timed is not None and why_unfit(rec.timed, found, speech) is None
         named = rec.timed.named() if rec.timed and fits else ()
         recordings.append(SpokenRecording(decoded.path, speech.regions(found[:, 0]), named))
-    return workshop.wanted.speech_in(recordings, workshop.folder / ".prepare", workers)
+    return maker.wanted.speech_in(recordings, maker.folder / ".prepare", workers)
 
 
-def _unused(decoded: Decoded, detected: np.ndarray, workshop: Workshop) -> list[Fault]:
+def _unused(decoded: Decoded, detected: np.ndarray, maker: ClipMaker) -> list[Fault]:
     """The parts in which nobody speaks: loud sound of another kind, a missing end."""
     found = []
-    if not workshop.recipe.speech.regions(detected[:, 0]):
+    if not maker.recipe.speech.regions(detected[:, 0]):
         found.append((0.0, decoded.seconds, "no speech is heard", f"{decoded.seconds:.2f} s"))
     for start, end in loud_without_speech(detected):
         what = "loud sound without speech (music, laughter, applause)"
@@ -152,45 +152,45 @@ def _unused(decoded: Decoded, detected: np.ndarray, workshop: Workshop) -> list[
     return found
 
 
-def _rejected(blank: Record, faults: Sequence[Fault], workshop: Workshop) -> list[Record]:
+def _rejected(blank: Record, faults: Sequence[Fault], maker: ClipMaker) -> list[Record]:
     """A record of each part of a recording that gives no clip."""
     records, names = [], Counter[str]()
     for start, end, what, value in faults:
         name = f"{blank.base}-{round(start * 1000):08d}-unused"
         names[name] += 1
         name += str(names[name]) if names[name] > 1 else ""
-        keyed = workshop.keyed(replace(blank, name=name, start=start, end=end))
-        records.append(workshop.reject(keyed, Unusable(what, value)))
+        keyed = maker.keyed(replace(blank, name=name, start=start, end=end))
+        records.append(maker.reject(keyed, Unusable(what, value)))
     return records
 
 
-def _list_file(rec: Recording, workshop: Workshop) -> Path:
-    recipe, wanted = workshop.recipe, workshop.wanted
+def _list_file(rec: Recording, maker: ClipMaker) -> Path:
+    recipe, wanted = maker.recipe, maker.wanted
     parts = [*([rec.timed] if rec.timed else ()), *([wanted.search] if wanted else ())]
     key = key_of(RECIPE_VERSION, recipe, *parts)
     name = f"{rec.blank.origin_digest[:16]}-{key[:16]}.json"
-    return workshop.folder / ".prepare" / "recordings" / name
+    return maker.folder / ".prepare" / "recordings" / name
 
 
-def _known_clips(rec: Recording, workshop: Workshop) -> list[Record] | None:
+def _known_clips(rec: Recording, maker: ClipMaker) -> list[Record] | None:
     """The clips of a recording that was finished before; None where one is missing."""
-    path = _list_file(rec, workshop)
+    path = _list_file(rec, maker)
     if not path.is_file():
         return None
     names = json.loads(path.read_text(encoding="utf-8"))
-    records = [workshop.journal.load(name) for name in names]
+    records = [maker.journal.load(name) for name in names]
     complete = [
         record
         for record in records
-        if record and (record.reason or workshop.target(record.name).is_file())
+        if record and (record.reason or maker.target(record.name).is_file())
     ]
     return complete if len(complete) == len(names) else None
 
 
-def _finish(rec: Recording, records: Sequence[Record], workshop: Workshop) -> None:
+def _finish(rec: Recording, records: Sequence[Record], maker: ClipMaker) -> None:
     names = [record.name for record in records]
-    write_atomically(_list_file(rec, workshop), json.dumps(names).encode())
-    for path in (workshop.folder / ".prepare" / "decoded").glob(f"{rec.blank.origin_digest}.*"):
+    write_atomically(_list_file(rec, maker), json.dumps(names).encode())
+    for path in (maker.folder / ".prepare" / "decoded").glob(f"{rec.blank.origin_digest}.*"):
         remove(path)
 
 
@@ -219,7 +219,7 @@ class Made:
 
 
 def make_clips(
-    source: Path, items: Sequence[Item], workshop: Workshop, workers: int, segment_long: bool
+    source: Path, items: Sequence[Item], maker: ClipMaker, workers: int, segment_long: bool
 ) -> tuple[list[Made], list[Rejection]]:
     """Make every clip of a source, in parallel; clips that are there already are left alone.
 
@@ -227,18 +227,18 @@ def make_clips(
     its text that is short enough to be a clip is one, so that its text needs no sharing out. Files
     whose content is in the set already are rejected.
     """
-    stored = {record.name: record for record in workshop.journal}
+    stored = {record.name: record for record in maker.journal}
     blanks, copies = _blanks(str(source.resolve()), items, stored)
     recordings, tasks = [], []
     for item, blank in blanks:
-        if _is_segmented(item, workshop.recipe, segment_long):
+        if _is_segmented(item, maker.recipe, segment_long):
             language = item.clip.language
             recordings.append(Recording(item.clip.audio, blank, item.transcript, language))
         else:
-            tasks.append(ClipTask(item.clip.audio, blank, workshop))
-    records = judge_clips(list(run_all(make_clip, tasks, workers, "clips")), workshop)
-    records += segment_recordings(recordings, workshop, workers)
-    _forget_others(records, stored, workshop)
+            tasks.append(ClipTask(item.clip.audio, blank, maker))
+    records = judge_clips(list(run_all(make_clip, tasks, workers, "clips")), maker)
+    records += segment_recordings(recordings, maker, workers)
+    _forget_others(records, stored, maker)
     by_base: dict[str, list[Record]] = {blank.base: [] for _, blank in blanks}
     for record in records:
         by_base[record.base].append(record)
@@ -276,15 +276,15 @@ def _blanks(
 
 
 def _forget_others(
-    records: Sequence[Record], stored: Mapping[str, Record], workshop: Workshop
+    records: Sequence[Record], stored: Mapping[str, Record], maker: ClipMaker
 ) -> None:
     """Remove clips that a recording no longer gives, since it is divided elsewhere now."""
     names = {record.name for record in records}
     bases = {record.base for record in records}
     for record in stored.values():
         if record.base in bases and record.name not in names:
-            remove(workshop.target(record.name))
-            workshop.journal.forget(record.name)
+            remove(maker.target(record.name))
+            maker.journal.forget(record.name)
 
 
 def _seconds(audio: Path) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -23,6 +22,7 @@ from xttslab.data.manifest import Clip, Rejection
 from xttslab.data.preparing.assembly import Assembly
 from xttslab.data.preparing.categories import ClipDelivery, FolderCategories, Proposer
 from xttslab.data.preparing.checks import Checks
+from xttslab.data.preparing.clip_maker import ClipMaker
 from xttslab.data.preparing.finishing import Recipe
 from xttslab.data.preparing.folder import TABLES, Folder, key_of, read_table
 from xttslab.data.preparing.making import Made, make_clips
@@ -31,9 +31,9 @@ from xttslab.data.preparing.speaker_search import SpeakerSearch
 from xttslab.data.preparing.transcript_search import describe
 from xttslab.data.preparing.transcripts import SpeechRecogniser, Texts, Transcriber, find_texts
 from xttslab.data.preparing.voice_samples import wanted_speaker
-from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
+from xttslab.overrides import shell_line
 
 _SHOWN = 20  # lines of each table; the file has them all
 _COUNTED = ("starts_inside_sentence", "ends_inside_sentence")  # too many of them to list each
@@ -91,9 +91,9 @@ def _prepare(source: Path, folder: Folder, plan: PreparationPlan) -> bool:
         print(line)
     search = plan.speaker_search
     wanted = wanted_speaker(search, plan.recipe.speech) if search else None
-    workshop = Workshop(folder.path, plan.recipe, wanted)
+    maker = ClipMaker(folder.path, plan.recipe, wanted)
     segment_long = plan.recogniser is not None
-    made, copies = make_clips(source, items, workshop, plan.workers, segment_long)
+    made, copies = make_clips(source, items, maker, plan.workers, segment_long)
     texts = find_texts(made, folder, _transcriber(plan, folder), plan.check_texts)
     faults = _with_earlier(folder, source, [*faults, *copies, *texts.unused])
     clips = _described(made, folder, texts, plan.proposer)
@@ -194,7 +194,7 @@ def show(folder: Folder, language: str, console: Console | None = None) -> None:
     warning = read_sheet(folder.path).warning()
     if warning:
         console.print(f"[yellow]warning:[/yellow] {escape(warning)}")
-    place = shlex.quote(f"data_dir={folder.path.parent}")
+    place = shell_line([f"data_dir={folder.path.parent}"])
     elsewhere = "" if folder.path.parent == Path("data") else f" {place}"
     if review:
         console.print(f"hear them: python -m xttslab.review dataset={folder.name}{elsewhere}")

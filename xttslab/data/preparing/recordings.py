@@ -18,6 +18,7 @@ import numpy as np
 import soundfile as sf
 
 from xttslab.data.audio import SAMPLE_RATE, AudioFault, read_span, true_runs
+from xttslab.data.preparing.clip_maker import ClipMaker
 from xttslab.data.preparing.decoding import Stream
 from xttslab.data.preparing.finishing import RECIPE_VERSION, Passage, Recipe
 from xttslab.data.preparing.folder import Record
@@ -30,7 +31,6 @@ from xttslab.data.preparing.voice_activity import (
     detector_gain,
     speech_probability,
 )
-from xttslab.data.preparing.work import Workshop
 from xttslab.errors import UserError
 from xttslab.files import replacing, write_atomically
 
@@ -153,11 +153,11 @@ class SegmentTask:
 
     decoded: Decoded
     segments: tuple[Segment, ...]
-    workshop: Workshop
+    maker: ClipMaker
 
 
 def segment_tasks(
-    decoded: Decoded, planned: Sequence[Segment], workshop: Workshop
+    decoded: Decoded, planned: Sequence[Segment], maker: ClipMaker
 ) -> list[SegmentTask]:
     """Planned passages of a recording, chunk by chunk, with what is clipped near them."""
     tasks = []
@@ -165,21 +165,21 @@ def segment_tasks(
         segments = tuple(group)
         low, high = segments[0].window[0], segments[-1].window[1]
         near = tuple((a, b) for a, b in decoded.clipped if b > low and a < high)
-        tasks.append(SegmentTask(replace(decoded, clipped=near), segments, workshop))
+        tasks.append(SegmentTask(replace(decoded, clipped=near), segments, maker))
     return tasks
 
 
 def make_segments(task: SegmentTask) -> list[Record]:
     """Make the clips of some passages, except those that were made before."""
-    shop, records = task.workshop, []
+    maker, records = task.maker, []
     for segment in task.segments:
-        keyed = shop.keyed(segment.blank)
-        known = shop.known(keyed)
+        keyed = maker.keyed(segment.blank)
+        known = maker.known(keyed)
         if known is None:
             samples = read_span(task.decoded.path, *segment.window)
             passage = Passage(samples, segment.regions, segment.probability)
             clipped = list(task.decoded.clipped)
-            known = shop.make(keyed, passage, segment.window[0], clipped, task.decoded.changes)
+            known = maker.make(keyed, passage, segment.window[0], clipped, task.decoded.changes)
         records.append(known)
     return records
 

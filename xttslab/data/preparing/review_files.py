@@ -1,4 +1,4 @@
-"""The files behind the review of a prepared set: its rows, what checks saw, what was decided.
+"""Reads and writes the files of a review: the set's rows, the checks' findings, the decisions.
 
 `metadata.csv` says what is used. `.prepare/review.jsonl` remembers which clips were heard, and why
 and with which row a clip was left out, so that it can be taken back.

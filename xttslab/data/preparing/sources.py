@@ -42,6 +42,7 @@ from xttslab.files import write_atomically
 ASSETS = Path(__file__).parents[2] / "assets" / "demo"
 SPEAKER = "demo"
 _LICENCE = "Apache-2.0"
+_EVAL_SHARE = 0.1  # held out of a demo set, whose split is frozen when it is unpacked
 _SOURCE = (
     "Synthetic Hungarian speech of a mixed voice that belongs to no person "
     "(Kokoro-82M, Apache-2.0; sentences by the xttslab project)"
@@ -65,7 +66,7 @@ def lay_out(name: str, destination: Path) -> Path:
         raise UserError(f"{name}: no such demo set; the package holds {', '.join(demo_names())}")
     packed, _ = read_folder(ASSETS / name, source=name)
     # The packed bytes decide the split: decoders may differ by a rounding in the last bit.
-    placed = assign_split(packed, [content_hash(clip.audio) for clip in packed])
+    placed = assign_split(packed, [content_hash(clip.audio) for clip in packed], _EVAL_SHARE)
     clips = []
     for clip in placed:
         audio = destination / "wavs" / f"{clip.audio.stem}.wav"

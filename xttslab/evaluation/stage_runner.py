@@ -47,7 +47,7 @@ Result = TypeVar("Result")
 Item = TypeVar("Item")
 
 
-class Bench(AbstractContextManager["Bench"]):
+class StageRunner(AbstractContextManager["StageRunner"]):
     """Runs the stages: shows their progress, times them, notes which predictors are missing.
 
     `watch` adds the stages of several measurements up.
@@ -67,7 +67,7 @@ class Bench(AbstractContextManager["Bench"]):
         """Stage → seconds by the clock."""
         return self._own.wall
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> StageRunner:
         self._bars.start()
         return self
 

@@ -1,4 +1,4 @@
-"""Makes one clip in a worker process and keeps its record."""
+"""Makes single clips in worker processes, writes them and keeps their records."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _HEARD = "heard_"  # features: the windows of a clip's speech
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """Where clips are made, and how; `folder` is the data set, `wanted` the only speaker whose
+class ClipMaker:
+    """Makes clips by one recipe into the folder of one data set; `wanted` is the only speaker whose
     clips are made, None for everybody."""
 
     folder: Path
@@ -98,45 +98,45 @@ class ClipTask:
 
     audio: Path
     blank: Record
-    workshop: Workshop
+    maker: ClipMaker
 
 
 def make_clip(task: ClipTask) -> Record:
     """Make one clip from one file, unless that was done before."""
-    shop, keyed = task.workshop, task.workshop.keyed(task.blank)
-    known = shop.known(keyed)
+    maker, keyed = task.maker, task.maker.keyed(task.blank)
+    known = maker.known(keyed)
     if known is not None:
         return known
     try:
         stream = Stream(task.audio)
-        shop.recipe.require_length(stream.facts.seconds)
+        maker.recipe.require_length(stream.facts.seconds)
         samples = np.concatenate(list(stream))
         if stream.truncated:
             heard = f"{len(samples) / SAMPLE_RATE:.2f} s are left"
             raise Unusable("the file is cut off: its header promises more", heard)
     except (AudioFault, Unusable) as fault:
-        return shop.reject(keyed, fault)
-    passage = shop.recipe.passage(samples)
-    if shop.wanted is not None and not shop.wanted.search.by_name:
-        heard = hear(samples, passage.regions, shop.wanted.search.encoder)
+        return maker.reject(keyed, fault)
+    passage = maker.recipe.passage(samples)
+    if maker.wanted is not None and not maker.wanted.search.by_name:
+        heard = hear(samples, passage.regions, maker.wanted.search.encoder)
         windows = {f"{_HEARD}{name}": array for name, array in vars(heard).items()}
         keyed = replace(keyed, features=windows)
-    return shop.make(keyed, passage, 0.0, stream.clipped, stream.changes)
+    return maker.make(keyed, passage, 0.0, stream.clipped, stream.changes)
 
 
-def judge_clips(records: Sequence[Record], workshop: Workshop) -> list[Record]:
+def judge_clips(records: Sequence[Record], maker: ClipMaker) -> list[Record]:
     """The records with what part of each clip is the wanted speaker's; the same where everybody is
     wanted. Raises UserError where nothing is theirs."""
     rows = [row for row, record in enumerate(records) if f"{_HEARD}places" in record.features]
     judged = list(records)
-    if workshop.wanted is None or not rows:
+    if maker.wanted is None or not rows:
         return judged
     heard = [VoiceWindows(**_heard(records[row])) for row in rows]
-    found = workshop.wanted.clip_measures(heard, workshop.folder / ".prepare")
+    found = maker.wanted.clip_measures(heard, maker.folder / ".prepare")
     for row, measures in zip(rows, found, strict=True):
         record = replace(records[row], measures={**records[row].measures, **measures})
         if record != records[row]:
-            workshop.journal.save(record)
+            maker.journal.save(record)
         judged[row] = record
     return judged
 
