@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import runpy
 import shutil
+import signal
 import sys
 import tempfile
 import warnings
@@ -108,6 +109,8 @@ def _run(
     err: str,
     before: Callable[[], None] | None,
 ) -> None:
+    if hasattr(signal, "pthread_sigmask"):  # blocked where `data.parallel` began the fork server
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -74,14 +75,17 @@ def test_progress_is_silent_without_steps(capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.posix
 def test_what_the_fork_server_imports_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """It inherits the signals that are blocked when it is started."""
-    from multiprocessing import forkserver  # Windows has none
+    from multiprocessing import forkserver, resource_tracker  # Windows has none
 
-    blocked: list[set[int]] = []
+    blocked: list[tuple[str, set[int]]] = []
 
-    def start() -> None:
-        blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+    def started(what: str) -> Callable[[], None]:
+        return lambda: blocked.append((what, signal.pthread_sigmask(signal.SIG_BLOCK, [])))
 
-    monkeypatch.setattr(forkserver, "ensure_running", start)
+    monkeypatch.setattr(resource_tracker, "ensure_running", started("tracker"))
+    monkeypatch.setattr(forkserver, "ensure_running", started("server"))
     assert list(run_all(len, ["a", "bc"], 2, "work")) == [1, 2]
-    assert signal.SIGINT in blocked[0]
+    (first, _), (second, mask) = blocked[:2]
+    assert (first, second) == ("tracker", "server")  # the tracker unblocks signals as it starts
+    assert signal.SIGINT in mask
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

@@ -110,8 +110,9 @@ def _results(
 def _begin_server() -> None:
     """Start the fork server deaf to Ctrl-C, which it would answer with a traceback as long as it
     imports; a Ctrl-C meanwhile reaches this process a moment later."""
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, resource_tracker
 
+    resource_tracker.ensure_running()  # which would unblock the signal again as it starts
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
