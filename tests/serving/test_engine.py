@@ -150,3 +150,23 @@ def test_a_defect_ends_what_is_spoken_and_not_the_server(speaker: Speaker, monke
         assert len(await heard(engine, speaker)) > 0
 
     with_engine(speaker, work)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_nobody_waits_for_an_engine_that_has_ended(speaker: Speaker, late: bool) -> None:
+    engine = Engine(speaker, 4, 2, 5.0)
+
+    async def work() -> None:
+        jobs = speaker.jobs([LINE])
+        if late:
+            engine.start()
+            engine.stop()
+        order = engine.speak(LINE, jobs, True)
+        if not late:  # it waits when the end comes
+            engine._ending.set()
+            engine.start()
+        with pytest.raises(EngineFault, match="the server ends"):
+            await anext(order.waves())
+
+    asyncio.run(work())
+    engine.stop()

@@ -25,6 +25,7 @@ from xttslab.speaking.take_guard import TakeGuard
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 _GIVEN_UP = "the client went away"
+_ENDED = "the server ends"
 _IDLE_S = 0.5  # between two looks at whether to end
 
 
@@ -184,6 +185,7 @@ class Engine:
         self._inbox: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._orders: set[SpokenOrder] = set()
         self._ending = threading.Event()
+        self._ended, self._end_lock = False, threading.Lock()  # whether orders are taken no more
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     @property
@@ -217,8 +219,13 @@ class Engine:
         return order
 
     def give(self, order: _Order) -> None:
-        """Hand an order to the thread; from any thread."""
-        self._inbox.put(order)
+        """Hand an order to the thread; from any thread. One that comes after the end is given up,
+        so that nobody waits for it."""
+        with self._end_lock:
+            if not self._ended:
+                self._inbox.put(order)
+                return
+        _give_up([order], _ENDED)
 
     def leave(self, order: SpokenOrder) -> None:
         """Free a line's place."""
@@ -236,7 +243,12 @@ class Engine:
                 log.exception("speaking failed; %d lines are given up", len(spoken))
                 _give_up(spoken.values(), f"speaking failed: {type(fault).__name__}")
                 spoken, lines = {}, LiveLines(self.speaker.voice, self._together)
-        _give_up(spoken.values(), "the server ends")
+        with self._end_lock:
+            self._ended = True
+        waiting = []
+        while not self._inbox.empty():
+            waiting.append(self._inbox.get())
+        _give_up([*spoken.values(), *waiting], _ENDED)
 
     def _take(self, lines: LiveLines, spoken: dict[int, _Order]) -> None:
         """Let new lines join; waits for one where nothing is spoken."""
