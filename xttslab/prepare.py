@@ -6,6 +6,7 @@ python -m xttslab.prepare dataset=demo_milliomos
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,9 +64,9 @@ def main(config: DictConfig) -> None:
             remedy = ""
         raise UserError(f"{option}{fault}{remedy}") from fault
     if changed or not (folder.path / HTML).is_file():
-        heard = write_audit(folder.path, rules).heard
-        if heard is not None:
-            print(f"categories: {heard.summary}" + (f"; {heard.remedy}" if heard.remedy else ""))
+        test = write_audit(folder.path, rules).category_test
+        if test is not None:
+            print(f"categories: {test.summary}" + (f"; {test.remedy}" if test.remedy else ""))
     else:
         print(f"{folder.path}: nothing has changed, nothing to do")
     if not (CONF / "dataset" / f"{folder.name}.yaml").exists():
@@ -102,7 +103,7 @@ def _plan(config: DictConfig) -> PreparationPlan:
 
 @contextmanager
 def one_line_faults() -> Iterator[None]:
-    """Turn a value that a parameter cannot have into a UserError that names it."""
+    """Turn a value that a parameter cannot have into a UserError that names its option."""
     from hydra.errors import InstantiationException
     from pydantic import ValidationError
 
@@ -113,7 +114,8 @@ def one_line_faults() -> Iterator[None]:
         if not isinstance(cause, ValidationError):
             raise
         first = cause.errors()[0]
-        name = ".".join(str(part) for part in (cause.title, *first["loc"]))
+        group = re.findall(r"full_key: (\S+)", str(fault))  # Hydra's words; none of the plan itself
+        name = ".".join(map(str, (*group, *first["loc"])))
         remedy = "see conf/prepare.yaml"
         raise UserError(f"{name}={first['input']}: {first['msg'].lower()}; {remedy}") from fault
 

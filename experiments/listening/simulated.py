@@ -32,13 +32,13 @@ NO_DIFFERENCE = 0.3  # logits, noise included, below which none is heard
 class SimulatedListener:
     """One listener, to whom `best` stands so many logits above the second voice."""
 
-    def __init__(self, above: float, dice: random.Random) -> None:
-        order = dice.sample(VOICES, len(VOICES))
+    def __init__(self, above: float, rng: random.Random) -> None:
+        order = rng.sample(VOICES, len(VOICES))
         self.best = order[-1]
-        self._dice = dice
+        self._dice = rng
         self._taste = {
             (voice, sentence): STEP * place + (above - STEP) * (voice == self.best)
-            + dice.gauss(0, BY_SENTENCE)
+            + rng.gauss(0, BY_SENTENCE)
             for place, voice in enumerate(order)
             for sentence in range(SENTENCES)
         }  # fmt: skip
@@ -61,7 +61,7 @@ def tournament(above: float, plan: ListeningPlan, seed: int) -> tuple[bool, int]
         Entrant(v, tuple(Stimulus(v, f"{n}", f"{n}", "", Path()) for n in range(SENTENCES)), False)
         for v in VOICES
     ]
-    test = ListeningTest(entrants, [], plan, dice=random.Random(-seed - 1))
+    test = ListeningTest(entrants, [], plan, rng=random.Random(-seed - 1))
     while task := test.next("")["task"]:
         number = task["id"]
         choice = listener.answer(*test._open[number].stimuli)

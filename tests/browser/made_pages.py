@@ -91,7 +91,7 @@ def make_samples(samples: Path, epochs: int, wave: Path) -> Path:
     losses = falling(5.2, 4.1, epochs, 0.08)
     references = dict.fromkeys(CATEGORIES[1:], wave)
     out = samples / "index.html"
-    write_gallery(samples, sentences, references, out, losses, title=f"{UNBROKEN}: samples")
+    write_gallery(samples, sentences, references, out, f"{UNBROKEN}: samples", "hu", losses)
     return out
 
 
@@ -211,7 +211,7 @@ def listening_served(clips: list[Stimulus], wave: Path, votes: list[Vote]) -> It
     """A listening test over voices of one recording each, served; its address. Votes are added."""
     entrants = [Entrant(clip.run, (clip,), judged=clip is clips[0]) for clip in clips]
     real = [Stimulus("", "real", "", "", wave)]
-    test = ListeningTest(entrants, real, ListeningPlan(2, 0.95), dice=random.Random(3))
+    test = ListeningTest(entrants, real, ListeningPlan(2, 0.95), rng=random.Random(3))
     access = access_for("127.0.0.1", "a-secret-of-this-session")
     app = listening_app(test, votes.append, access)
     with LocalServer(app, access, bind("127.0.0.1", 0)).running() as address:

@@ -33,7 +33,7 @@ def track(root: Path, uri: str, name: str, sources: list[str], start: float) -> 
         wave = 0.3 * np.sin(2 * np.pi * 220 * np.arange(24000) / 24000)
         soundfile.write(folder / "03_greeting.wav", wave, 24000)
     tracker.log_artifact(folder, f"samples/{folder.name}")
-    write_gallery(samples, [GREETING], {}, samples / "index.html")
+    write_gallery(samples, [GREETING], {}, samples / "index.html", "Samples", "hu")
     tracker.log_artifact(samples / "index.html", "samples")
     assert tracker.finish()
 

@@ -23,7 +23,7 @@ def clips(run: str, count: int = 4) -> tuple[Stimulus, ...]:
 def made(*names: str, count: int = 4, real: int = 0, tasks: int = 4, seed: int = 1, **more):
     entrants = [Entrant(name, clips(name, count)) for name in names]
     plan = ListeningPlan(tasks, 0.95)
-    return ListeningTest(entrants, clips("", real), plan, dice=random.Random(seed), **more)
+    return ListeningTest(entrants, clips("", real), plan, rng=random.Random(seed), **more)
 
 
 def answers(test: ListeningTest, listener: str = "", stop: int = 10_000) -> list[Vote]:
@@ -99,7 +99,7 @@ def test_a_tournament_ends_when_its_best_is_found_with_less_than_half_of_the_pai
 
 def test_only_judged_voices_are_scored_and_set_among_real_ones() -> None:
     entrants = [Entrant("one", clips("one")), Entrant("other", clips("other"), judged=False)]
-    test = ListeningTest(entrants, clips("", 4), ListeningPlan(4, 0.95), dice=random.Random(1))
+    test = ListeningTest(entrants, clips("", 4), ListeningPlan(4, 0.95), rng=random.Random(1))
     judged = [name for vote in answers(test) if vote.kind != "ab" for name in vote.runs]
     assert set(judged) == {"one"}
 

@@ -50,11 +50,11 @@ def test_a_round_pairs_neighbours_and_lets_the_hopeless_sit_out() -> None:
     assert sorted(name for pair in first for name in pair) == names
     votes = [vote for one, other in zip("abcde", "bcdef", strict=True)
              for vote in duels(one, other, 30, 2)]  # fmt: skip
-    known, dice = Strengths.of(names, votes), random.Random(1)
+    known, rng = Strengths.of(names, votes), random.Random(1)
     for _ in range(20):
-        assert [set(pair) for pair in next_round(known, dice)] == [{"a", "b"}]
+        assert [set(pair) for pair in next_round(known, rng)] == [{"a", "b"}]
     open_end = Strengths.of(names, duels("a", "b", 30, 2))
-    met = Counter(name for _ in range(20) for pair in next_round(open_end, dice) for name in pair)
+    met = Counter(name for _ in range(20) for pair in next_round(open_end, rng) for name in pair)
     assert met["c"] > met["b"]
 
 

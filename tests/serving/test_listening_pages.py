@@ -63,7 +63,7 @@ def test_a_vote_that_cannot_be_kept_is_asked_again(tmp_path: Path) -> None:
     wave = tmp_path / "c.wav"
     soundfile.write(wave, 0.1 * np.sin(np.arange(2400) / 9), 24000)
     entrants = [Entrant(n, (Stimulus(n, "01", "Szia!", "greeting", wave),), False) for n in "ab"]
-    test = ListeningTest(entrants, [], ListeningPlan(4, 0.95), dice=random.Random(1))
+    test = ListeningTest(entrants, [], ListeningPlan(4, 0.95), rng=random.Random(1))
     kept: list[Vote] = []
 
     def record(vote: Vote) -> None:

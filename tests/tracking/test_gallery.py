@@ -37,10 +37,10 @@ def samples(tmp_path):
     return tmp_path / "samples"
 
 
-def written(samples, **options):
+def written(samples, losses=None, title="Samples"):
     out = samples / "index.html"
     references = {"greeting": samples.parent / "real.wav"}
-    size = write_gallery(samples, SENTENCES, references, out, **options)
+    size = write_gallery(samples, SENTENCES, references, out, title, "hu", losses)
     assert size == out.stat().st_size
     return out.read_text(encoding="utf-8")
 
@@ -81,8 +81,8 @@ def test_texts_are_escaped_and_nothing_is_fetched(samples):
 def test_an_epochs_page_compresses_only_its_own_clips(samples, monkeypatch):
     written(samples)
     compressed = []
-    real = module._compress
-    monkeypatch.setattr(module, "_compress", lambda a, b: (compressed.append(a.name), real(a, b)))
+    real = module.mp3
+    monkeypatch.setattr(module, "mp3", lambda path: compressed.append(path.name) or real(path))
     speak(samples / "epoch_003" / "01_greeting.wav")
     written(samples)
     assert compressed == ["01_greeting.wav"]

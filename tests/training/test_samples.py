@@ -10,13 +10,17 @@ from types import SimpleNamespace
 import pytest
 import soundfile as sf
 
-from tests.conftest import make_clips
+from tests.conftest import make_clips, sampling
 from xttslab.errors import UserError
 from xttslab.evaluation.spoken_clips import SpokenClip
+from xttslab.model.voice import Speaking
+from xttslab.text.lexicon import Lexicon
+from xttslab.tracking.gallery import SampleSentence
+from xttslab.tracking.records import NullTracker
 from xttslab.training import samples as scoring
 from xttslab.training.metrics import SELECTION, Selection
 from xttslab.training.run import train
-from xttslab.training.samples import EpochScores
+from xttslab.training.samples import EpochScores, SamplePlan, SpokenSamples
 
 SCORED = (
     "samples.every_n_epochs=2",
@@ -116,6 +120,19 @@ def test_samples_are_spoken_before_training_and_every_n_epochs(workplace: Path, 
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert "Nagyszerű teljesítmény!" in page
     assert len(page) > 3 * 14 * 3_000  # the audio is in the page itself
+
+
+def test_the_page_says_whose_samples_they_are_and_in_which_language(tmp_path: Path) -> None:
+    samples = object.__new__(SpokenSamples)  # without a model
+    sentence = SampleSentence("01_neutral", "neutral", "Good day.")
+    samples.plan = SamplePlan((sentence,), {}, Speaking(sampling()), 1, "en", Lexicon())
+    samples.folder, samples.tracker = tmp_path / "english/samples", NullTracker()
+    samples.losses, samples.monitor = {}, "eval/mel_ce"
+    (samples.folder / "epoch_000").mkdir(parents=True)
+    samples._write_page()
+    page = (samples.folder / "index.html").read_text(encoding="utf-8")
+    assert "<title>Samples of english, epoch by epoch</title>" in page
+    assert 'lang="en" class="first">Good day.' in page
 
 
 def test_the_page_marks_the_epoch_that_the_best_checkpoint_is_of(workplace: Path, tiny) -> None:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile as sf
 
-from xttslab.data.audio import SAMPLE_RATE, AudioFault, read_audio
 from xttslab.data.datasheet import read_sheet
 from xttslab.data.lexicons import data_lexicon
 from xttslab.data.preparing.text_checks import TEACHES
 from xttslab.files import write_atomically
 from xttslab.reporting.audit_facts import AuditRules, DatasetFacts, advise, read_facts, reasons
-from xttslab.reporting.category_test import CategoryTest, hear_categories
-from xttslab.reporting.html import render
+from xttslab.reporting.category_test import CategoryTest, compare_categories
+from xttslab.reporting.html import data_uri, render
 from xttslab.text.foreign_words import ForeignWord, foreign_words
 from xttslab.text.lexicon import usage
 
@@ -110,7 +106,7 @@ _ROWS = 50  # of the longer tables
 
 @dataclass(frozen=True)
 class Listening:
-    """A clip that should be heard, why, and its sound as a data address (MP3)."""
+    """A clip that should be heard, why, and its sound as a data URI."""
 
     name: str
     why: str
@@ -124,7 +120,7 @@ class WrittenAudit:
     """The HTML page, and whether the categories sound different, where that can be told."""
 
     page: Path
-    heard: CategoryTest | None
+    category_test: CategoryTest | None
 
 
 def write_audit(folder: Path, rules: AuditRules) -> WrittenAudit:
@@ -133,29 +129,29 @@ def write_audit(folder: Path, rules: AuditRules) -> WrittenAudit:
     The page holds its sounds and pictures itself: it opens from disk and inside MLflow alike.
     """
     facts = read_facts(folder)
-    heard = hear_categories(facts, rules)
-    content = _content(facts, rules, heard)
+    test = compare_categories(facts, rules)
+    content = _content(facts, rules, test)
     for file in (HTML, MARKDOWN):
         write_atomically(folder / file, render(f"{file}.j2", content).encode())
-    return WrittenAudit(folder / HTML, heard)
+    return WrittenAudit(folder / HTML, test)
 
 
 def _content(
-    facts: DatasetFacts, rules: AuditRules, heard: CategoryTest | None
+    facts: DatasetFacts, rules: AuditRules, test: CategoryTest | None
 ) -> Mapping[str, Any]:
     return {
         "title": f"Data audit: {facts.name}",
         "facts": facts,
         "sheet": read_sheet(facts.folder),
         "advice": advise(facts, rules),
-        "heard": heard,
+        "category_test": test,
         "categories": facts.groups(lambda clip: clip.clip.category),
         "sources": facts.groups(lambda clip: clip.clip.source or facts.name),
         "charts": _charts(facts, rules),
         "reasons": reasons(facts),
         "listening": _listening(facts),
         "cleaned": _cleaned(facts),
-        "said": _said(facts),
+        "lexicon": _lexicon_use(facts),
         "most_rows": _ROWS,
     }
 
@@ -193,7 +189,7 @@ def _listening(facts: DatasetFacts) -> list[Listening]:
     clips = {_name(facts, clip.clip.audio): clip.clip for clip in facts.clips}
     chosen = [(name, clips[name]) for name in why if name in clips][:_PLAYERS]
     return [
-        Listening(name, "; ".join(why[name]), clip.text, clip.language, _sound(clip.audio))
+        Listening(name, "; ".join(why[name]), clip.text, clip.language, data_uri(clip.audio))
         for name, clip in chosen
     ]
 
@@ -202,18 +198,8 @@ def _name(facts: DatasetFacts, audio: Path) -> str:
     return audio.relative_to(facts.folder).as_posix()
 
 
-def _sound(path: Path) -> str:
-    try:
-        samples = read_audio(path)
-    except AudioFault:
-        return ""
-    buffer = io.BytesIO()
-    sf.write(buffer, samples, SAMPLE_RATE, format="MP3", compression_level=0.8)
-    return f"data:audio/mpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
 @dataclass(frozen=True)
-class Said:
+class LexiconUse:
     """How words are said: the lexicon's words with how often each is used, and words that look
     foreign and have no entry, the most frequent ones of `foreign_count`."""
 
@@ -222,10 +208,10 @@ class Said:
     foreign_count: int
 
 
-def _said(facts: DatasetFacts) -> Said:
+def _lexicon_use(facts: DatasetFacts) -> LexiconUse:
     lexicon, texts = data_lexicon([facts.folder]), [clip.clip.text for clip in facts.clips]
     foreign = foreign_words(texts, lexicon) if facts.hungarian else []
-    return Said(usage(lexicon, texts), tuple(foreign[:_ROWS]), len(foreign))
+    return LexiconUse(usage(lexicon, texts), tuple(foreign[:_ROWS]), len(foreign))
 
 
 def _cleaned(facts: DatasetFacts) -> tuple[float, float] | None:

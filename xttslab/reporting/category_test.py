@@ -19,7 +19,7 @@ MEASURES = ("pitch", "pitch range", "energy", "speaking rate")
 _FOLDS = 10
 _FEWEST = 5  # clips of a category below which nothing is said of it
 _MOST = 2000  # clips; more say nothing new
-_ONCE_IN = 0.05
+_CHANCE = 0.05  # of a data set whose categories were named at random to pass a bound
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,14 @@ class CategoryTest:
         )
 
 
-def hear_categories(facts: DatasetFacts, rules: AuditRules) -> CategoryTest | None:
+def compare_categories(facts: DatasetFacts, rules: AuditRules) -> CategoryTest | None:
     """Test the categories that persons named; None where fewer than two have five clips."""
     named = [clip for clip in facts.clips if not clip.clip.category_assumed]
     counts = Counter(clip.clip.category for clip in named)
     usable = sorted(name for name, count in counts.items() if count >= _FEWEST)
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     clips = [clip for clip in named if clip.clip.category in usable]
-    clips = [clips[row] for row in sorted(dice.permutation(len(clips))[:_MOST])]
+    clips = [clips[row] for row in sorted(rng.permutation(len(clips))[:_MOST])]
     features = _features(clips)
     if len(usable) < 2 or features is None:
         return None
@@ -160,4 +160,4 @@ def _by_chance(own: int, others: int, tests: int) -> float:
     """The area that names given by chance pass once in twenty data sets (normal approximation of
     the Mann-Whitney statistic: Hanley and McNeil, Radiology 1982; Bonferroni over the tests)."""
     deviation = ((own + others + 1) / (12 * own * others)) ** 0.5
-    return min(1.0, 0.5 + NormalDist().inv_cdf(1 - _ONCE_IN / tests) * deviation)
+    return min(1.0, 0.5 + NormalDist().inv_cdf(1 - _CHANCE / tests) * deviation)

@@ -12,6 +12,7 @@ from xttslab.evaluation.aspects import ASPECTS, TITLES
 from xttslab.reporting.analysis import Analysis, Gates, ReportRules, analyse, unmet_gates
 from xttslab.reporting.by_ear import ByEar, all_votes, by_ear, deployed
 from xttslab.reporting.charts import EpochMark, Line, LineChart, line_chart
+from xttslab.reporting.html import data_uri
 from xttslab.reporting.loss_tables import TEXT_GAIN
 from xttslab.reporting.pages import run_facts
 from xttslab.reporting.pairing import (
@@ -23,7 +24,7 @@ from xttslab.reporting.pairing import (
     text_gain_difference,
 )
 from xttslab.reporting.run_data import RunData
-from xttslab.reporting.sample_clips import Sample, data_uri, sentence_texts, spoken_samples
+from xttslab.reporting.sample_clips import Sample, sentence_texts, spoken_samples
 from xttslab.reporting.scores import nearest
 from xttslab.reporting.summary import best_and_worst, curve_of, next_steps, system_rows
 from xttslab.reporting.verdict import (

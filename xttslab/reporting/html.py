@@ -1,17 +1,23 @@
-"""Renders the Jinja templates of pages: self-contained HTML, or Markdown."""
+"""Renders the Jinja templates of pages, self-contained HTML or Markdown, and embeds recordings."""
 
 from __future__ import annotations
 
+import base64
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import soundfile
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from xttslab.data.audio import mp3
 from xttslab.files import write_atomically
 
 if TYPE_CHECKING:
     from xttslab.reporting.scores import ShownScore
+
+log = logging.getLogger(__name__)
 
 
 def render(template: str, content: Mapping[str, Any]) -> str:
@@ -30,6 +36,23 @@ def write(path: Path, text: str) -> Path:
     """Write a page atomically; returns its path."""
     write_atomically(path, text)
     return path
+
+
+def data_uri(path: Path | None) -> str:
+    """The recording as MP3 in a data URI; empty where there is none that can be read."""
+    sound = playable(path) if path is not None else b""
+    return "data:audio/mpeg;base64," + base64.b64encode(sound).decode() if sound else ""
+
+
+def playable(path: Path) -> bytes:
+    """The recording as MP3; empty where there is none that can be read."""
+    if not path.is_file():
+        return b""
+    try:
+        return mp3(path)
+    except soundfile.LibsndfileError as fault:
+        log.warning("%s: left out of the page (%s)", path, fault)
+        return b""
 
 
 def _nats(value: float | None) -> str:

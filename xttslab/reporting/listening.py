@@ -92,7 +92,7 @@ class Task:
 class ListeningTest:
     """One listening test over two or more candidates, or over one whose recordings are judged.
 
-    Raises UserError when there is nothing to listen to. `votes` were given before; `dice` is for
+    Raises UserError when there is nothing to listen to. `votes` were given before; `rng` is for
     tests.
     """
 
@@ -100,7 +100,7 @@ class ListeningTest:
     real: Sequence[Stimulus]
     plan: ListeningPlan
     votes: list[Vote] = field(default_factory=list)
-    dice: random.Random = field(default_factory=lambda: random.Random(secrets.randbits(64)))
+    rng: random.Random = field(default_factory=lambda: random.Random(secrets.randbits(64)))
     _open: dict[str, Task] = field(default_factory=dict)
     _paths: dict[str, Path] = field(default_factory=dict)
     _round: list[tuple[str, str]] = field(default_factory=list)
@@ -163,9 +163,9 @@ class ListeningTest:
         return Strengths.of(self._names, self.votes)
 
     def _ask(self, kind: str, stimuli: list[Stimulus]) -> dict[str, Any]:
-        self.dice.shuffle(stimuli)
-        keys = tuple(f"{self.dice.getrandbits(64):016x}" for _ in stimuli)
-        task, number = Task(kind, tuple(stimuli), keys), f"{self.dice.getrandbits(64):016x}"
+        self.rng.shuffle(stimuli)
+        keys = tuple(f"{self.rng.getrandbits(64):016x}" for _ in stimuli)
+        task, number = Task(kind, tuple(stimuli), keys), f"{self.rng.getrandbits(64):016x}"
         self._paths |= {key: clip.path for key, clip in zip(keys, stimuli, strict=True)}
         self._open[number] = task
         while len(self._open) > _OPEN_TASKS:
@@ -200,7 +200,7 @@ class ListeningTest:
                 if key in self._spoken[other] and (pair, key[0]) not in heard
             ]  # fmt: skip
             if sentences:
-                self.dice.shuffle(sentences)
+                self.rng.shuffle(sentences)
                 key = min(sentences, key=lambda sentence: often[pair, sentence[0]])
                 return [self._spoken[one][key], self._spoken[other][key]]
         return []
@@ -210,20 +210,20 @@ class ListeningTest:
         for _ in range(2):
             while self._round:
                 yield self._round.pop()
-            self._round = next_round(self.strengths(), self.dice)
-            self.dice.shuffle(self._round)
+            self._round = next_round(self.strengths(), self.rng)
+            self.rng.shuffle(self._round)
         pairs = list(combinations(self._names, 2))
-        self.dice.shuffle(pairs)
+        self.rng.shuffle(pairs)
         yield from pairs
 
     def _least_judged(self, answered: list[Vote]) -> list[Stimulus]:
         """A recording that the listener has not judged, of the candidate with the fewest so far."""
         judged = Counter(name for vote in answered for name in vote.runs)
         known = {(name, vote.clip) for vote in answered for name in vote.runs}
-        order = sorted(self._judged, key=lambda e: (judged[e.name], self.dice.random()))
+        order = sorted(self._judged, key=lambda e: (judged[e.name], self.rng.random()))
         for entrant in order:
             if fresh := [c for c in entrant.stimuli if (entrant.name, c.name) not in known]:
-                return [self.dice.choice(fresh)]
+                return [self.rng.choice(fresh)]
         return []
 
     def _real_or_not(self, answered: list[Vote]) -> list[Stimulus]:
@@ -233,6 +233,6 @@ class ListeningTest:
         fresh = [clip for clip in self.real if clip.name not in heard]
         left = each - len(heard)
         synthetic = each - (len(answered) - len(heard))
-        if fresh and self.dice.random() * (left + synthetic) < left:
-            return [self.dice.choice(fresh)]
+        if fresh and self.rng.random() * (left + synthetic) < left:
+            return [self.rng.choice(fresh)]
         return self._least_judged([vote for vote in answered if vote.runs])

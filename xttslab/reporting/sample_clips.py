@@ -1,40 +1,17 @@
-"""Finds a run's spoken samples and embeds them in pages as compressed audio."""
+"""Finds a run's spoken samples, and real recordings to hear beside them, for its pages."""
 
 from __future__ import annotations
 
-import base64
-import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
-
-from xttslab.data.audio import mp3
 from xttslab.data.manifest import EVAL
 from xttslab.evaluation.scorecard import ClipScore
+from xttslab.reporting.html import data_uri
 from xttslab.reporting.run_data import ManifestClip, RunData
 from xttslab.reporting.scores import Scores, nearest
-
-log = logging.getLogger(__name__)
-
-
-def data_uri(path: Path | None) -> str:
-    """The recording as MP3 in a data URI; empty where there is none that can be read."""
-    sound = playable(path) if path is not None else b""
-    return "data:audio/mpeg;base64," + base64.b64encode(sound).decode() if sound else ""
-
-
-def playable(path: Path) -> bytes:
-    """The recording as MP3; empty where there is none that can be read."""
-    if not path.is_file():
-        return b""
-    try:
-        return mp3(path)
-    except soundfile.LibsndfileError as fault:
-        log.warning("%s: left out of the page (%s)", path, fault)
-        return b""
-
+from xttslab.tracking.gallery import numbered_sentences
 
 _SAMPLE = re.compile(r"samples/epoch_(\d+)/(\d+_([a-z0-9_-]+))\.wav")
 
@@ -106,8 +83,8 @@ def real_recordings(run: RunData) -> list[tuple[ManifestClip, Path]]:
 
 def sentence_texts(run: RunData) -> dict[str, str]:
     """Sample name (`03_greeting`) → what it says, from the run's configuration."""
-    sentences = (run.config.get("samples") or {}).get("sentences") or []
-    return {f"{n:02d}_{entry['category']}": entry["text"] for n, entry in enumerate(sentences, 1)}
+    entries = (run.config.get("samples") or {}).get("sentences") or []
+    return {sentence.name: sentence.text for sentence in numbered_sentences(entries)}
 
 
 def clip_file(run: RunData, name: str) -> Path | None:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from xttslab.evaluation.aspects import OVERALL, TITLES
 from xttslab.evaluation.scorecard import CODEC, REAL, ZERO_SHOT, ClipScore, Scorecard
 from xttslab.reporting.advice import Advice
-from xttslab.reporting.analysis import MET, Analysis
+from xttslab.reporting.analysis import MET, MINIMUM, Analysis
 from xttslab.reporting.charts import EpochMark, Line, LineChart, line_chart
 from xttslab.reporting.findings import NOT_MEASURED
+from xttslab.reporting.html import data_uri
 from xttslab.reporting.loss_tables import measures
 from xttslab.reporting.pairing import Difference, score_differences, utterances
 from xttslab.reporting.sample_clips import (
     Sample,
     clip_file,
-    data_uri,
     real_recording,
     sample_groups,
 )
@@ -106,7 +106,7 @@ def _base_sample(analysis: Analysis, sample: Sample) -> Sample | None:
 
 def gates_said(analysis: Analysis) -> str:
     """How many of the minimum gates are met; empty where there are none."""
-    states = [result.state for result in analysis.gates if result.gate.level == "minimum"]
+    states = [result.state for result in analysis.gates if result.gate.level == MINIMUM]
     if not states:
         return ""
     unknown = states.count(NOT_MEASURED)

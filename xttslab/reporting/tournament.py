@@ -54,8 +54,8 @@ class Strengths:
 
     def drawn(self, seed: int, count: int = _DRAWS) -> np.ndarray:
         """Strengths as they may be, (count, n)."""
-        dice = np.random.default_rng(seed)
-        return dice.multivariate_normal(self.mean, self.covariance, count)
+        rng = np.random.default_rng(seed)
+        return rng.multivariate_normal(self.mean, self.covariance, count)
 
     def chances(self, seed: int = 0) -> np.ndarray:
         """The chance of each candidate to be the strongest, (n,)."""
@@ -77,15 +77,15 @@ def _wins(names: Sequence[str], votes: Iterable[Vote]) -> np.ndarray:
     return wins
 
 
-def next_round(strengths: Strengths, dice: random.Random) -> list[tuple[str, str]]:
+def next_round(strengths: Strengths, rng: random.Random) -> list[tuple[str, str]]:
     """The pairs of the next round, as in a Swiss tournament: neighbours in rank meet.
 
     Ranks are drawn from what the votes leave possible (Thompson, Biometrika 1933), so that every
     candidate is tried while little is known. A candidate that can hardly be the best any more
     sits out.
     """
-    order = np.argsort(-strengths.drawn(dice.getrandbits(32), 1)[0])
-    chances = strengths.chances(dice.getrandbits(32))
+    order = np.argsort(-strengths.drawn(rng.getrandbits(32), 1)[0])
+    chances = strengths.chances(rng.getrandbits(32))
     playing = [row for row in order if chances[row] >= _HARDLY]
     if len(playing) < 2:
         playing = list(np.argsort(-strengths.mean)[:2])

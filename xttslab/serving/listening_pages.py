@@ -17,15 +17,10 @@ from xttslab.data.audio_names import audio_files
 from xttslab.errors import UserError
 from xttslab.evaluation.aspects import RATED, TITLES
 from xttslab.reporting.findings import FindingRules, find
-from xttslab.reporting.html import render
+from xttslab.reporting.html import playable, render
 from xttslab.reporting.listening import Entrant, ListeningPlan, ListeningTest, Stimulus
 from xttslab.reporting.run_data import RunData, load_run
-from xttslab.reporting.sample_clips import (
-    playable,
-    real_recordings,
-    sentence_texts,
-    spoken_samples,
-)
+from xttslab.reporting.sample_clips import real_recordings, sentence_texts, spoken_samples
 from xttslab.reporting.scores import nearest
 from xttslab.reporting.tournament import standings
 from xttslab.reporting.votes import (

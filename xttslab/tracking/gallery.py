@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -37,6 +37,15 @@ class SampleSentence:
     text: str
 
 
+def numbered_sentences(entries: Iterable[Mapping[str, str]]) -> tuple[SampleSentence, ...]:
+    """The entries of `samples.sentences`, with category and text, under the names of their files:
+    a number from 1 on and the category."""
+    return tuple(
+        SampleSentence(f"{number:02d}_{entry['category']}", entry["category"], entry["text"])
+        for number, entry in enumerate(entries, 1)
+    )
+
+
 @dataclass(frozen=True)
 class Sound:
     """A compressed clip: `key` is unique on the page."""
@@ -58,6 +67,8 @@ class SampleGroup:
 
 @dataclass(frozen=True)
 class Cell:
+    """A sentence as one epoch spoke it; `clip` is None where that is missing."""
+
     sentence: SampleSentence
     first: bool  # of its category
     clip: Sound | None
@@ -65,11 +76,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class EpochRow:
+    """One epoch's cells, in the order of the page's columns."""
+
     epoch: int
     cells: tuple[Cell, ...]
 
     @property
     def label(self) -> str:
+        """The row's heading."""
         return f"epoch {self.epoch}" if self.epoch else "before training"
 
     @property
@@ -83,14 +97,15 @@ def write_gallery(
     sentences: Sequence[SampleSentence],
     references: Mapping[str, Path],
     out: Path,
+    title: str,
+    language: str,
     losses: Mapping[int, float] | None = None,
     loss_name: str = "",
-    title: str = "Samples, epoch by epoch",
-    language: str = "hu",
 ) -> int:
     """Write the page of `samples_dir/epoch_NNN/<name>.wav` to `out` and return its bytes.
 
-    `references`: category → the real recording that its sentences are prompted with. `losses`:
+    `language` (such as `hu`) is that of the sentences. `references`: category → the real recording
+    that its sentences are prompted with. `losses`:
     epoch → value of `loss_name`, shown beside the epoch; the lowest is marked. A clip that is
     missing leaves its place empty, one that cannot be read is said. Above PAGE_BYTES every second
     (fourth, …) epoch is left out, never the newest, and the page says so.
@@ -98,7 +113,7 @@ def write_gallery(
     keep = samples_dir / _KEPT
     groups = _groups(sentences, references, keep)
     ordered = [sentence for group in groups for sentence in group.sentences]
-    rows = [_row(epoch, folder, ordered, keep) for epoch, folder in _epochs(samples_dir)]
+    rows = [_row(epoch, folder, ordered, keep) for epoch, folder in epoch_folders(samples_dir)]
     shown = _thinned(rows)
     sounds = [group.real for group in groups if group.real]
     sounds += [cell.clip for row in shown for cell in row.cells if cell.clip]
@@ -119,8 +134,10 @@ def write_gallery(
     return len(content)
 
 
-def _epochs(samples_dir: Path) -> list[tuple[int, Path]]:
-    """The folders of the epochs with samples, in order."""
+def epoch_folders(samples_dir: Path) -> list[tuple[int, Path]]:
+    """The epochs with samples and their folders, `epoch_012`, in order; none without the folder."""
+    if not samples_dir.is_dir():
+        return []
     named = ((_EPOCH.fullmatch(folder.name), folder) for folder in samples_dir.iterdir())
     return sorted((int(match[1]), folder) for match, folder in named if match)
 
@@ -158,16 +175,12 @@ def _sound(source: Path | None, kept: Path, key: str) -> Sound | None:
         return None
     try:
         if not kept.is_file() or kept.stat().st_mtime < source.stat().st_mtime:
-            _compress(source, kept)
+            write_atomically(kept, mp3(source))
         seconds = soundfile.info(source).duration
     except soundfile.LibsndfileError as fault:
         log.warning("%s: left out of the samples page (%s)", source, fault)
         return None
     return Sound(key, seconds, kept.read_bytes())
-
-
-def _compress(source: Path, kept: Path) -> None:
-    write_atomically(kept, mp3(source))
 
 
 def _thinned(rows: Sequence[EpochRow]) -> list[EpochRow]:

@@ -29,7 +29,7 @@ from xttslab.model.sampling import Sampling
 from xttslab.model.voice import Speaking, move_voice
 from xttslab.progress import doing
 from xttslab.text.lexicon import Lexicon
-from xttslab.tracking.gallery import SampleSentence, write_gallery
+from xttslab.tracking.gallery import SampleSentence, numbered_sentences, write_gallery
 from xttslab.tracking.records import Tracker
 from xttslab.training.checkpointing import RunCheckpoints
 from xttslab.training.metrics import SELECTION, Selection
@@ -110,10 +110,7 @@ class SamplePlan:
 
 def sample_plan(samples: Mapping[str, Any], corpus: Corpus) -> SamplePlan:
     """`conf/samples/` and a data set to a plan; a category that the set lacks borrows a clip."""
-    sentences = tuple(
-        SampleSentence(f"{number:02d}_{entry['category']}", entry["category"], entry["text"])
-        for number, entry in enumerate(samples["sentences"], 1)
-    )
+    sentences = numbered_sentences(samples["sentences"])
     references = {
         sentence.category: corpus.clips[corpus.references(sentence.category)[0]].audio
         for sentence in sentences
@@ -226,10 +223,17 @@ class SpokenSamples(Checkpoint):
         self._write_page()
 
     def _write_page(self) -> None:
-        page = self.folder / "index.html"
-        plan = self.plan
-        told = (self.losses, self.monitor)
-        write_gallery(self.folder, plan.sentences, plan.references, page, *told)
+        page, plan = self.folder / "index.html", self.plan
+        write_gallery(
+            self.folder,
+            plan.sentences,
+            plan.references,
+            page,
+            f"Samples of {self.folder.parent.name}, epoch by epoch",
+            plan.language,
+            self.losses,
+            self.monitor,
+        )
         self.tracker.log_artifact(page, "samples")
 
     def _write(self, spoken: Path, module: pl.LightningModule) -> None:
