@@ -21,6 +21,7 @@ from TTS.tts.models.xtts import Xtts
 import xttslab
 from tests.conftest import CONF, sampling
 from xttslab.errors import UserError
+from xttslab.exporting import export_folder
 from xttslab.exporting.export_folder import (
     Export,
     blend,
@@ -137,6 +138,14 @@ def test_coqui_loads_it_and_says_the_same(coqui_export: Export, tmp_path: Path, 
     assert "dvae" not in "".join(torch.load(out / "model.pth")["model"])
 
 
+def test_coqui_hears_as_much_of_a_recording_as_the_export_does(coqui_export: Export) -> None:
+    settings = replace(coqui_export.settings, reference_seconds=12.0, chunk_seconds=4.0)
+    for given, heard in ((coqui_export.settings, [30, 6, 30]), (settings, [12, 4, 30])):
+        config = json.loads(export_folder._config(replace(coqui_export, settings=given)))
+        names = ("gpt_cond_len", "gpt_cond_chunk_len", "max_ref_len")
+        assert [config[name] for name in names] == heard
+
+
 def test_the_minis_export_says_that_only_we_load_it(tmp_path: Path) -> None:
     export = made(SOURCE_FILTER)
     out = tmp_path / "mini"
@@ -180,7 +189,7 @@ def test_an_existing_folder_is_never_touched(coqui_export: Export, tmp_path: Pat
     out = tmp_path / "voice"
     out.mkdir()
     (out / "precious").touch()
-    with pytest.raises(UserError, match="voice: exists already; name another folder with out="):
+    with pytest.raises(UserError, match="voice: exists already; name another one with out="):
         write_export(coqui_export, out, half=True)
     assert [path.name for path in out.iterdir()] == ["precious"]
 
@@ -250,5 +259,5 @@ def test_a_row_without_text_is_named(served: Path) -> None:
 
 
 def test_a_folder_that_exists_is_refused(served: Path) -> None:
-    with pytest.raises(UserError, match=r"model: exists already; name another folder"):
+    with pytest.raises(UserError, match=r"model: exists already; name another one with mlflow"):
         save_served_model(served / "voice", served / "model")

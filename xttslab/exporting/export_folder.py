@@ -21,10 +21,10 @@ from torch import Tensor
 
 from xttslab.data.lexicons import keep_lexicon
 from xttslab.errors import UserError
-from xttslab.files import replacing
+from xttslab.files import replacing, require_new
 from xttslab.model.base import Base
 from xttslab.model.decoder import XttsDecoder
-from xttslab.model.voice import Speaking, Voice
+from xttslab.model.voice import MOST_OF_A_RECORDING, Speaking, Voice
 from xttslab.speaking.lines import Origin
 from xttslab.speaking.loading import CONFIG, COQUI_VOCABULARY, MODEL, VOICES
 from xttslab.speaking.texts import OURS
@@ -62,8 +62,7 @@ def write_export(export: Export, out: Path, half: bool) -> float:
 
     `half` stores weights in 16 bits. Raises UserError when `out` exists or cannot be written.
     """
-    if out.exists():
-        raise UserError(f"{out}: exists already; name another folder with out=, or remove it")
+    require_new(out, "out")
     try:
         with replacing(out, shared=True) as partial:
             _write(export, partial, half)
@@ -135,9 +134,10 @@ def _config(export: Export) -> str:
         top_k=sampling.top_k,
         top_p=sampling.top_p,
         repetition_penalty=sampling.repetition_penalty,
-        gpt_cond_len=30,
-        gpt_cond_chunk_len=6,
-        max_ref_len=30,
+        # whole seconds: Coqui counts samples with them
+        gpt_cond_len=round(export.settings.reference_seconds),
+        gpt_cond_chunk_len=round(export.settings.chunk_seconds),
+        max_ref_len=round(MOST_OF_A_RECORDING),
     )
     return json.dumps(config.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
@@ -180,8 +180,7 @@ def save_served_model(folder: Path, out: Path) -> None:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    if out.exists():
-        raise UserError(f"{out}: exists already; name another folder with mlflow_model=")
+    require_new(out, "mlflow_model")
     given = Schema(
         [ColSpec("string", "text")]
         + [ColSpec(kind, name, required=False) for name, kind in OPTIONAL.items()]

@@ -28,7 +28,7 @@ from xttslab.tracking.runs import RunRecord
 _CARD = """\
 # {name}
 
-{what}
+A fine-tuned text-to-speech model, made with xttslab.
 
 | | |
 |---|---|
@@ -162,7 +162,6 @@ def model_card(
     place = {"out": out, "voice": voices[0] if voices else "NAME", "language": language}
     return _CARD.format(
         name=name,
-        what="A fine-tuned text-to-speech model, made with xttslab.",
         base=base,
         licence=LICENCE if coqui else "Apache-2.0, see its model card in xttslab",
         language=language,
