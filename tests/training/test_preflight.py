@@ -77,6 +77,13 @@ def test_stages_of_sound_say_what_they_take_too(
     assert not Path("outputs/small/checkpoints/last.ckpt").exists()
 
 
+def test_moments_in_8_bits_count_as_such_in_every_stage() -> None:
+    layer = torch.nn.Linear(10, 9, bias=False)
+    needed = [flight._of_module(layer, None, 0, adam_8bit) for adam_8bit in (False, True)]
+    assert [memory.optimizer for memory in needed] == [90 * 8, 90 * 2]
+    assert {memory.gradients for memory in needed} == {90 * 4}
+
+
 def test_models_that_score_samples_on_the_card_are_counted(workplace, tiny, capsys) -> None:
     scored = ["samples.every_n_epochs=1", "samples.score_every_n_epochs=9"]
     config = tiny("run_name=scored", *scored, "evaluation.scoring.recogniser.device=cuda")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # What each preset takes at XTTS-v2's size with its fullest batch, in GB (conf/hardware/).
 PRESETS = {"gpu_24gb": 18.0, "gpu_16gb": 12.3, "gpu_12gb": 9.7, "gpu_8gb": 7.0, "gpu_6gb": 4.8}
 RECOGNISER_GB = 3.5  # of a card, by Whisper large-v3 in 16 bits while it scores samples
-_FLOAT = 4  # bytes
+FLOAT_BYTES = 4
 _ADAM_BYTES = 8  # two float32 moments a parameter
 _ADAM_8BIT_BYTES = 2
 # Bytes per token, layer and unit of width. Whole values: the input of both norms (always float32),
@@ -101,12 +101,17 @@ def estimate_memory(
     parameters = list(gpt.parameters())
     trained = sum(p.numel() for p in parameters if p.requires_grad)
     return Memory(
-        weights=sum(p.numel() for p in parameters) * _FLOAT,
-        optimizer=trained * (_ADAM_8BIT_BYTES if adam_8bit else _ADAM_BYTES),
-        gradients=trained * _FLOAT,
+        weights=sum(p.numel() for p in parameters) * FLOAT_BYTES,
+        optimizer=optimizer_bytes(trained, adam_8bit),
+        gradients=trained * FLOAT_BYTES,
         activations=round(_activations(gpt, batch, half)),
-        speaking=sentences * _CACHE_TOKENS * gpt.layers * 2 * gpt.model_dim * _FLOAT,
+        speaking=sentences * _CACHE_TOKENS * gpt.layers * 2 * gpt.model_dim * FLOAT_BYTES,
     )
+
+
+def optimizer_bytes(trained: int, adam_8bit: bool) -> int:
+    """What AdamW keeps for so many trained parameters, with moments in 8 bits or in float32."""
+    return trained * (_ADAM_8BIT_BYTES if adam_8bit else _ADAM_BYTES)
 
 
 def _activations(gpt: nn.Module, batch: BatchSize, half: bool) -> float:
@@ -122,7 +127,7 @@ def _activations(gpt: nn.Module, batch: BatchSize, half: bool) -> float:
     conditioning = heard * _CONDITIONING_KEPT if prompted else 0.0
     copies = sum(p.numel() for p in gpt.parameters() if p.dim() > 1) * 2 if half else 0
     widest = max(gpt.number_text_tokens / 4, gpt.num_audio_tokens)  # a quarter or less is text
-    logits = batch.tokens * widest * _FLOAT * _LOGIT_COPIES
+    logits = batch.tokens * widest * FLOAT_BYTES * _LOGIT_COPIES
     return (layers + conditioning) * gpt.model_dim + copies + logits
 
 

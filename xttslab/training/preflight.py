@@ -24,12 +24,14 @@ from xttslab.model.gpt import clip_losses, weighted_total
 from xttslab.progress import doing
 from xttslab.training.gpt_stage import GptStage
 from xttslab.training.memory import (
+    FLOAT_BYTES,
     Memory,
     SpillWarning,
     estimate_memory,
     kept_for_backward,
     largest_batch,
     memory_there_gb,
+    optimizer_bytes,
     smaller_preset,
 )
 from xttslab.training.stage import AveragingStage
@@ -128,21 +130,24 @@ class SoundPreflight(pl.Callback):
         batch = trainer.strategy.batch_to_device(batch)
         with trainer.precision_plugin.train_step_context():
             kept = kept_for_backward(lambda: pl_module.trial_loss(batch), pl_module)
-        memory = _of_module(pl_module.learning, self.beside, round(kept * times))
+        learning, adam_8bit = pl_module.learning, self.plan.adam_8bit
+        memory = _of_module(learning, self.beside, round(kept * times), adam_8bit)
         steps = int(trainer.estimated_stepping_batches)
-        needs = _needs(pl_module.learning, memory, self.plan, device, steps)
+        needs = _needs(learning, memory, self.plan, device, steps)
         if trainer.is_global_zero:
             require_room(needs, device)
             _print(_rows(needs))
 
 
-def _of_module(learning: nn.Module, beside: nn.Module | None, activations: int) -> Memory:
+def _of_module(
+    learning: nn.Module, beside: nn.Module | None, activations: int, adam_8bit: bool
+) -> Memory:
     trained = sum(p.numel() for p in learning.parameters() if p.requires_grad)
     there = [*learning.parameters(), *(beside.parameters() if beside else ())]
     return Memory(
         weights=sum(p.numel() * p.element_size() for p in there),
-        optimizer=8 * trained,
-        gradients=4 * trained,
+        optimizer=optimizer_bytes(trained, adam_8bit),
+        gradients=trained * FLOAT_BYTES,
         activations=activations,
         speaking=0,
     )
@@ -190,8 +195,8 @@ def _advice(there_gb: float, device: torch.device) -> str:
 def _disk_gb(memory: Memory, trained: int, files: int, half_files: bool) -> float:
     """The best files of now and those that `last` and the one before it count as best, `last`, and
     each once more while it is being replaced."""
-    best = trained * (2 if half_files else 4)
-    last = trained * 4 + memory.optimizer
+    best = trained * (FLOAT_BYTES // 2 if half_files else FLOAT_BYTES)
+    last = trained * FLOAT_BYTES + memory.optimizer
     return (best * (3 * files + 1) + 2 * last) / 1e9
 
 
