@@ -16,6 +16,7 @@ from xttslab.files import (
     remove,
     replace,
     replacing,
+    require_writable,
     stored_path,
     write_atomically,
 )
@@ -202,3 +203,12 @@ def test_what_is_there_is_taken_and_what_is_nowhere_is_not(tmp_path: Path) -> No
 @pytest.mark.parametrize(("path", "is_so"), [("/a", True), (r"C:\a", True), (r"a\b", False)])
 def test_absolute_on_any_system(path: str, is_so: bool) -> None:
     assert is_absolute(path) is is_so
+
+
+def test_a_drive_that_is_not_there_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "exists", lambda path: False)  # as of D: without a disk in it
+    monkeypatch.setattr(Path, "is_dir", lambda path: False)
+    with pytest.raises(UserError, match=r"voice: cannot be written, for .* is no folder that you"):
+        require_writable(tmp_path / "voice")

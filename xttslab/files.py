@@ -100,7 +100,8 @@ def require_new(path: Path, option: str) -> None:
 
 def require_writable(path: Path) -> None:
     """Raise UserError if no file can be made at `path`, before the work that ends in it."""
-    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    parents = path.absolute().parents
+    parent = next((folder for folder in parents if folder.exists()), parents[-1])  # D: may be gone
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name a file")
     if not parent.is_dir() or not os.access(parent, os.W_OK):

@@ -68,6 +68,11 @@ def test_children_that_arrive_with_the_sync_find_their_parent(workplace) -> None
     assert held["a_child"].data.tags["mlflow.parentRunId"] == held["z_parent"].info.run_id
 
 
+def test_the_table_of_runs_has_one_line_end_on_every_system() -> None:
+    runs = [grid.Child("a", "FINISHED", 4.0, {"optim.lr": "1e-05"}, "")]
+    assert grid._table(runs, ["optim.lr"]) == "run,status,value,optim.lr\na,FINISHED,4.0,1e-05\n"
+
+
 def test_what_failed_in_an_earlier_sweep_is_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

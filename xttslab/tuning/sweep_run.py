@@ -129,7 +129,7 @@ class SweepRun:
 
 def _table(runs: Sequence[Child], names: Sequence[str]) -> str:
     text = io.StringIO()
-    rows = csv.writer(text)
+    rows = csv.writer(text, lineterminator="\n")  # a text file gets the system's own line ends
     rows.writerow(["run", "status", "value", *names])
     for run in runs:
         rows.writerow([run.name, run.status, run.value, *(run.params.get(n, "") for n in names)])
@@ -176,7 +176,7 @@ class SweepParent(Callback):
         note = json.loads((Path(config.hydra.sweep.dir) / NOTE).read_text(encoding="utf-8"))
         runs = children(Path(config.output_dir), note["key"])
         best = SweepRun(Path(note["run_dir"]), *_store(config)).conclude(runs)
-        whole = [run for run in runs if run.status == "FINISHED"]
+        whole = [run for run in runs if run.status == FINISHED]
         print(f"{len(whole)} of {len(runs)} runs finished; {note['run_dir']} has their table")
         if best:
             print(f"best: {config.checkpoint.monitor} {best.value:.4f} by {best.command}")
