@@ -47,7 +47,7 @@ def test_an_experiment_starts_with_its_command(path: Path) -> None:
     assert command == f"# python -m xttslab.train experiment={path.stem}"
 
 
-def test_the_first_cycle_is_the_seeds(compose) -> None:
+def test_the_first_cycle_is_that_of_the_reference_analysis(compose) -> None:
     config = compose("experiment=milliomos")
     assert config.dataset.name == "milliomos"
     assert config.trainer.max_epochs == 30
@@ -67,7 +67,7 @@ def test_the_second_cycle_is_judged_on_the_first_sets_clips(compose) -> None:
     assert config.scheduler._target_.endswith("cosine")
 
 
-def test_the_sentences_are_numbered_as_in_the_seed(compose) -> None:
+def test_the_sentences_are_numbered_as_in_the_reference_analysis(compose) -> None:
     sentences = compose().samples.sentences
     assert len(sentences) == 14
     assert (sentences[2].category, sentences[2].text) == ("greeting", "Nagyszerű teljesítmény!")

@@ -72,7 +72,7 @@ def launch(task: Callable[[DictConfig], Any], config_name: str) -> None:
         added = [f"hydra.help.app_name={config_name}", *_search_path(given, defaults)]
         sys.argv[1:] = _together([*given, *added])
         with told():
-            application(_kind(task))()
+            application(_guarded(task))()
     except (UserError, *_faults()) as fault:
         _say(_explain(fault, defaults))
         sys.exit(2)
@@ -138,8 +138,8 @@ def _key(argument: str) -> str:
     return argument.partition("=")[0].lstrip("+")
 
 
-def _kind(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
-    """`task` that tells a user's fault in one line; a failed run does not stop a sweep."""
+def _guarded(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+    """`task` whose faults of the user end in one line, and whose failed run stops no sweep."""
 
     def run(config: DictConfig) -> Any:
         from hydra.core.hydra_config import HydraConfig
@@ -184,8 +184,8 @@ def _explain(fault: Exception, options: Iterable[str] = ()) -> str:
     one that there is not."""
     from omegaconf.errors import MissingMandatoryValue
 
-    if (told := _user_error(fault)) is not None:
-        return str(told)
+    if (mistake := _user_error(fault)) is not None:
+        return str(mistake)
     if isinstance(fault, MissingMandatoryValue):
         key = _TYPED.get(fault.full_key, fault.full_key)
         return f"{key}= is missing; see `--cfg job` for what every option is"

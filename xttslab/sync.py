@@ -30,9 +30,10 @@ def main(config: DictConfig) -> None:
         print(f"{run.run_dir}: {run.sent} records sent to {run.uri}, {state}", flush=True)
         left += [run] if run.fault else []
     if left:
+        runs = "1 run is" if len(left) == 1 else f"{len(left)} runs are"
         raise UserError(
-            f"{len(left)} runs are still held back; start {left[0].uri} or correct "
-            "MLFLOW_TRACKING_URI and run this again"
+            f"{runs} still held back; start {left[0].uri} or correct MLFLOW_TRACKING_URI and run "
+            "this again"
         )
 
 

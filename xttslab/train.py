@@ -28,6 +28,11 @@ def main(config: DictConfig) -> float | None:
     from xttslab.training.unread import refuse_unread, require_possible, usual_config
 
     # What is missing is said before the libraries that need seconds to load.
+    if config.sweep and config.sweep.get("space"):
+        raise UserError(
+            f"sweep={config.sweep.name} is a space to search: python -m xttslab.tune "
+            f"sweep={config.sweep.name}"
+        )
     require_possible(config)
     require_folders(config.dataset.name, config.dataset.sources)
     require_base(config.model, config.weights)
@@ -41,12 +46,6 @@ def main(config: DictConfig) -> float | None:
     from xttslab.training.run import run_name, train
     from xttslab.training.start import is_rank_zero
     from xttslab.tuning.sweep_run import sweep_tags
-
-    if config.sweep and config.sweep.get("space"):
-        raise UserError(
-            f"sweep={config.sweep.name} is a space to search: python -m xttslab.tune "
-            f"sweep={config.sweep.name}"
-        )
 
     config.run_name = run_name(config)
     best = train(config, sweep_tags())

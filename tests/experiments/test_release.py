@@ -91,11 +91,11 @@ def test_compose_calls_what_exists(services: dict[str, dict]) -> None:
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), "other machines reach nothing by default"
     serving = services["mlflow"]["environment"]
-    assert {ui.BACKEND, ui.ARTIFACTS} <= set(serving)
+    assert {ui.STORE_VARIABLE, ui.FILES_VARIABLE} <= set(serving)
     database = services["postgres"]["environment"]
     address = f"postgresql+psycopg://{database['POSTGRES_USER']}:"
-    assert serving[ui.BACKEND].startswith(address)
-    assert serving[ui.BACKEND].endswith(f"@postgres:5432/{database['POSTGRES_DB']}")
+    assert serving[ui.STORE_VARIABLE].startswith(address)
+    assert serving[ui.STORE_VARIABLE].endswith(f"@postgres:5432/{database['POSTGRES_DB']}")
 
 
 def test_mlflow_answers_under_the_name_that_trainings_call(

@@ -31,6 +31,7 @@ from xttslab.model.checkpoints import part, read_tensors, write_tensors
 from xttslab.model.codec import MEL_BINS, Codec
 from xttslab.model.tokenizer import Tokenizer
 from xttslab.tracking.journal import Journal
+from xttslab.tracking.records import FAILED, SUCCEEDED
 from xttslab.tracking.run_tracker import RunTracker
 
 log = logging.getLogger(__name__)
@@ -96,10 +97,10 @@ def import_coqui(source: Path, target: Target, model: Mapping[str, Any]) -> Impo
         _log(tracker, rows, params_of(config, accumulated), source, target, base)
         tracker.set_tags(_tags(rows, best, parts, accumulated))
     except BaseException:
-        tracker.finish("FAILED")
+        tracker.finish(FAILED)
         raise
     tracker.finish()
-    (target.run_dir / "finished").touch()
+    (target.run_dir / SUCCEEDED).touch()
     return Imported(target.run_dir, max(rows), accumulated, best, parts.checkpoint, whole)
 
 
@@ -221,7 +222,7 @@ def _keep_weights(
         fingerprint = built.fingerprint
     entries = [{"epoch": best[0], MONITOR: best[1]}] if best else []
     record = {"monitor": MONITOR, "origin": "", "codec": fingerprint, "best_first": entries}
-    (kept.parent / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+    write_atomically(kept.parent / RECORD, json.dumps(record, indent=2))
     return _Parts(kept, fingerprint, bool(decoder))
 
 

@@ -46,6 +46,7 @@ class Check:
 
 
 def check_python(machine: Machine) -> Check:
+    """Whether the interpreter is new enough."""
     shown = "{}.{}".format(*machine.python)
     if machine.python >= OLDEST_PYTHON:
         return Check("python", "ok", f"{shown} on {platform.system()}")
@@ -59,7 +60,9 @@ def check_card(machine: Machine) -> Check:
         return Check("card", "fault", *problem)
     if not machine.cards:
         found = f"none; torch {machine.torch} computes on the processor"
-        remedy = "XTTS-v2 needs a card of 6 GB; here use model=xtts_mini, or hardware=cpu with days"
+        remedy = (
+            "XTTS-v2 needs a card of 6 GB; use model=xtts_mini, or hardware=cpu, which takes days"
+        )
         return Check("card", "warning", found, remedy)
     card = machine.cards[0]
     found = f"{card.name}, {card.free_gb:.1f} of {card.total_gb:.1f} GB free, torch {machine.torch}"
@@ -89,7 +92,7 @@ def check_product(machine: Machine) -> Check:
     if value != 64.0**3:
         remedy = "update the NVIDIA driver; if it stays, the card is faulty"
         return Check("bfloat16", "fault", f"a product gave {value}, not {64.0**3}", remedy)
-    return Check("bfloat16", "ok", "one product on the card is right")
+    return Check("bfloat16", "ok", "a matrix product on the card is right")
 
 
 def check_disk(folder: Path) -> Check:

@@ -17,6 +17,7 @@ from xttslab.reporting.loss_tables import LossRow, Meaning, beside, meanings, me
 from xttslab.reporting.run_data import RunData
 from xttslab.reporting.scores import Scores, read_scores
 from xttslab.reporting.worth import Judgement, Worth, WorthRules, judge, worth_of
+from xttslab.tracking.records import FINISHED
 
 MET, NOT_MET = "met", "not met"
 MINIMUM = "minimum"  # the level that decides whether a voice is deployed
@@ -119,7 +120,7 @@ def _missing(run: RunData, findings: Findings, scores: Scores) -> list[str]:
         "no spoken samples (samples.every_n_epochs was 0, or their files are gone)": samples,
         f"no scores: python -m xttslab.evaluate run={run.name} makes them": bool(scores.by_aspect),
         "no manifest: the data artifacts are gone": bool(run.clips),
-        f"the run did not finish: its status is {run.status}": run.status == "FINISHED",
+        f"the run did not finish: its status is {run.status}": run.status == FINISHED,
     }
     return [what for what, there in checks.items() if not there]
 

@@ -83,10 +83,12 @@ class Curve:
 
     @property
     def first(self) -> tuple[int, float] | None:
+        """Epoch and value of the first point; None without any."""
         return next(iter(self.points.items()), None)
 
     @property
     def last(self) -> tuple[int, float] | None:
+        """Epoch and value of the last point; None without any."""
         return next(reversed(self.points.items()), None)
 
 

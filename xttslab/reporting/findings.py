@@ -63,6 +63,7 @@ class TextGain:
 
     @property
     def low(self) -> bool:
+        """Whether the right text helps less than it must."""
         return self.value < self.least
 
     @property

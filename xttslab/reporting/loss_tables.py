@@ -41,6 +41,7 @@ class Meaning:
 
     @property
     def perplexity(self) -> float:
+        """exp(loss): as many equally likely tokens would surprise as much."""
         return math.exp(min(self.loss, 700.0))  # beyond, a float overflows
 
     @property
@@ -50,10 +51,12 @@ class Meaning:
 
     @property
     def gained(self) -> float:
+        """Nats a token better than guessing; negative where it is worse."""
         return self.uniform - self.loss
 
     @property
     def sentence(self) -> str:
+        """The loss in words, beside guessing."""
         what = "audio codes" if self.metric.endswith("mel_ce") else "text tokens"
         share = self.gained / self.uniform
         if self.gained < 0:

@@ -83,6 +83,7 @@ class Difference:
 
     @property
     def value(self) -> float:
+        """The second run's minus the first's."""
         return self.second - self.first
 
 

@@ -20,9 +20,9 @@ import yaml
 from xttslab.data.manifest import ASSUMED, PROPOSED
 from xttslab.errors import UserError
 from xttslab.reporting.curves import Curve, curve
-from xttslab.tracking.client import open_client, tracking_uri
+from xttslab.tracking.client import first_line, open_client, tracking_uri
 from xttslab.tracking.journal import Journal
-from xttslab.tracking.records import Artifact, DatasetUsed
+from xttslab.tracking.records import FINISHED, Artifact, DatasetUsed
 from xttslab.tracking.runs import RunRecord, find_run
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class RunData:
 
     name: str
     run_id: str = ""
-    status: str = "FINISHED"
+    status: str = FINISHED
     histories: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -256,10 +256,9 @@ def _from_store(record: RunRecord, uri: str) -> dict[str, Path]:
         names = [n for n in _listed(client, record.run_id) if not n.startswith(_NOT_FETCHED)]
         return {n: Path(client.download_artifacts(record.run_id, n, str(target))) for n in names}
     except (MlflowException, OSError) as fault:
-        reason = (str(fault).splitlines() or [""])[0][:200]
         raise UserError(
-            f"run {record.name}: its files cannot be fetched ({reason}); start the tracking store "
-            "or run this where the run's folder is"
+            f"run {record.name}: its files cannot be fetched ({first_line(fault)}); start the "
+            "tracking store or run this where the run's folder is"
         ) from fault
 
 

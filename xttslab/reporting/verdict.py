@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from xttslab.evaluation.aspects import OVERALL
 from xttslab.evaluation.settings import require_draws
 from xttslab.reporting.findings import Findings
 from xttslab.reporting.pairing import Difference
@@ -104,7 +105,7 @@ def decide(evidence: PairEvidence, rules: VerdictRules) -> Decision:
                 f"losses do not tell them apart, text gain does: that of {lower} is lower"
             )
         return Decision(winner, source, reasons)
-    known = (evidence.loss, evidence.scores.get("overall"), evidence.preference)
+    known = (evidence.loss, evidence.scores.get(OVERALL), evidence.preference)
     return Decision(None, "", reasons, any(part is not None for part in known))
 
 
@@ -209,7 +210,7 @@ def _by_listeners(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | No
 
 
 def _by_scores(evidence: PairEvidence, rules: VerdictRules) -> tuple[str | None, str]:
-    overall = evidence.scores.get("overall")
+    overall = evidence.scores.get(OVERALL)
     if overall is None:
         return None, evidence.scores_obstacle or "no scores on common sentences: evaluate both runs"
     said = f"overall score {_change(overall, 2)}"

@@ -13,7 +13,7 @@ from typing import Any
 from scipy.stats import binomtest, t
 
 from xttslab.errors import UserError
-from xttslab.evaluation.aspects import RATED
+from xttslab.evaluation.aspects import OVERALL, RATED
 from xttslab.evaluation.scales import Interval
 from xttslab.files import append_line
 
@@ -91,7 +91,7 @@ def listener_metrics(votes: Sequence[Vote], run: str) -> dict[str, float]:
     for name, scores in given.items():
         found |= _named(name, scores, _mean(scores))
     together = [fmean(vote.scores.values()) for vote in about if vote.scores]
-    found |= _named("overall", together, _mean(together))
+    found |= _named(OVERALL, together, _mean(together))
     pairs = [v for v in about if v.kind == AB and len(set(map(run_of, v.runs))) == 2]
     won = sum(run_of(v.answer) == run for v in pairs) + 0.5 * sum(not v.answer for v in pairs)
     found |= _named("preferred", pairs, share(won, len(pairs)))

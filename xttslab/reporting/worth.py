@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xttslab.evaluation.aspects import TITLES
+from xttslab.evaluation.aspects import OVERALL, TITLES
 from xttslab.evaluation.scorecard import ZERO_SHOT, Scorecard
 from xttslab.evaluation.settings import require_draws
 from xttslab.reporting.findings import Findings
@@ -130,7 +130,7 @@ def worth_of(run: RunData, findings: Findings, scores: Scores, rules: WorthRules
     answers = [_answer(aspect, found.get(aspect), base, scores.card, rules) for aspect in QUESTIONS]
     notes = _limits(base, scores.card, rules)
     state = _state([answer.state for answer in answers])
-    overall = found.get("overall")
+    overall = found.get(OVERALL)
     return Worth(
         named, state, answers, overall, scores.origin, notes, remedy if state == UNKNOWN else ""
     )

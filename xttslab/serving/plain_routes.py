@@ -20,8 +20,8 @@ from xttslab.speaking.lines import names_of
 from xttslab.speaking.marks import checked_pause
 
 _LANGUAGES = {"hu": "Hungarian"}
-_MOST_SEGMENTS = 100
-_MOST_TAKES = 6
+_MOST_SEGMENTS = 100  # of one line
+_MOST_TAKES = 6  # that the page offers side by side, each of them a request of its own
 _EXAMPLES = {"hu": "Jó estét kívánok! Ma este 3 kérdés vár önre."}
 
 

@@ -44,7 +44,7 @@ class ServerMetrics:
         )  # fmt: skip
 
 
-class HeardOrder:
+class MeasuredOrder:
     """A line that is spoken, measured on its way to the client."""
 
     def __init__(

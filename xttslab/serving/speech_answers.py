@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from xttslab.serving.server_metrics import HeardOrder
+from xttslab.serving.server_metrics import MeasuredOrder
 from xttslab.serving.streamed_audio import STREAMS, AudioStream, whole_file
 from xttslab.serving.voice_service import GONE, RequestRefused, VoiceService
 from xttslab.speaking.lines import SpeechLine
@@ -63,7 +63,9 @@ class SpeechAnswer:
         """The chunks as OpenAI's server-sent events `speech.audio.delta`, then `.done`."""
         return await self._begun(service, request, self._events(service), "text/event-stream")
 
-    def _spoken(self, service: VoiceService, live: bool) -> AbstractAsyncContextManager[HeardOrder]:
+    def _spoken(
+        self, service: VoiceService, live: bool
+    ) -> AbstractAsyncContextManager[MeasuredOrder]:
         return service.speaking(self.protocol, self.line, live, self.text_param, self.takes)
 
     async def _file(self, service: VoiceService) -> tuple[bytes, dict[str, str]]:

@@ -33,7 +33,7 @@ STREAMS = {
     "pcm": StreamFormat("", "", f"audio/pcm;rate={SPEECH_RATE};channels=1"),
 }
 _BITS_PER_SECOND = {"mp3": 128_000, "opus": 64_000, "aac": 96_000}
-_OPTIONS = {"ogg": {"page_duration": "20000"}, "mp3": {"write_xing": "0"}}  # no second look back
+_OPTIONS = {"ogg": {"page_duration": "20000"}, "mp3": {"write_xing": "0"}}  # a stream cannot seek
 _UNKNOWN = 0xFFFFFFFF  # a length that a wav header cannot tell yet
 
 
@@ -115,7 +115,7 @@ class AudioStream:
 
 
 class _Growing(io.RawIOBase):
-    """Takes bytes in order and gives them away; there is no way back in it."""
+    """A file that is written once, in order: what was written is taken out and cannot be sought."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

@@ -51,8 +51,8 @@ def voice_service(
     longest: int,
     make_judge: Callable[[], Judge],
 ) -> VoiceService:
-    """The service of a voice, with its engine; every category's reference was heard, so that no
-    client waits for it. `make_judge` makes what judges takes, when some are asked for."""
+    """The service of a voice, with its engine. The references of all categories are encoded here,
+    so that no client waits for it; `make_judge` is called when takes are first to be judged."""
     engine = Engine(speaker, together, limits.requests, limits.seconds)
     service = VoiceService(speaker, names.name, engine, limits, names.aliases, make_judge, longest)
     for category in service.voices:
@@ -88,11 +88,11 @@ def voice_app(
     app.include_router(xtts_routes(service))
     app.include_router(script_routes(service))
     app.include_router(page_routes(service))
-    _answer_faults(app, service)
+    _answer_faults(app)
     return app
 
 
-def _answer_faults(app: FastAPI, service: VoiceService) -> None:
+def _answer_faults(app: FastAPI) -> None:
     """Every fault in the form of the protocol that was spoken."""
 
     @app.exception_handler(RequestRefused)

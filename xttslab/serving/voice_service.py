@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from xttslab.errors import UserError
 from xttslab.serving.engine import Engine, EngineFault, TooManyLines, TooSlow
-from xttslab.serving.server_metrics import HeardOrder, ServerMetrics
+from xttslab.serving.server_metrics import MeasuredOrder, ServerMetrics
 from xttslab.speaking.lines import LONGEST, SpeechLine, names_of
 from xttslab.speaking.speaker import Speaker
 from xttslab.speaking.take_guard import Judge, Take, TakeGuard, TakeJudgement
@@ -164,7 +164,7 @@ class VoiceService:
         live: bool,
         text_param: str = "text",
         takes: int = 1,
-    ) -> AsyncIterator[HeardOrder]:
+    ) -> AsyncIterator[MeasuredOrder]:
         """A line while it is spoken, by the best of so many takes of each piece, which come whole;
         its place is free when the context ends, however it does.
 
@@ -177,7 +177,7 @@ class VoiceService:
             guard = TakeGuard(self._judged, takes) if takes > 1 else None
             live = live and self.speaker.watermark is None  # a mark is put into the whole
             order = self.engine.speak(line, jobs, live, guard)
-            yield HeardOrder(order, self.metrics, protocol, begun, guard, self.speaker.watermark)
+            yield MeasuredOrder(order, self.metrics, protocol, begun, guard, self.speaker.watermark)
             status = 200
             self.metrics.characters.inc(len(line.text))
         except (UserError, TooManyLines, TooSlow, EngineFault) as fault:
@@ -190,7 +190,7 @@ class VoiceService:
             self.metrics.requests.labels(protocol, str(status)).inc()
 
     def _judged(self, takes: Sequence[Take]) -> Sequence[TakeJudgement]:
-        """The judgements of one request's takes; those of others wait, for there is one ear."""
+        """The judgements of one request's takes; other requests wait: there is one recogniser."""
         with self._judging:
             if self._judge is None:
                 self._judge = self._make_judge()

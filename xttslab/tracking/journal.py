@@ -57,6 +57,7 @@ class Journal:
             ) from fault
 
     def exists(self) -> bool:
+        """Whether the folder holds a run."""
         return self.path.is_file()
 
     @property
@@ -93,9 +94,6 @@ class Journal:
             return False
         self._held.clear()
         return True
-
-    def size(self) -> int:
-        return self.path.stat().st_size if self.exists() else 0
 
     def read(self, start: int = 0) -> Iterator[tuple[Record, int]]:
         """Records from byte `start` on, each with the offset behind it.
@@ -136,6 +134,7 @@ class Journal:
         return _today(noted, self.run_dir)
 
     def set_destination(self, destination: Destination) -> None:
+        """Note where the records go and how far they have arrived. Raises OSError."""
         destination = replace(destination, uri=_as_stored(destination.uri, self.run_dir))
         with replacing(self._destination) as partial:
             partial.write_text(json.dumps(asdict(destination)), encoding="utf-8")

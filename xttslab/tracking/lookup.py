@@ -21,7 +21,7 @@ from xttslab.tracking.client import (
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.records import FINISHED
 
-BEST = "best:"
+BEST_ON = "best:"  # with the name of a data set
 _NAMED_IN_ERRORS = 8
 
 
@@ -48,8 +48,9 @@ def require_run(reference: str, uri: str = DEFAULT_URI) -> None:
         runs = _sqlite_runs(database)
     except sqlite3.Error:
         return
-    if reference.startswith(BEST):
-        dataset, finished = reference.removeprefix(BEST), [r for r in runs if r.status == FINISHED]
+    if reference.startswith(BEST_ON):
+        dataset = reference.removeprefix(BEST_ON)
+        finished = [run for run in runs if run.status == FINISHED]
         if all(run.dataset != dataset for run in finished):
             raise no_run_on(dataset, shown, [run.dataset for run in finished if run.dataset])
     elif all(reference not in (run.run_id, run.name) for run in runs):

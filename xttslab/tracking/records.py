@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+METRICS_FILE = "metrics.jsonl"  # in a run's folder: a line an epoch
+SUCCEEDED = "finished"  # an empty file in the folder of a run that has nothing left to do
 EVALUATED = "evaluation/epoch"  # metric: of whose weights the scores of the same step are
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
 
@@ -50,11 +52,15 @@ class WentBack:
 
 @dataclass(frozen=True)
 class Params:
+    """Parameters by name, which the run did not have before."""
+
     values: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Tags:
+    """Tags by name; of several values the last one counts."""
+
     values: Mapping[str, str]
 
 
@@ -69,6 +75,9 @@ class Metrics:
 
 @dataclass(frozen=True)
 class DatasetUsed:
+    """A data set that the run uses: a hash of its content, the folder or address that it came from,
+    what it is for, and numbers about it, such as clips and minutes."""
+
     name: str
     fingerprint: str
     source: str
@@ -86,6 +95,8 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Finished:
+    """The run has ended, as FINISHED, FAILED or KILLED."""
+
     status: str
     time: int
 
@@ -132,6 +143,20 @@ def plain_numbers(values: Mapping[str, float]) -> dict[str, float | str]:
     return {name: v if math.isfinite(v) else str(float(v)) for name, v in values.items()}
 
 
+def metrics_lines(rows: Mapping[int, Mapping[str, float]]) -> str:
+    """The content of `metrics.jsonl` for epoch → {metric: value}."""
+    lines = (json.dumps({"epoch": step, **plain_numbers(row)}) for step, row in rows.items())
+    return "".join(f"{line}\n" for line in lines)
+
+
+def read_metrics(run_dir: Path) -> dict[int, dict[str, float]]:
+    """Epoch → {metric: value} of `metrics.jsonl` in a run's folder; empty where there is none."""
+    path = run_dir / METRICS_FILE
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    rows = {row.pop("epoch"): row for row in map(json.loads, lines)}
+    return {epoch: {name: float(v) for name, v in row.items()} for epoch, row in rows.items()}
+
+
 @dataclass
 class RunState:
     """What a run holds after its records: `metrics` is name → {step: value}."""
@@ -156,6 +181,7 @@ class RunState:
 
 
 def replay(records: Iterable[Record]) -> RunState:
+    """What a run holds after these records, in their order."""
     state = RunState()
     for record in records:
         apply(state, record)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import logging
 import math
 import re
@@ -22,6 +21,7 @@ from xttslab.tracking.delivery import Delivery
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.records import (
     FINISHED,
+    METRICS_FILE,
     Artifact,
     DatasetUsed,
     Finished,
@@ -34,7 +34,7 @@ from xttslab.tracking.records import (
     Tags,
     WentBack,
     apply,
-    plain_numbers,
+    metrics_lines,
     replay,
 )
 from xttslab.tracking.sender import Sender
@@ -42,7 +42,6 @@ from xttslab.tracking.sender import Sender
 log = logging.getLogger(__name__)
 
 LONGEST_NAME, LONGEST_PARAM, LONGEST_TAG = 250, 6000, 8000  # MLflow's limits
-METRICS_FILE = "metrics.jsonl"
 _PATIENCE_S = 300.0  # a new sqlite store takes 8 s to make, minutes on a machine without a breath
 
 
@@ -132,6 +131,7 @@ class RunTracker:
             self.set_tags({f"resume.{self._state.resumes}.{k}": v for k, v in changed.items()})
 
     def set_tags(self, tags: Mapping[str, object]) -> None:
+        """Set tags; a value that a tag had before is replaced."""
         self._write(Tags(texts_for(tags, LONGEST_TAG)))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
@@ -245,14 +245,10 @@ class RunTracker:
 
     def _write_rows(self) -> None:
         """metrics.jsonl: one line an epoch, written atomically."""
-        lines = (
-            json.dumps({"epoch": step, **plain_numbers(row)})
-            for step, row in self._state.rows().items()
-        )
         path = self._journal.run_dir / METRICS_FILE
         try:
             with replacing(path, shared=True) as partial:
-                partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+                partial.write_text(metrics_lines(self._state.rows()), encoding="utf-8")
         except OSError as fault:
             log.warning("%s: cannot be written (%s)", path, fault.strerror)
 

@@ -23,7 +23,7 @@ from xttslab.tracking.client import (
     without_credentials,
 )
 from xttslab.tracking.journal import Journal
-from xttslab.tracking.lookup import BEST, listing, no_run, no_run_on, require_run, run_folder
+from xttslab.tracking.lookup import BEST_ON, listing, no_run, no_run_on, require_run, run_folder
 from xttslab.tracking.records import FINISHED, replay
 from xttslab.tracking.writer import KEY_TAG
 
@@ -93,8 +93,8 @@ def find_run(
         return _on_disk(path, run_dir)
     require_run(reference, uri)
     store = _Store(tracking_uri(uri))
-    if reference.startswith(BEST):
-        return _best(store, reference.removeprefix(BEST), model)
+    if reference.startswith(BEST_ON):
+        return _best(store, reference.removeprefix(BEST_ON), model)
     if _RUN_ID.fullmatch(reference):
         found = store.search(f"attributes.run_id = '{reference}'")
     else:

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from xttslab.errors import UserError
-from xttslab.tracking.client import without_credentials
-from xttslab.tracking.ui import ARTIFACTS, BACKEND, serving, wait_until_stopped
+from xttslab.tracking.client import ARTIFACTS, sqlite_uri, without_credentials
+from xttslab.tracking.ui import FILES_VARIABLE, STORE_VARIABLE, serving, wait_until_stopped
 
 _POSTGRES = ("postgresql://", "postgresql+psycopg://")
 _OWN = Path("mlruns/server")
@@ -22,8 +22,8 @@ _OWN = Path("mlruns/server")
 
 def serve(port: int, host: str) -> None:
     """Serve until SIGINT or SIGTERM. Raises UserError if the server does not start."""
-    uri = os.environ.get(BACKEND) or f"sqlite:///{(_OWN / 'mlflow.db').absolute()}"
-    artifacts = os.environ.get(ARTIFACTS) or str((_OWN / "artifacts").absolute())
+    uri = os.environ.get(STORE_VARIABLE) or sqlite_uri((_OWN / "mlflow.db").absolute())
+    artifacts = os.environ.get(FILES_VARIABLE) or str((_OWN / ARTIFACTS).absolute())
     _require_driver(uri)
     _OWN.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -39,7 +39,9 @@ def _require_driver(uri: str) -> None:
     from importlib.util import find_spec
 
     if uri.startswith(_POSTGRES) and find_spec("psycopg") is None:
-        raise UserError(f'{BACKEND}: PostgreSQL needs a driver: pip install "xttslab[server]"')
+        raise UserError(
+            f'{STORE_VARIABLE}: PostgreSQL needs a driver: pip install "xttslab[server]"'
+        )
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ import psutil
 
 from xttslab.errors import UserError
 from xttslab.tracking.client import (
+    ARTIFACTS,
     DEFAULT_URI,
     QUIET,
     check_writable,
@@ -37,7 +38,7 @@ from xttslab.tracking.client import (
 if TYPE_CHECKING:
     from flask import Response
 
-BACKEND, ARTIFACTS = "MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION"
+STORE_VARIABLE, FILES_VARIABLE = "MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION"
 _STORE = "XTTSLAB_UI_STORE"  # tells the server's process which store to look into
 _START_S = 180.0
 _PORTS_TRIED = 20
@@ -106,10 +107,10 @@ def serving(
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", "xttslab"]
     command += ["--host", host, "--port", str(port), "--workers", "1"]
     # by the environment: everybody on the machine can read a command line
-    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", _STORE: uri, BACKEND: uri}
+    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", _STORE: uri, STORE_VARIABLE: uri}
     database = database_file(uri)
     if artifacts or database:
-        settings[ARTIFACTS] = artifacts or str(database.parent / "artifacts")
+        settings[FILES_VARIABLE] = artifacts or str(database.parent / ARTIFACTS)
     with tempfile.TemporaryFile() as words:
         server = subprocess.Popen(
             command,

@@ -105,6 +105,8 @@ class RunWriter:
         self._held: dict[str, set[int]] | None = None  # metric → steps that the run holds
 
     def send(self, record: Record) -> None:
+        """Send one record. Raises Refused for one that can never arrive, AnotherHistory where the
+        MLflow run must be left as it is, and MLflow's and the network's own exceptions."""
         match record:
             case Resumed():
                 self._client.update_run(self.run_id, status=RUNNING)

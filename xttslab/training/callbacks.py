@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-import re
 import signal
 import sys
 import threading
@@ -14,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 import pytorch_lightning as pl
@@ -23,21 +19,14 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
 from xttslab.errors import UserError
-from xttslab.files import remove, replace, write_atomically
-from xttslab.tracking.records import Tracker
-from xttslab.tracking.run_tracker import METRICS_FILE
-from xttslab.training.gpt_stage import FILE, FOLDER
+from xttslab.files import replace, write_atomically
+from xttslab.tracking.gallery import epoch_folders
+from xttslab.tracking.records import METRICS_FILE, Tracker, metrics_lines, read_metrics
+from xttslab.training.gpt_stage import FILE, FOLDER, read_clip_losses, write_clip_losses
 from xttslab.training.stage import Stage
 
 SET_ASIDE = "set_aside"  # in a run's folder: 1/, 2/, … with what each return to an epoch put there
-_SAMPLES = re.compile(r"epoch_(\d+)")
 STOPPED = 128 + signal.SIGINT  # the exit status that shells expect
-
-
-class MetricLog(Protocol):
-    """What is needed of a tracker."""
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
 
 
 class EpochLog(Checkpoint):
@@ -46,7 +35,7 @@ class EpochLog(Checkpoint):
     A `Checkpoint`, since Lightning calls those after the module has published its metrics.
     """
 
-    def __init__(self, tracker: MetricLog, audio_seconds: float, clips: int) -> None:
+    def __init__(self, tracker: Tracker, audio_seconds: float, clips: int) -> None:
         self.tracker, self.audio_seconds, self.clips = tracker, audio_seconds, clips
         self._started = self._trained_s = 0.0
 
@@ -242,22 +231,20 @@ def go_back(run_dir: Path, tracker: Tracker, epoch: int) -> None:
 
     Does nothing where there are none.
     """
-    metrics, table = run_dir / METRICS_FILE, run_dir / FOLDER / FILE
-    rows = [line for line in _lines(metrics) if json.loads(line)["epoch"] > epoch]
-    found = [row for row in _table(table) if int(row["epoch"]) > epoch]
-    spoken = [
-        folder
-        for folder in sorted((run_dir / "samples").glob("epoch_*"))
-        if (match := _SAMPLES.fullmatch(folder.name)) and int(match[1]) > epoch
-    ]
+    table = run_dir / FOLDER / FILE
+    rows = {step: row for step, row in read_metrics(run_dir).items() if step > epoch}
+    scored = read_clip_losses(table)
+    found = [row for row in scored if int(row["epoch"]) > epoch]
+    spoken = [folder for spoke, folder in epoch_folders(run_dir / "samples") if spoke > epoch]
     if not (rows or found or spoken):
         return
     place = _next(run_dir / SET_ASIDE)
     if rows:
-        write_atomically(place / METRICS_FILE, "".join(f"{line}\n" for line in rows))
+        write_atomically(place / METRICS_FILE, metrics_lines(rows))
     if found:
-        _write_table(place / FOLDER / FILE, found)
-        _write_table(table, [row for row in _table(table) if int(row["epoch"]) <= epoch])
+        columns = list(found[0])  # a table of an older run has fewer
+        write_clip_losses(place / FOLDER / FILE, found, columns)
+        write_clip_losses(table, [row for row in scored if int(row["epoch"]) <= epoch], columns)
     for folder in spoken:
         target = place / "samples" / folder.name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -273,22 +260,3 @@ def go_back(run_dir: Path, tracker: Tracker, epoch: int) -> None:
 def _next(folder: Path) -> Path:
     numbers = [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
     return folder / str(max(numbers, default=0) + 1)
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-
-
-def _table(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(_lines(path)))
-
-
-def _write_table(path: Path, rows: list[dict[str, str]]) -> None:
-    """The rows under the columns that the first of them has; no rows, no file."""
-    if not rows:
-        return remove(path)
-    buffer = io.StringIO()
-    table = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return write_atomically(path, buffer.getvalue())

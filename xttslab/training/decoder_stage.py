@@ -17,14 +17,17 @@ from xttslab.model.codec import MelSpectrogram
 from xttslab.model.decoder import SPEECH_RATE
 from xttslab.training.stage import AveragingStage
 
+# Of the discriminator: its two mels, the channels of its layers, magnitudes below which all is
+# silence, and how much more a difference between neighbours counts than a level.
 LONG = {"n_fft": 1024, "hop_length": 256, "n_mels": 80}
 SHORT = {"n_fft": 256, "hop_length": 64, "n_mels": 32}
 WIDTHS = (16, 32, 64)
-MEL_FLOOR = 1e-4  # of mel magnitudes: quieter is silence
-DIFFERENCE_GAIN = 12.0  # so much more a difference between neighbours counts than a level
+MEL_FLOOR = 1e-4
+DIFFERENCE_GAIN = 12.0
+# Of the spectral loss.
 RESOLUTIONS = (512, 1024, 2048)  # FFT sizes; windows as long, hops a quarter
 MEL_BINS = (40, 80, 120)  # at each
-SPECTRUM_FLOOR = 1e-5
+SPECTRUM_FLOOR = 1e-5  # of mel magnitudes, under which all is silence
 QUIETEST = 1e-2  # magnitude of a bin, some 75 dB below a loud vowel's, under which all is silence
 EDGE = 1024  # samples at a segment's ends that are not scored: what was beside them is not there
 

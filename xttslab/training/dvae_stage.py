@@ -80,8 +80,8 @@ class DvaeStage(AveragingStage):
         return self.distances(self.codec.encode_mel(mel), mel, batch)["mel_l1"]
 
     def distances(self, vectors: Tensor, mel: Tensor, batch: ClipBatch) -> dict[str, Tensor]:
-        """How far what codes with `vectors` (B, T, C) say is from the mels (B, 80, F) of a batch,
-        as scalars by name; each counts in training by its weight in `weights`."""
+        """Distances of what the decoder makes of code vectors (B, T, C) from a batch's mels
+        (B, 80, F), as scalars by name; in training each counts by its weight in `weights`."""
         made = self.codec.dvae.decoder(vectors.transpose(1, 2))
         return {"mel_l1": _distance(made, mel, batch)}
 

@@ -21,7 +21,7 @@ from xttslab.training.optim import train_adapters, train_only
 from xttslab.training.preflight import SoundPreflight, preflight
 from xttslab.training.start import Start, plain
 
-_PLAIN_STEPS = 300  # for a codec without weights
+_PLAIN_STEPS = 300  # without a codebook, of a codec without weights (stage.plain_steps=null)
 FITTED_CLIPS = 400  # enough for statistics and codebook of an untrained codec
 
 
@@ -87,9 +87,9 @@ def fit_decoder(job: Job) -> RunCheckpoints:
     seconds = settings["segment_codes"] * SAMPLES_PER_CODE / SAMPLE_RATE
     segments = max(settings["batches"] * settings["segments"], len(trained))
     checkpoints = job.checkpoints(job.start.origin, base.codec.fingerprint)
-    told = SoundPreflight(job.plan(), partial(_one_segment, settings["segments"]), job.base.gpt)
+    needs = SoundPreflight(job.plan(), partial(_one_segment, settings["segments"]), job.base.gpt)
     log = job.log(segments * seconds, segments)
-    trainer = job.trainer([told, log, *job.samples(base), checkpoints])
+    trainer = job.trainer([needs, log, *job.samples(base), checkpoints])
     data = DecoderData(
         job.base.gpt,
         job.clip_data(),
@@ -128,8 +128,8 @@ def fit_dvae(job: Job) -> RunCheckpoints:
     passes = max(1, -(-wanted // sum(clip.codes for clip in trained)))
     seconds = passes * sum(len(clip.wave) for clip in trained) / SAMPLE_RATE
     longest = max(trained, key=lambda clip: clip.codes)
-    told = SoundPreflight(job.plan(), partial(_one_clip, longest, settings["batch_codes"]), None)
-    trainer = job.trainer([told, job.log(seconds, passes * len(trained)), checkpoints])
+    needs = SoundPreflight(job.plan(), partial(_one_clip, longest, settings["batch_codes"]), None)
+    trainer = job.trainer([needs, job.log(seconds, passes * len(trained)), checkpoints])
     place = (trainer.global_rank, trainer.world_size)
     loaders = clip_loaders(trained, held_out, settings["batch_codes"], passes, config.seed, *place)
     if job.resume_from is None:

@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from xttslab.data.batches import Batch
 from xttslab.data.datamodule import EVAL_LOADERS
 from xttslab.data.manifest import Clip
-from xttslab.files import write_atomically
+from xttslab.files import remove, write_atomically
 from xttslab.model.adapters import SCALE, adapter_scale
 from xttslab.model.gpt import ClipLosses, Logits, clip_losses, weighted_total
 from xttslab.tracking.records import Tracker
@@ -172,19 +172,29 @@ class ClipLossTable(Checkpoint):
             return
         assert isinstance(pl_module, GptStage)
         epoch = 0 if trainer.state.fn == "validate" else trainer.current_epoch + 1
-        buffer = io.StringIO()
-        table = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows([*self._written(), *_rows(pl_module, epoch)])
-        write_atomically(self.path, buffer.getvalue().encode())
+        write_clip_losses(self.path, [*read_clip_losses(self.path), *_rows(pl_module, epoch)])
         self.tracker.log_artifact(self.path, FOLDER)
 
-    def _written(self) -> list[dict[str, str]]:
-        """The rows that are there, by column."""
-        if not self.path.is_file():
-            return []
-        with self.path.open(encoding="utf-8", newline="") as lines:
-            return list(csv.DictReader(lines))
+
+def read_clip_losses(path: Path) -> list[dict[str, str]]:
+    """The rows of a table of `ClipLossTable`, by column; none where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def write_clip_losses(
+    path: Path, rows: Sequence[Mapping[str, str]], columns: Sequence[str] = COLUMNS
+) -> None:
+    """Write such a table with these columns; without rows there is no file."""
+    if not rows:
+        return remove(path)
+    buffer = io.StringIO()
+    table = csv.DictWriter(buffer, columns, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return write_atomically(path, buffer.getvalue())
 
 
 def _rows(stage: GptStage, epoch: int) -> list[dict[str, str]]:

@@ -34,8 +34,8 @@ from xttslab.training.samples import EpochScores, SpokenSamples, sample_plan
 from xttslab.training.stage import EpochLines, Stage
 from xttslab.training.start import Start, instances, plain
 
-_ONE = ("1", "auto")  # device
-_PARALLEL = ("ddp", "fsdp", "deepspeed")
+_ONE_DEVICE = ("1", "auto")
+_PARALLEL_STRATEGIES = ("ddp", "fsdp", "deepspeed")
 _CHECKPOINT_OPTIONS = ("monitor", "top_k", "half", "every_minutes", "keep_last")
 
 
@@ -144,7 +144,7 @@ class Job:
 
         Raises UserError where no epoch would be evaluated, and so none be the best.
         """
-        config, chosen = self.config, list(callbacks)
+        config, chosen, tracker, run_dir = self.config, list(callbacks), self.tracker, self.run_dir
         every, last = config.trainer.check_val_every_n_epoch, config.trainer.max_epochs
         if every and last and 0 < last < every:
             raise UserError(
@@ -152,9 +152,9 @@ class Job:
                 "would be evaluated, and no checkpoint kept as the best; choose a smaller one"
             )
         limit = config.loss.limit if config.stage.name == "gpt" else sys.float_info.max
-        best = self.run_dir / "checkpoints" / BEST
-        told = EpochLines(config.checkpoint.monitor)
-        chosen += [told, *self._configured_callbacks(), ResumeHistory(self.tracker, self.run_dir)]
+        best = run_dir / "checkpoints" / BEST
+        lines, history = EpochLines(config.checkpoint.monitor), ResumeHistory(tracker, run_dir)
+        chosen += [lines, *self._configured_callbacks(), history]
         chosen += [ConfiguredRate(), SpillWarning()]
         chosen += [LossGuard(limit, str(best)), *self.callbacks, InterruptHandler()]
         return instantiate(
@@ -166,7 +166,7 @@ class Job:
             logger=False,
             enable_model_summary=False,
             reload_dataloaders_every_n_epochs=1,  # the number of batches may change with the epoch
-            default_root_dir=str(self.run_dir),
+            default_root_dir=str(run_dir),
         )
 
     def _configured_callbacks(self) -> list[pl.Callback]:
@@ -185,8 +185,10 @@ class Job:
 def require_trainable(trainer: DictConfig) -> None:
     """Raise UserError for a trainer that this system or its processor is not able to run."""
     devices = trainer.devices
-    several = len(devices) > 1 if isinstance(devices, ListConfig) else str(devices) not in _ONE
-    several = several or str(trainer.get("strategy", "")).startswith(_PARALLEL)
+    several = (
+        len(devices) > 1 if isinstance(devices, ListConfig) else str(devices) not in _ONE_DEVICE
+    )
+    several = several or str(trainer.get("strategy", "")).startswith(_PARALLEL_STRATEGIES)
     if sys.platform == "win32" and several:
         raise UserError(
             f"trainer.devices={devices}: several cards talk by NCCL, which Windows lacks; train in "

@@ -32,6 +32,7 @@ from xttslab.model.base import (
     save_codec,
 )
 from xttslab.progress import doing
+from xttslab.tracking.records import FAILED, KILLED, SUCCEEDED
 from xttslab.tracking.run_tracker import check_run_name
 from xttslab.training.callbacks import go_back
 from xttslab.training.checkpointing import RunCheckpoints, resume_point
@@ -89,15 +90,15 @@ def train(
         best = _conclude(checkpoints, job)
     except (KeyboardInterrupt, SystemExit) as stop:
         print(f"stopped; go on with resume=true run_name={run_dir.name}", file=sys.stderr)
-        tracker.finish("KILLED", _HURRY_S)
+        tracker.finish(KILLED, _HURRY_S)
         number = signal.SIGTERM if isinstance(stop, SIGTERMException) else signal.SIGINT
         raise SystemExit(128 + number) from stop
     except BaseException:
-        tracker.finish("FAILED")
+        tracker.finish(FAILED)
         raise
     tracker.finish()
     if is_rank_zero():
-        (run_dir / "finished").touch()
+        (run_dir / SUCCEEDED).touch()
         checkpoints.tidy()
     return best
 
@@ -162,7 +163,7 @@ def _resume_point(run_dir: Path, resume: bool) -> Path | None:
             "run_name"
         )
     point = resume_point(run_dir / "checkpoints") if resume else None
-    if resume and not point and (run_dir / "finished").exists():
+    if resume and not point and (run_dir / SUCCEEDED).exists():
         raise UserError(f"{run_dir}: is finished; continue it with init_from={run_dir}")
     return point
 

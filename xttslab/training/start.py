@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 import sys
 import warnings
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from xttslab.data.lexicons import keep_lexicon
 from xttslab.errors import UserError
 from xttslab.files import write_atomically
 from xttslab.model.base import BEST
-from xttslab.tracking.records import NullTracker, Tracker
+from xttslab.tracking.records import NullTracker, Tracker, read_metrics
 from xttslab.tracking.run_tracker import RunTracker
 from xttslab.training.checkpointing import RunCheckpoints
 
@@ -60,10 +60,6 @@ class Start:
     def origin(self) -> str:
         """The checkpoint as a later run's record names it, "" for none."""
         return str(self.checkpoint or "")
-
-    @property
-    def run_dir(self) -> Path | None:
-        return self.checkpoint.parent.parent if self.checkpoint else None
 
 
 def resolve_start(init_from: str | None, uri: str, model: Mapping[str, str] | None = None) -> Start:
@@ -244,8 +240,7 @@ def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def print_summary(run_dir: Path, checkpoints: RunCheckpoints) -> int:
     """Print start, best and last epoch of a run and what to do next; returns its last epoch."""
-    lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = {row["epoch"]: row for row in map(json.loads, lines)}
+    rows = read_metrics(run_dir)
     last = max(rows)
     chosen = {"zero-shot": 0, "last": last}
     if checkpoints.best:
@@ -283,5 +278,5 @@ def _next_steps(run_dir: Path, checkpoints: RunCheckpoints) -> list[tuple[str, s
     return steps
 
 
-def _shown(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else "–"
+def _shown(value: float | None) -> str:
+    return "–" if value is None or not math.isfinite(value) else f"{value:.4f}"

@@ -73,9 +73,8 @@ _OF_RUN = {
     "plugins": "",
     "reload_dataloaders_every_n_epochs": "",
 }
-_MOVED = {
-    "dataset.balance": ("none", "batch.balance")
-}  # option → what it was by default, its place
+# Option of older data sets' configurations → what it was by default, and its place today.
+_MOVED = {"dataset.balance": ("none", "batch.balance")}
 _BASIS = ("dataset", "model", "stage", "hardware")  # groups that set options of their own
 
 

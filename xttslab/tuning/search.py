@@ -1,9 +1,8 @@
-"""Translates `sweep.space` to Optuna distributions, and the values of a trial to overrides."""
+"""Searches a space of settings: draws trials of an Optuna study, trains and prunes each."""
 
 from __future__ import annotations
 
 import gc
-import json
 import math
 import sys
 import traceback
@@ -24,7 +23,7 @@ from optuna.trial import Trial, TrialState
 
 from xttslab.errors import UserError
 from xttslab.tracking.journal import Journal
-from xttslab.tracking.records import replay
+from xttslab.tracking.records import KILLED, SUCCEEDED, read_metrics, replay
 from xttslab.tuning.study import StoredStudy
 from xttslab.tuning.sweep_run import Child, SweepRun, child_tags, children
 
@@ -114,7 +113,7 @@ class Search:
                 self._try(trial)
         except (KeyboardInterrupt, SystemExit):
             print("the study is kept; the same command goes on with it", file=sys.stderr)
-            self.parent.conclude(self._children(), self.study.study, "KILLED")
+            self.parent.conclude(self._children(), self.study.study, KILLED)
             raise
         best = self.parent.conclude(self._children(), self.study.study)
         if best is None:
@@ -151,7 +150,7 @@ class Search:
         if goes_on:
             for epoch, value in _history(run_dir, self.monitor).items():
                 trial.report(value, epoch)
-            if (run_dir / "finished").exists():
+            if (run_dir / SUCCEEDED).exists():
                 state = replay(record for record, _ in Journal(run_dir).read())
                 return float(state.tags["best_value"]) if "best_value" in state.tags else None
         config = self.compose(drawn)
@@ -164,7 +163,5 @@ class Search:
 
 def _history(run_dir: Path, monitor: str) -> Mapping[int, float]:
     """Epoch → loss of the epochs that a run has done, without the row before any update."""
-    path = run_dir / "metrics.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    return {row["epoch"]: float(row[monitor]) for row in rows if row["epoch"] and monitor in row}
+    rows = read_metrics(run_dir)
+    return {epoch: row[monitor] for epoch, row in rows.items() if epoch and monitor in row}
