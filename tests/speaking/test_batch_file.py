@@ -88,8 +88,8 @@ def test_a_line_may_have_several_categories(tmp_path: Path) -> None:
         ({"id": "b", "text": "x", "pause_after": 999}, "pause_after=999: a pause lasts 0 to 60 s"),
         ({"id": "b", "text": "x", "pause_after": "long"}, "pause_after=long: is no length of a pa"),
         ({"id": "b", "text": "x", "pause_afer": 1}, "'pause_afer'; did you mean pause_after?"),
-        ({"id": "b", "text": "x", "speed": 9}, "speed=9: is not a number from 0.25 to 4; correct"),
-        ({"id": "b", "text": "x", "seed": 1.5}, "seed=1.5: is not a whole number from 0 to"),
+        ({"id": "b", "text": "x", "speed": 9}, "speed=9: give a number from 0.25 to 4"),
+        ({"id": "b", "text": "x", "seed": 1.5}, "seed=1.5: give a whole number from 0 to"),
         ({"id": "b", "text": "x", "format": "aac"}, "format.aac: name a recording that ends in"),
         ({"id": "b", "text": "<sub>x</sub>"}, "SSML: <sub> needs alias="),
         ({"id": "b", "text": "<s>x"}, "SSML is not well-formed (mismatched tag, line 1"),
@@ -117,7 +117,10 @@ def test_a_bad_row_is_named_and_the_others_are_read(
         ('{"samples": [', r"b.csv: its JSON is cut off at line 1, character 14"),
         ('{"a": 1}', "b.csv: holds no list named samples or lines"),
         ("[" * 100_000, "b.csv: is nested too deep"),
-        ({"generation_config": {"speed": "x"}, "samples": ["a"]}, "generation_config: speed=x: is"),
+        (
+            {"generation_config": {"speed": "x"}, "samples": ["a"]},
+            "generation_config: speed=x: give a number",
+        ),
     ],
 )
 def test_a_file_that_is_no_batch_is_refused(

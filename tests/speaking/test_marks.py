@@ -53,6 +53,7 @@ def test_letters_and_figures_have_their_hungarian_names() -> None:
         ("<speak>a<break", r"SSML is not well-formed \(.*, line 1, character 9\)"),
         ("Tom & <break/> x", r"not well-formed \(.*line 1, character 6\); .* & as &amp;"),
         ("Igen</speak>", "SSML is not well-formed"),
+        ("<s>Ig\ud800en</s>", "SSML: character 6 is half of a surrogate pair; take it out"),
         ("<speak><prosody>x</prosody></speak>", "SSML: <prosody> is not read; there are speak, p"),
         ("<sub>x</sub>", "<sub> needs alias="),
         ("<say-as interpret-as='foo'>x</say-as>", 'interpret-as="foo">: is not read; there are sp'),

@@ -15,7 +15,7 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
-from xttslab.errors import UserError
+from xttslab.model.setting_ranges import SAMPLING, require_number
 
 # Coqui hands transformers a prefix of made-up ids: ones, then the start token. Its repetition
 # penalty therefore holds for code 1 and the start token from the first step on.
@@ -36,20 +36,8 @@ class Sampling:
     greedy: bool = False
 
     def __post_init__(self) -> None:
-        require_number("temperature", self.temperature, 0.01, 5.0)
-        require_number("top_k", self.top_k, 0, 10_000, whole=True)
-        require_number("top_p", self.top_p, 0.01, 1.0)
-        require_number("repetition_penalty", self.repetition_penalty, 0.5, 100.0)
-
-
-def require_number(
-    name: str, value: object, least: float, most: float, whole: bool = False
-) -> None:
-    """Raise UserError, which names the setting, unless `value` is a number between both."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not least <= value <= most or (whole and value != int(value)):
-        kind = "a whole number" if whole else "a number"
-        raise UserError(f"{name}={value}: give {kind} from {least:g} to {most:g}")
+        for name, allowed in SAMPLING.items():
+            require_number(name, getattr(self, name), allowed)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from xttslab.model.codec import Codec
 from xttslab.model.decoder import Decoder
 from xttslab.model.generation import generate
 from xttslab.model.gpt import XttsGpt
-from xttslab.model.sampling import Generated, Sampling, Sentence, require_number
+from xttslab.model.sampling import Generated, Sampling, Sentence
+from xttslab.model.setting_ranges import SEED, NumberRange, require_number
 
 CERTAIN = 0.5  # a stop this likely ends the sentence, whatever was drawn
 THINKABLE = 0.05  # a stop this likely ends it in a pause, or where the limit cut it off
@@ -65,21 +66,17 @@ class Speaking:
     chunk_seconds: float = CHUNK_SECONDS
 
     def __post_init__(self) -> None:
-        require_number("speed", self.speed, 0.05, 20.0)
-        require_number("seed", self.seed, 0, 2**31 - 1, whole=True)
-        require_number("reference_seconds", self.reference_seconds, MIN_REFERENCE_SECONDS, 600)
-        require_number("chunk_seconds", self.chunk_seconds, MIN_REFERENCE_SECONDS, 600)
+        require_number("speed", self.speed, NumberRange(0.05, 20.0))
+        require_number("seed", self.seed, SEED)
+        for name in ("reference_seconds", "chunk_seconds"):
+            require_number(name, getattr(self, name), NumberRange(MIN_REFERENCE_SECONDS, 600))
 
 
 class Voice:
     """A GPT, its codec and its decoder, ready to speak; all are used as they are, in eval mode."""
 
     def __init__(
-        self,
-        gpt: XttsGpt,
-        codec: Codec,
-        decoder: Decoder,
-        likely: Callable[[int], float],
+        self, gpt: XttsGpt, codec: Codec, decoder: Decoder, likely: Callable[[int], float]
     ) -> None:
         self.gpt, self.codec, self.decoder, self.likely = gpt, codec, decoder, likely
 

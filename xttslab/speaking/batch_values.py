@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from xttslab.data.text_files import json_reason
 from xttslab.errors import UserError
 from xttslab.files import found_path
+from xttslab.model.setting_ranges import SAMPLING, SEED, NumberRange, require_number
 from xttslab.speaking.lines import names_of
 from xttslab.speaking.marks import checked_pause, seconds_in
 
-# Settings that a file may give, with what they may be: least, most, whole numbers only.
-SETTINGS: dict[str, tuple[float, float, bool]] = {
-    "speed": (0.25, 4.0, False),
-    "seed": (0, 2**31 - 1, True),
-    "temperature": (0.01, 5.0, False),
-    "top_k": (0, 10_000, True),
-    "top_p": (0.01, 1.0, False),
-    "repetition_penalty": (0.5, 100.0, False),
-}
+# Settings that a file may give, with what they may be.
+SETTINGS: dict[str, NumberRange] = {"speed": NumberRange(0.25, 4.0), "seed": SEED, **SAMPLING}
 _TRUE, _FALSE = {"true", "yes", "1", "igen"}, {"false", "no", "0", "nem"}
 
 
@@ -68,15 +62,12 @@ def pause_in(values: Mapping[str, Any]) -> float | None:
 
 def setting_in(name: str, value: Any) -> float:
     """The value of one of SETTINGS; raises UserError for one that cannot be."""
-    least, most, whole = SETTINGS[name]
-    kind = "a whole number" if whole else "a number"
-    try:
-        number = math.nan if isinstance(value, bool) else float(str(value).replace(",", "."))
-    except ValueError:
-        number = math.nan
-    if not least <= number <= most or (whole and number != int(number)):
-        raise UserError(f"{name}={value}: is not {kind} from {least:g} to {most:g}; correct it")
-    return int(number) if whole else number
+    allowed = SETTINGS[name]
+    if isinstance(value, str):
+        with suppress(ValueError):  # what is no number is refused as it was written
+            value = float(value.replace(",", "."))
+    require_number(name, value, allowed)
+    return int(value) if allowed.whole else float(value)
 
 
 def paths_in(value: Any, folder: Path) -> tuple[Path, ...]:

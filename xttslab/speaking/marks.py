@@ -104,6 +104,9 @@ def _plain(text: str, words: Callable[[str], str]) -> Iterator[str | float]:
 
 
 def _ssml(text: str, words: Callable[[str], str]) -> Iterator[str | float]:
+    if half := re.search("[\ud800-\udfff]", text):
+        place = half.start() + 1
+        raise UserError(f"SSML: character {place} is half of a surrogate pair; take it out")
     if "<!" in text:
         raise UserError("SSML: comments, CDATA and DOCTYPE are not read; take '<!…>' out")
     bare = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip()

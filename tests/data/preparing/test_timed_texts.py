@@ -64,8 +64,10 @@ def test_times_that_cannot_be_are_left_out_or_refused() -> None:
     timed = text(*good, ("Rossz.", 9.0, 8.0, ""))
     assert len(timed.words) == 18
     assert timed.notes == (("times that cannot be: left out", "1, first 9 to 8 s: Rossz."),)
-    with pytest.raises(UserError, match=r"a.json: 2 of 3 times cannot be \(-2 to 1 s: Jó\); exp"):
-        text(("Jó", -2, 1, ""), ("estét", 2, 1, ""), ("Szia.", 3, 4, ""))
+    with pytest.raises(
+        UserError, match=r"a.json: 2 of 3 times cannot be \(-2 to 1 s: Jó nap\); exp"
+    ):
+        text(("Jó\nnap", -2, 1, ""), ("estét", 2, 1, ""), ("Szia.", 3, 4, ""))
 
 
 def test_segments_out_of_order_are_sorted() -> None:

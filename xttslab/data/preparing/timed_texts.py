@@ -128,7 +128,8 @@ def timed_text(path: Path, utterances: Iterable[TimedSegment]) -> TimedText:
             usable.append(one)
         else:
             faulty += 1
-            shown = shown or f"{one.start:g} to {one.end:g} s: {one.text[:30]}"
+            said = " ".join(one.text.split())[:30]
+            shown = shown or f"{one.start:g} to {one.end:g} s: {said}"
     if faulty > _MOST_FAULTY * len(spoken):
         what = f"{faulty} of {len(spoken)} times cannot be ({shown})"
         raise UserError(f"{path.name}: {what}; export the transcript again")
