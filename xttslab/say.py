@@ -69,7 +69,7 @@ def _say_text(
     category = ",".join(names_of(config.category))
     named = None if recordings else category
     settings = speaker.settings_for(named, instantiate(config.settings), config.temperature)
-    for line in speaker.references.told(category, recordings, settings):
+    for line in speaker.references.report(category, recordings, settings):
         print(line)
     wave = speaker.say(text, category, recordings, settings, config.longest)
     if config.lufs is not None:

@@ -39,11 +39,11 @@ def test_what_is_heard_of_each_category_is_told_with_a_warning(
     several: References, speaker: Speaker
 ) -> None:
     settings = Speaking(speaker.settings.sampling, reference_seconds=2.0)
-    lines = several.told("calm,loud", None, settings)
+    lines = several.report("calm,loud", None, settings)
     assert [line.partition(":")[0] for line in lines] == ["calm", "loud", "calm", "warning"]
     assert lines[1].endswith("loud_1.wav: 0.5 s, heard: 0.0 s for the melody, 0.5 s for the timbre")
     assert "several categories (calm, loud): what is spoken has the average" in lines[3]
-    assert len(several.told("calm", None, settings)) == 2
+    assert len(several.report("calm", None, settings)) == 2
 
 
 def test_several_categories_are_heard_as_their_recordings_are(
@@ -62,7 +62,7 @@ def test_several_stored_voices_are_averaged(several: References, speaker: Speake
     expected = (parts["calm"][0] + parts["loud"][0]) / 2
     torch.testing.assert_close(stored.prompt("calm,loud")[0], expected)
     assert torch.equal(stored.prompt("loud")[1], parts["loud"][1])
-    (warning,) = stored.told("calm,loud", None, speaker.settings)
+    (warning,) = stored.report("calm,loud", None, speaker.settings)
     assert warning.startswith("warning: the recordings are of several categories (calm, loud)")
 
 
@@ -76,7 +76,7 @@ def test_recordings_of_several_categories_of_a_data_set_are_warned_about(
 ) -> None:
     make_clips(tmp_path / "set", "set", ["greeting", "tension"])
     paths = sorted((tmp_path / "set").rglob("*.wav"))
-    lines = References(speaker.voice, {}).told(None, paths, speaker.settings)
+    lines = References(speaker.voice, {}).report(None, paths, speaker.settings)
     assert len(lines) == len(paths) + 1
     assert "(greeting, tension)" in lines[-1]
 

@@ -27,9 +27,10 @@ _FAN = 6  # later peaks that a peak is paired with
 _REACH = 200  # frames between the two
 _BIN_STEP, _FRAME_STEP = 2, 4  # coarse enough that another cut falls on the same numbers
 _LEAST_VOTES = 8  # landmarks that agree on one offset
-_SHORT = 22  # steps of frames (1 s): where two clips share less, a word in common has half …
-_MORE = 1.5  # … its landmarks at the same places, so that so many times as much has to agree
-_COMMON = 256  # places of a landmark beyond which it tells nothing, and would cost the most
+# Two clips that overlap for less than a second may have one word in common, whose landmarks agree
+# by half: so many times as much has to agree then.
+_SHORT, _MORE = 22, 1.5  # steps of frames, factor
+_COMMON = 256  # a landmark that stands at more places tells nothing, and would cost the most
 _BLOCK = 1 << 22  # landmarks compared at once: 32 MB for each of their numbers
 _OFFSETS = 1 << 16  # more than the frame steps of two clips
 

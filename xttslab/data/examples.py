@@ -77,7 +77,7 @@ class TrainingExamples(Dataset[list[Example]]):
 
     def __getitems__(self, draw: Draw) -> list[Example]:
         """The examples of one batch."""
-        rows = [self.rows[position] for position in draw.everywhere]
+        rows = [self.rows[position] for position in draw.of_all_devices]
         # All devices draw for the batch of all, so that its prompts do not depend on their number.
         random = np.random.default_rng((self.seed, draw.epoch, draw.number))
         prompters = [self._prompter(row, random) for row in rows]

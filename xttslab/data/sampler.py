@@ -20,14 +20,14 @@ class Draw:
 
     epoch: int
     number: int
-    everywhere: list[int]
+    of_all_devices: list[int]
     rank: int = 0
     world: int = 1
 
     @property
     def positions(self) -> list[int]:
         """The clips of this device."""
-        return self.everywhere[self.rank :: self.world]
+        return self.of_all_devices[self.rank :: self.world]
 
 
 class LengthBuckets(Sampler[Draw]):

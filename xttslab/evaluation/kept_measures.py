@@ -141,7 +141,7 @@ def _plain(measured: Measured) -> dict[str, Any]:
 
 
 def _measured(data: dict[str, Any], clip: SpokenClip) -> Measured:
-    """The opposite of `_plain`."""
+    """The measures of `clip` that `_plain` made into `data`."""
     heard, prosody = data["heard"], data["prosody"]
     return Measured(
         clips=(clip,),

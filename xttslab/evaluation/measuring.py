@@ -41,7 +41,7 @@ class Measured:
     seconds: Mapping[str, float]
 
     def with_values(self, values: Mapping[str, np.ndarray]) -> Measured:
-        """The same with further measures, (n,) each."""
+        """These clips with further measures, (n,) each; measures that were taken stay."""
         return replace(self, values={**values, **self.values})
 
     def chosen(self, rows: Sequence[int]) -> Measured:

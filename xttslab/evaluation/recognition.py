@@ -89,7 +89,7 @@ class Recogniser:
     card_gb: NonNegativeFloat = 0.0
 
     def chosen(self) -> Recogniser:
-        """The same with a model, device and type of numbers in place of every `auto`."""
+        """This recogniser with a model, device and type of numbers in place of every `auto`."""
         device, model = self.device, self.model
         if device == AUTO:
             device = _device(self.card_gb)
@@ -100,7 +100,7 @@ class Recogniser:
         return replace(self, model=model, device=device, compute_type=numbers)
 
     def beside_training(self) -> Recogniser:
-        """The same, a card left to the training where the device was not named."""
+        """This recogniser on the processor, unless a device was named: training needs the card."""
         return replace(self, device=CPU) if self.device == AUTO else self
 
     def transcribe(

@@ -115,15 +115,15 @@ def search(
         [one for group in groups for one in group], sentences, plan, settings, speak, score
     )
     best = [max(group, key=lambda one: _mean(scores[one])) for group in groups]
-    warmer = [
+    varied = [
         replace(one, temperature=value)
         for one in best
         for value in plan.temperatures
         if value != one.temperature
     ]
-    if warmer:
-        scores |= _try(warmer, sentences, plan, settings, speak, score)
-    return [_ranking(group, [one for one in warmer if one.category == group[0].category], scores)
+    if varied:
+        scores |= _try(varied, sentences, plan, settings, speak, score)
+    return [_ranking(group, [one for one in varied if one.category == group[0].category], scores)
             for group in groups]  # fmt: skip
 
 
@@ -140,13 +140,13 @@ def chosen_of(rankings: Sequence[Sequence[Ranked]]) -> dict[str, Chosen]:
 
 def _ranking(
     group: Sequence[ReferenceCandidate],
-    warmer: Sequence[ReferenceCandidate],
+    varied: Sequence[ReferenceCandidate],
     scores: dict[ReferenceCandidate, np.ndarray],
 ) -> list[Ranked]:
     usual = group[0]
     ranked = [
         Ranked(one, _mean(scores[one]), None if one == usual else _gain(scores[usual], scores[one]))
-        for one in (*group, *warmer)
+        for one in (*group, *varied)
     ]
     return sorted(ranked, key=lambda one: -one.score)
 

@@ -101,7 +101,7 @@ def sentences_of(config: DictConfig, language: str) -> Sentences:
 
 
 def plan_of(config: DictConfig, language: str) -> EvaluationPlan:
-    """What is spoken, and beside which rows."""
+    """The plan of an evaluation, as configured."""
     return EvaluationPlan(
         sentences_of(config, language),
         list(config.seeds),

@@ -197,11 +197,11 @@ def through_codec(speaker: Speaker, clips: Sequence[Clip], settings: Speaking) -
     be read.
     """
     whole = replace(settings, speed=1.0, trim_babble=False)
-    return [_again(speaker, clip, whole) for clip in clips]
+    return [_recoded(speaker, clip, whole) for clip in clips]
 
 
 @torch.no_grad()
-def _again(speaker: Speaker, clip: Clip, settings: Speaking) -> SpokenClip:
+def _recoded(speaker: Speaker, clip: Clip, settings: Speaking) -> SpokenClip:
     voice = speaker.voice
     known = clip.category in speaker.categories
     latents, embedding = speaker.references.prompt(

@@ -166,7 +166,7 @@ class ScoredAspect:
     notes: tuple[str, ...] = ()
 
     def with_details(self, details: Mapping[str, float]) -> ScoredAspect:
-        """The same with further numbers beside it."""
+        """This aspect with further numbers beside its score."""
         return replace(self, details={**self.details, **details})
 
 

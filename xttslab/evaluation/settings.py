@@ -103,5 +103,5 @@ class Scoring:
             raise UserError(f"no scale for {unscaled[0]}; add it under evaluation.scoring.scales")
 
     def beside_training(self) -> Scoring:
-        """The same with a recogniser that leaves a card to the training."""
+        """These settings with a recogniser that leaves a card to the training."""
         return replace(self, recogniser=self.recogniser.beside_training())

@@ -68,7 +68,9 @@ def _heard(speaker: Speaker, planned: Sequence[PlannedLine]) -> Iterator[str]:
     """What is heard of the recordings and mixed categories that lines name."""
     for speech in (one.speech for one in planned):
         if speech.recordings or len(names_of(speech.category)) > 1:
-            yield from speaker.references.told(speech.category, speech.recordings, speech.settings)
+            yield from speaker.references.report(
+                speech.category, speech.recordings, speech.settings
+            )
 
 
 def _speak(speaker: Speaker, planned: Sequence[PlannedLine], options: BatchOptions) -> None:

@@ -82,7 +82,7 @@ class References:
         rounds = zip_longest(*(self.by_category[name] for name in self._known(category)))
         return tuple(dict.fromkeys(path for some in rounds for path in some if path is not None))
 
-    def told(self, category: Categories, given: Recordings, settings: Speaking) -> list[str]:
+    def report(self, category: Categories, given: Recordings, settings: Speaking) -> list[str]:
         """How much of each recording is heard, one line each, and a warning where they are of
         several categories; of a voice that keeps no recordings that warning alone."""
         if self._is_stored(given):

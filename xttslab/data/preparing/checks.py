@@ -78,7 +78,7 @@ class Candidate:
 
     @property
     def spoken(self) -> SpokenText:
-        """Its text beside what is heard."""
+        """Its text with its sound and what a recogniser heard, to be compared."""
         clip, sound = self.clip, self.record.features.get("sound")
         return SpokenText(clip.text, clip.language, sound, self.recognised)
 

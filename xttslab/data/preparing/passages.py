@@ -87,8 +87,8 @@ def _by_voice(timed: TimedText, pieces: Sequence[SpeakerPiece]) -> TimedText:
 
 
 def _strays_heard(timed: TimedText, pieces: Sequence[SpeakerPiece]) -> TimedText:
-    """A transcript in which the few words of one speaker in the midst of another's stay theirs
-    where the voice says so, too: to or from the speaker that is wanted."""
+    """The transcript, in which words that it gives to another speaker in the midst of a sentence go
+    to the sentence's speaker, unless the voice shows that they are the other one's."""
     words = list(timed.words)
     for sentence in sentences(timed.words, timed.stray):
         for first, stop in speaker_runs(timed.words, sentence.first, sentence.stop):

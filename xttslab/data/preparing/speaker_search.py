@@ -224,8 +224,8 @@ class SpeakerSearch:
 
 
 def _settled(pieces: Sequence[SpeakerPiece]) -> list[SpeakerPiece]:
-    """The pieces, of which the short and doubtful ones are theirs only where they say something
-    within a breath of it, and nobody else does at less of a distance."""
+    """The pieces; a short doubtful one stays doubtful only within half a second of speech that is
+    surely the wanted speaker's, and with nobody else's nearer. Else it is somebody else's."""
     settled = list(pieces)
     for index, piece in enumerate(pieces):
         if piece.kind != DOUBTFUL or piece.end - piece.start >= LONG:

@@ -40,9 +40,9 @@ MISFITS = {
 _ENOUGH = 1200 * SOUND_HZ  # frames of sound from which phones are learnt
 _LEAST_PER_PHONE = 50  # frames; a script with a sign for each word has fewer
 _IMPOSSIBLE = 1e3  # nats
-_WIDTH = 1.0  # of the quarter below the median, by which right texts are above it
-_NATS_A_LETTER = 4.0  # by which a letter that a recogniser heard in vain counts
-_MOST_HEARD = 40.0  # nats of all that it heard: it mishears, too
+_WIDTH = 1.0  # right texts reach as far above the median as the lower quartile is below it
+_NATS_A_LETTER = 4.0  # that a letter counts which only the recogniser, or only the text, has
+_MOST_HEARD = 40.0  # nats that a recogniser counts for in all, as it mishears, too
 Words = Sequence[tuple[str, Sequence[str]]]  # each with its phones
 
 

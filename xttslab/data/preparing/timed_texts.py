@@ -110,7 +110,7 @@ class TimedText:
         return spans if self.keep else []
 
     def keeping(self, speaker: str) -> TimedText:
-        """The same with only that speaker's words wanted."""
+        """This transcript with only that speaker's words wanted."""
         return replace(self, keep=speaker)
 
 

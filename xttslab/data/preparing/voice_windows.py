@@ -44,7 +44,7 @@ class VoiceWindows:
 
     @classmethod
     def joined(cls, parts: Sequence[VoiceWindows]) -> VoiceWindows:
-        """Those of the parts of a recording, one at least, in a row."""
+        """The windows of one or more parts of a recording, in a row."""
         counts = [int(part.turns.max(initial=-1)) + 1 for part in parts]
         firsts = np.cumsum([0, *counts])
         return cls(
