@@ -75,6 +75,7 @@ def test_a_simple_line(served: Running, kind: str) -> None:
         ("/generate/simple", {"text": TEXT, "temperature": 9}, 400, "not within 0.05 and 2"),
         ("/generate/simple", {"text": TEXT, "takes": 0}, 400, "takes=0 is not within 1 and 6"),
         ("/generate/simple", {"text": TEXT, "seed": -1}, 400, "seed=-1 is not within 0"),
+        ("/generate/simple", {"text": TEXT, "seed": 2**40}, 400, "not within 0 and 2147483647"),
         ("/generate/segmented", {"segments": []}, 422, "segments: list should have"),
         (
             "/generate/segmented",

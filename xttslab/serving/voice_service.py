@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from xttslab.errors import UserError
+from xttslab.model.setting_ranges import SEED
 from xttslab.serving.engine import Engine, EngineFault, TooManyLines, TooSlow
 from xttslab.serving.server_metrics import MeasuredOrder, ServerMetrics
 from xttslab.speaking.lines import LONGEST, SpeechLine, names_of
@@ -138,7 +139,7 @@ class VoiceService:
             self._within("speed", asked.speed, *self.limits.speed)
             settings = replace(settings, speed=settings.speed * asked.speed)
         if asked.seed is not None:
-            self._within("seed", asked.seed, 0, 2**53)
+            self._within("seed", asked.seed, SEED.least, SEED.most)
             settings = replace(settings, seed=asked.seed)
         if asked.temperature is not None:
             self._within("temperature", asked.temperature, 0.05, 2.0)
@@ -149,7 +150,7 @@ class VoiceService:
 
     def _within(self, name: str, value: float, least: float, most: float) -> None:
         if not least <= value <= most:  # which no NaN is
-            reason = f"{name}={str(value)[:20]} is not within {least:g} and {most:g}"
+            reason = f"{name}={str(value)[:20]} is not within {least:g} and {most:.10g}"
             raise RequestRefused(400, "invalid_value", reason, name)
 
     def tags(self, line: SpeechLine) -> dict[str, str]:
