@@ -22,18 +22,9 @@ def main(config: DictConfig) -> None:
     """Write the comparison, after a listening session if one was asked for."""
     from omegaconf import OmegaConf
 
-    from xttslab.errors import UserError
-    from xttslab.tracking.lookup import require_run
-
     plain = OmegaConf.to_container(config, resolve=True)
+    _require(plain)
     names = plain["runs"]
-    if not isinstance(names, list) or len(names) < (1 if config.listen else 2):
-        shown = f"[{','.join(names)}]" if isinstance(names, list) else names
-        raise UserError(f"runs={shown}: name two or more runs, as in runs=[first,second]")
-    if not config.listen and (plain["epochs"] != ["best"] or plain["others"]):
-        raise UserError("epochs= and others= say what is heard: they need listen=true")
-    for name in names:
-        require_run(name, config.tracking.uri)
     from xttslab.reporting.analysis import ReportRules  # from here on, libraries that need seconds
     from xttslab.reporting.build import compare_references
     from xttslab.reporting.verdict import VerdictRules
@@ -60,6 +51,21 @@ def main(config: DictConfig) -> None:
     for one in written.comparison.analyses:
         print(f"beside its base, {one.run.name}: {one.judgement.headline}")
     print(f"comparison {written.html}")
+
+
+def _require(plain: dict[str, Any]) -> None:
+    """What the disk and the command line tell before anything is loaded."""
+    from xttslab.errors import UserError
+    from xttslab.tracking.lookup import require_run
+
+    names, listen = plain["runs"], plain["listen"]
+    if not isinstance(names, list) or len(names) < (1 if listen else 2):
+        shown = f"[{','.join(names)}]" if isinstance(names, list) else names
+        raise UserError(f"runs={shown}: name two or more runs, as in runs=[first,second]")
+    if not listen and (plain["epochs"] != ["best"] or plain["others"]):
+        raise UserError("epochs= and others= say what is heard: they need listen=true")
+    for name in names:
+        require_run(name, plain["tracking"]["uri"])
 
 
 def _listen(plain: dict[str, Any], rules: ReportRules) -> None:

@@ -18,28 +18,7 @@ if TYPE_CHECKING:
 
 def main(config: DictConfig) -> float | None:
     """Train as configured; returns the best monitored loss, which sweeps minimise."""
-    from hydra.core.hydra_config import HydraConfig
-
-    from xttslab.data.manifest import require_folders
-    from xttslab.errors import UserError
-    from xttslab.machine.graphics_cards import refuse_idle_card
-    from xttslab.model.weights import require_base
-    from xttslab.tracking.lookup import require_start
-    from xttslab.training.unread import refuse_unread, require_possible, usual_config
-
-    # What is missing is said before the libraries that need seconds to load.
-    if config.sweep and config.sweep.get("space"):
-        raise UserError(
-            f"sweep={config.sweep.name} is a space to search: python -m xttslab.tune "
-            f"sweep={config.sweep.name}"
-        )
-    require_possible(config)
-    require_folders(config.dataset.name, config.dataset.sources)
-    require_base(config.model, config.weights)
-    require_start(config.init_from, config.tracking.uri)
-    refuse_idle_card(config.trainer.accelerator)
-    if HydraConfig.initialized():
-        refuse_unread(config, usual_config())
+    _require(config)
     doing("loading the libraries")
     from omegaconf import OmegaConf
 
@@ -57,6 +36,31 @@ def main(config: DictConfig) -> float | None:
         doing("writing the report")
         report_finished(run_dir, config.tracking.uri, plain["rules"], plain["gates"])
     return best
+
+
+def _require(config: DictConfig) -> None:
+    """What the disk and the command line tell before libraries that need seconds are loaded."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from xttslab.data.manifest import require_folders
+    from xttslab.errors import UserError
+    from xttslab.machine.graphics_cards import refuse_idle_card
+    from xttslab.model.weights import require_base
+    from xttslab.tracking.lookup import require_start
+    from xttslab.training.unread import refuse_unread, require_possible, usual_config
+
+    if config.sweep and config.sweep.get("space"):
+        raise UserError(
+            f"sweep={config.sweep.name} is a space to search: python -m xttslab.tune "
+            f"sweep={config.sweep.name}"
+        )
+    require_possible(config)
+    require_folders(config.dataset.name, config.dataset.sources)
+    require_base(config.model, config.weights)
+    require_start(config.init_from, config.tracking.uri)
+    refuse_idle_card(config.trainer.accelerator)
+    if HydraConfig.initialized():
+        refuse_unread(config, usual_config())
 
 
 if __name__ == "__main__":
