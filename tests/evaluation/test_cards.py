@@ -19,7 +19,7 @@ from xttslab.evaluation.card_output import (
     write_card,
     write_clips,
 )
-from xttslab.evaluation.cards import _plain
+from xttslab.evaluation.cards import _overall, _plain
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.settings import Scoring
 
@@ -33,6 +33,12 @@ def test_raw_measures_are_also_read_on_the_scales_of_the_configuration(scoring: 
     }
     found = _plain({"cer": 0.44, "emotion_distance": 0.7}, scored, scoring)
     assert found == {"pronunciation": pytest.approx(6.0)}
+
+
+def test_nothing_that_counts_was_measured_gives_no_overall(scoring: Scoring) -> None:
+    scored = {"pace": SimpleNamespace(share=0.5, draws=np.full(3, 0.5))}
+    assert _overall(scored, {"pace": 0.0}, scoring) is None
+    assert _overall(scored, {}, scoring) is None
 
 
 CARD = card(["Igen.", 'Ő azt mondta, "nem".'], np.array([8.0, 4.0]))

@@ -42,3 +42,19 @@ def test_an_aspect_that_is_unknown_or_without_scale_is_refused(scoring: Scoring)
 def test_draws_that_make_no_interval_are_refused(scoring: Scoring) -> None:
     with pytest.raises(UserError, match=r"scoring.bootstrap=1: so few draws have no interval"):
         replace(scoring, bootstrap=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"confidence": 2}, "scoring.confidence=2: give a number from 0.5 to 0.999"),
+        ({"failed": -1.0}, "scoring.failed=-1.0: give a number from 0 to 10"),
+        ({"misheard": 25}, "scoring.misheard=25: give a number from 0 to 1"),
+        ({"shown": 1.5}, "scoring.shown=1.5: give a whole number from 0 to 100"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(scoring: Scoring, change: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        replace(scoring, **change)
+    with pytest.raises(UserError, match=r"scoring\.weights\.pace=-1: give a number from 0 to 1000"):
+        replace(scoring, weights={**scoring.weights, "pace": -1})

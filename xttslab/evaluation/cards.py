@@ -148,7 +148,7 @@ def _overall(
 ) -> Interval | None:
     """Weighted mean of the aspects that count, each cut off at 10 first, and then held down by the
     gates of all that were measured; None where nothing counts."""
-    if not weights:
+    if not sum(weights.values()):
         return None
     share = _mean({name: min(scored[name].share, 1.0) for name in weights}, weights)
     parts = np.stack([weights[name] * np.clip(scored[name].draws, 0, 1) for name in weights])

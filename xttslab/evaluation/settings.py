@@ -9,10 +9,18 @@ from xttslab.errors import UserError
 from xttslab.evaluation.aspects import ASPECTS
 from xttslab.evaluation.recognition import Recogniser
 from xttslab.evaluation.smoothness import DefectWeights
+from xttslab.model.setting_ranges import NumberRange, require_number
 
 HIGHEST = 10.0  # the best score
 FIXED, REAL, OTHERS, MISMATCHED = "fixed", "real", "others", "mismatched"
 _FLOORS, _CEILINGS = (FIXED, OTHERS, MISMATCHED), (FIXED, REAL)
+_RANGES = {
+    "failed": NumberRange(0, HIGHEST),
+    "misheard": NumberRange(0, 1),
+    "confidence": NumberRange(0.5, 0.999),
+    "shown": NumberRange(0, 100, whole=True),
+}
+_WEIGHT = NumberRange(0, 1000)
 
 
 def require_draws(draws: int, option: str) -> None:
@@ -73,6 +81,8 @@ class Scoring:
     give intervals that hold `confidence`; `shown` best and worst samples are named.
     `real_measures` is the folder in which the measures of real recordings are kept by their
     content; empty: nowhere.
+
+    Raises UserError, which names the setting, for one that cannot be.
     """
 
     language: str
@@ -91,6 +101,10 @@ class Scoring:
 
     def __post_init__(self) -> None:
         require_draws(self.bootstrap, "evaluation.scoring.bootstrap")
+        for name, allowed in _RANGES.items():
+            require_number(f"evaluation.scoring.{name}", getattr(self, name), allowed)
+        for name, weight in self.weights.items():
+            require_number(f"evaluation.scoring.weights.{name}", weight, _WEIGHT)
         if set(self.weights) != set(ASPECTS):
             names = ", ".join(ASPECTS)
             raise UserError(f"weights of {sorted(self.weights)}; the aspects are {names}")
