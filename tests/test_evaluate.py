@@ -19,6 +19,7 @@ from xttslab.data.predictors import PredictorMissing
 from xttslab.errors import UserError
 from xttslab.evaluate import main
 from xttslab.evaluation import measuring, naturalness, recognition
+from xttslab.evaluation.run_evaluation import plan_of, systems_of
 from xttslab.evaluation.spoken_clips import RATE
 
 QUICK = ["evaluation.scoring.bootstrap=20", "rows=[codec]", "seeds=[7]"]
@@ -194,3 +195,10 @@ def test_a_run_is_judged_beside_its_base_and_searched_for_references(
 def test_an_unknown_run_lists_those_that_there_are(compose) -> None:
     with pytest.raises(UserError, match=r"run 'nobody' is not in .*runs there: none"):
         main(compose("run=nobody", name="evaluate"))
+
+
+def test_a_single_value_needs_no_brackets(compose: Callable[..., Any], tmp_path: Path) -> None:
+    config = compose("seeds=7", "rows=codec", f"others={tmp_path}", name="evaluate")
+    plan = plan_of(config, "hu")
+    assert (plan.seeds, plan.rows) == ([7], ["codec"])
+    assert list(systems_of(config).values()) == [tmp_path]

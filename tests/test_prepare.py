@@ -89,7 +89,11 @@ def test_prepare_then_compose_training(place: Path) -> None:
             "recipe.loudness.target_lufs=loud: input should be a valid",
         ),
         (["recipe.denoising.strength=2"], "recipe.denoising.strength=2: input should be less than"),
-        (["recipe.segments.min_s=30"], "min_s < max_s <= ceiling_s does not hold: 30.0 < 12.0"),
+        (
+            ["recipe.segments.min_s=30"],
+            "recipe.segments: min_s < max_s <= ceiling_s does not hold: 30.0 < 12.0",
+        ),
+        (["categories.most_folders=x"], "most_folders=x: input should be a valid integer"),
         (
             ["+checks.min_voice_cosine.nobody=0.5"],
             "checks.min_voice_cosine.nobody.[key]=nobody: input should be 'campplus' or",

@@ -89,7 +89,11 @@ def _plan(config: DictConfig) -> PreparationPlan:
         recipe=instantiate(config.recipe, encoder=_encoder(config)),
         checks=checks,
         speaker_search=_speaker_search(config),
-        folders=FolderCategories(named["folders"], named["no_category"], named["most_folders"]),
+        folders=FolderCategories(
+            folders=named["folders"],
+            no_category=named["no_category"],
+            most_folders=named["most_folders"],
+        ),
         proposer=instantiate(config.categories.proposer) if proposes else None,
         recogniser=instantiate(config.transcripts) if config.transcripts.model else None,
         check_texts=config.check_texts,
@@ -116,8 +120,11 @@ def one_line_faults() -> Iterator[None]:
         first = cause.errors()[0]
         group = re.findall(r"full_key: (\S+)", str(fault))  # Hydra's words; none of the plan itself
         name = ".".join(map(str, (*group, *first["loc"])))
-        remedy = "see conf/prepare.yaml"
-        raise UserError(f"{name}={first['input']}: {first['msg'].lower()}; {remedy}") from fault
+        # What several values make wrong together, or one that is missing, has no value to show.
+        single = first["loc"] and first["type"] != "missing"
+        shown = f"{name}={first['input']}" if single else name
+        what = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{shown}: {what[:1].lower()}{what[1:]}; see conf/prepare.yaml") from fault
 
 
 def _encoder(config: DictConfig) -> EncoderName | None:

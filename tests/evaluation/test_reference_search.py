@@ -105,7 +105,9 @@ def test_candidates_are_training_clips_with_the_usual_one_first(tmp_path: Path) 
     [
         ({"recordings": 0}, "search_plan.recordings=0: must be 1 or more"),
         ({"temperatures": []}, "leaves nothing to try"),
-        ({"temperatures": [0.0]}, "search_plan.temperatures holds 0.0; take 0.1 to 2"),
+        ({"temperatures": [0.0]}, "search_plan.temperatures=0.0: give a number from 0.01 to 2"),
+        ({"temperatures": ["x"]}, "search_plan.temperatures=x: give a number from 0.01 to 2"),
+        ({"seeds": 7}, r"search_plan.seeds=7: give a list, such as \[7\]"),
     ],
 )
 def test_a_search_for_nothing_is_refused(change: dict, message: str) -> None:

@@ -21,9 +21,11 @@ from xttslab.evaluation.scales import Interval, paired_difference
 from xttslab.evaluation.scorecard import Scorecard
 from xttslab.evaluation.spoken_clips import SpokenClip
 from xttslab.evaluation.utterances import Order, Sentences, Utterance
+from xttslab.model.setting_ranges import NumberRange, require_number
 from xttslab.model.voice import Speaking
 from xttslab.speaking.chosen import Chosen
 
+_TEMPERATURES = NumberRange(0.01, 2)
 Speak = Callable[[Sequence[Order]], Sequence[SpokenClip]]
 Score = Callable[[Sequence[SpokenClip]], Scorecard]
 
@@ -42,11 +44,13 @@ class SearchPlan:
             if getattr(self, name) < 1:
                 raise UserError(f"search_plan.{name}={getattr(self, name)}: must be 1 or more")
         for name in ("temperatures", "seeds"):
-            if not getattr(self, name):
+            given = getattr(self, name)
+            if not isinstance(given, (list, tuple)):
+                raise UserError(f"search_plan.{name}={given}: give a list, such as [{given}]")
+            if not given:
                 raise UserError(f"search_plan.{name}=[] leaves nothing to try; give one or more")
-        wrong = [value for value in self.temperatures if not 0 < value <= 2]
-        if wrong:
-            raise UserError(f"search_plan.temperatures holds {wrong[0]}; take 0.1 to 2")
+        for value in self.temperatures:
+            require_number("search_plan.temperatures", value, _TEMPERATURES)
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,8 @@ def plan_of(config: DictConfig, language: str) -> EvaluationPlan:
     """The plan of an evaluation, as configured."""
     return EvaluationPlan(
         sentences_of(config, language),
-        list(config.seeds),
-        list(config.rows),
+        several(config.seeds),
+        several(config.rows),
         instantiate(config.settings),
         config.takes,
     )
@@ -118,8 +118,12 @@ def other_speakers_of(config: DictConfig) -> list[SpokenClip]:
 
 def systems_of(config: DictConfig) -> dict[str, Path]:
     """Name → folder of every other system that is to stand beside the run."""
-    given = plain(config)["others"]
-    return require_systems([given] if isinstance(given, str) else given)
+    return require_systems(several(config.others))
+
+
+def several(given: Any) -> list[Any]:
+    """The entries of an option that takes a list, or a single one without brackets."""
+    return list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

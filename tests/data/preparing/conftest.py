@@ -46,7 +46,7 @@ CHECKS = Checks(
 PLAN = PreparationPlan(
     recipe=RECIPE,
     checks=CHECKS,
-    folders=FolderCategories(folders=None, no_category=("wavs", "clips", "short"), most=20),
+    folders=FolderCategories(folders=None, no_category=("wavs", "clips", "short"), most_folders=20),
     speaker_search=None,
     proposer=None,
     recogniser=None,

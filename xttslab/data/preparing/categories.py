@@ -46,11 +46,11 @@ def plain_names(names: Iterable[str], kind: str, remedy: str = _JOIN) -> dict[st
 class FolderCategories:
     """Which folders are categories. `folders`: the category of a folder (both as `slug` writes
     them), None for none; `no_category`: words of names that say a length or a technical matter;
-    `most`: with more names than that, folders sort by something else."""
+    `most_folders`: with more names than that, folders sort by something else."""
 
     folders: Mapping[str, str | None] | None
     no_category: tuple[str, ...]
-    most: int
+    most_folders: int
 
     def __post_init__(self) -> None:
         for folder, category in (self.folders or {}).items():
@@ -106,12 +106,12 @@ class FolderCategories:
     def _say_nothing(self, rest: Sequence[str], named: Sequence[str]) -> bool:
         """Whether the names tell no clips apart, or too many."""
         one_for_all = len(set(named)) == 1 and bool(rest)
-        return one_for_all or len(rest) > self.most
+        return one_for_all or len(rest) > self.most_folders
 
     def _unused(self, names: Sequence[str]) -> list[str]:
         if not names:
             return []
-        if len(names) > self.most:
+        if len(names) > self.most_folders:
             what = f"{len(names)} folders ({', '.join(sorted(names)[:3])} …) are too many to be"
             return [f"no categories from the folders: {what} categories"]
         name = names[0]
