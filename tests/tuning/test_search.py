@@ -154,3 +154,5 @@ def test_what_is_no_range_names_its_key(entry):
 
 def test_a_draw_is_what_hydra_takes():
     assert overrides({"optim.lr": 3e-6, "a": None}) == ["optim.lr=3e-06", "a=null"]
+    texts = {"scheduler": "cosine", "init_from": "best:Őszi kör", "b": "1, 2"}
+    assert overrides(texts) == ["scheduler=cosine", "init_from='best:Őszi kör'", "b='1, 2'"]

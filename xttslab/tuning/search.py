@@ -22,6 +22,7 @@ from optuna.distributions import (
 from optuna.trial import Trial, TrialState
 
 from xttslab.errors import UserError
+from xttslab.overrides import quoted
 from xttslab.tracking.journal import Journal
 from xttslab.tracking.records import KILLED, SUCCEEDED, read_metrics, replay
 from xttslab.tuning.study import StoredStudy
@@ -53,8 +54,14 @@ def _distribution(key: str, entry: dict[str, Any]) -> BaseDistribution:
 
 
 def overrides(params: Mapping[str, Any]) -> list[str]:
-    """A draw as Hydra takes it: `optim.lr=3.2e-06`."""
-    return [f"{key}={'null' if value is None else value}" for key, value in params.items()]
+    """A draw as Hydra takes it: `optim.lr=3.2e-06`, `init_from='best:Őszi'`."""
+    return [f"{key}={_written(value)}" for key, value in params.items()]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, str):
+        return quoted(value)
+    return "null" if value is None else str(value)
 
 
 class Pruning(pl.Callback):
