@@ -27,9 +27,9 @@ _FAN = 6  # later peaks that a peak is paired with
 _REACH = 200  # frames between the two
 _BIN_STEP, _FRAME_STEP = 2, 4  # coarse enough that another cut falls on the same numbers
 _LEAST_VOTES = 8  # landmarks that agree on one offset
-# Two clips that overlap for less than a second may have one word in common, whose landmarks agree
-# by half: so many times as much has to agree then.
-_SHORT, _MORE = 22, 1.5  # steps of frames, factor
+# Two clips that overlap for less than half a second may have one syllable in common, whose
+# landmarks agree by half: so many times as much has to agree then.
+_SHORT, _MORE = 11, 1.6  # steps of frames, factor
 _COMMON = 256  # a landmark that stands at more places tells nothing, and would cost the most
 _BLOCK = 1 << 22  # landmarks compared at once: 32 MB for each of their numbers
 _OFFSETS = 1 << 16  # more than the frame steps of two clips
@@ -58,8 +58,8 @@ def same_audio(clips: Sequence[np.ndarray], least_agreement: float) -> list[Copy
     """All pairs of clips (each given by its peaks) that hold the same recording, or a part of it.
 
     `least_agreement`: the number of landmarks that agree, times their share where the two overlap.
-    Few that are nearly all count like many that are few, as noise and a new cut leave them. Under a
-    second more has to agree.
+    Few that are nearly all count like many that are few, as noise and a new cut leave them. Under
+    half a second more has to agree.
     """
     marks = [_landmarks(clip) for clip in clips]
     sizes = [len(codes) for codes, _ in marks]
