@@ -47,7 +47,7 @@ def join_with_spans(
             continue
         head = min(margin, first)
         if parts and tail + head > silence:  # a pause that is shorter than the margins
-            kept = silence // 2 if tail > silence // 2 else tail
+            kept = min(tail, silence // 2)
             parts[-1] = _faded(parts[-1][: len(parts[-1]) - (tail - kept)], rate)
             length -= tail - kept
             tail, head = kept, min(head, silence - kept)

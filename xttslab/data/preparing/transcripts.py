@@ -118,10 +118,8 @@ def share_out(transcript: str, recognised: Sequence[str], language: str) -> list
 
 def _aligned(positions: np.ndarray, spoken: str, written: str) -> list[float]:
     """Where positions in the recognised text lie in the written one."""
-    anchors = [(0.0, 0.0)]
-    for block in Levenshtein.opcodes(spoken, written):
-        anchors.append((float(block.src_end), float(block.dest_end)))
-    source, target = np.array(anchors).T
+    ends = [(block.src_end, block.dest_end) for block in Levenshtein.opcodes(spoken, written)]
+    source, target = np.array([(0, 0), *ends], float).T
     return np.interp(positions, source, target).tolist()
 
 
@@ -163,34 +161,38 @@ def find_texts(
         wanted = [r for m in made if check or _needs_transcription(m) for r in _usable(m.records)]
         texts.recognised = _transcribe(wanted, folder, transcriber)
     for one in made:
-        records, given = _usable(one.records), one.item.clip.text
-        for record in records:
-            if record.text:
-                texts.by_name[record.name] = record.text
-                texts.changes[record.name] = ("text by the times of", record.transcript)
-        if _is_segmented(one) and one.item.transcript is not None:
-            given = ""  # its sentences went to their clips, or it fits none
-        if not _is_segmented(one):
-            texts.by_name |= {record.name: given for record in records}
-        elif given and transcriber is None:
-            fault = "its transcript needs transcripts.model to be shared out among its clips"
-            texts.unused.append(Rejection(one.item.origin, fault, f"{given[:40]} …"))
-        elif given:
-            spoken = [texts.recognised.get(record.digest, "") for record in records]
-            parts = share_out(mend(given).text, spoken, one.item.clip.language)
-            for record, part in zip(records, parts, strict=True):
-                texts.by_name[record.name] = part
-                texts.changes[record.name] = ("text shared out of", one.item.origin)
-        for record in records:
+        _take_given(texts, one, transcriber is not None)
+        for record in _usable(one.records):
             if not texts.by_name.get(record.name):
                 texts.by_name[record.name] = texts.recognised.get(record.digest, "")
                 if transcriber is not None:
-                    texts.changes[record.name] = (
-                        "text recognised by",
-                        transcriber.recogniser.model,
-                    )
+                    model = transcriber.recogniser.model
+                    texts.changes[record.name] = ("text recognised by", model)
     texts.mend()
     return texts
+
+
+def _take_given(texts: Texts, one: Made, transcribed: bool) -> None:
+    """Give the clips of an item the text that came with it: their sentences of a transcript with
+    times, the whole text of a single clip, or, where it was `transcribed`, parts of a long text."""
+    records, given = _usable(one.records), one.item.clip.text
+    for record in records:
+        if record.text:
+            texts.by_name[record.name] = record.text
+            texts.changes[record.name] = ("text by the times of", record.transcript)
+    if not _is_segmented(one):
+        texts.by_name |= {record.name: given for record in records}
+    elif one.item.transcript is not None or not given:
+        pass  # a transcript's sentences went to their clips above, or it fits none
+    elif transcribed:
+        spoken = [texts.recognised.get(record.digest, "") for record in records]
+        parts = share_out(mend(given).text, spoken, one.item.clip.language)
+        for record, part in zip(records, parts, strict=True):
+            texts.by_name[record.name] = part
+            texts.changes[record.name] = ("text shared out of", one.item.origin)
+    else:
+        fault = "its transcript needs transcripts.model to be shared out among its clips"
+        texts.unused.append(Rejection(one.item.origin, fault, f"{given[:40]} …"))
 
 
 def _transcribe(
