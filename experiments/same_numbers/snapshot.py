@@ -19,7 +19,8 @@ from experiments.same_numbers.names import Names
 from experiments.same_numbers.stores import mlflow_items, read_codes
 
 _NUMBER = re.compile(r"(?<![\w.,-])[-+−]?\d*[.,]?\d+(?:[eE][-+]?\d+)?(?!\w)")
-_INTERNAL = ("tracking", "recordings", "codes", "mlruns")  # folders of no contract
+# Folders of no contract; files in data/measures are named by the code that measured, too.
+_INTERNAL = ("tracking", "recordings", "codes", "measures", "mlruns")
 
 
 @dataclass(frozen=True)
