@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
 from tests.conftest import CONF
+from xttslab.tracking.run_tracker import RunTracker
 
 
 def listed(path: Path) -> list[str]:
@@ -87,6 +89,12 @@ def test_samples_are_the_first_sentences_that_are_evaluated(compose) -> None:
     assert texts == {category: first[:2] for category, first in evaluated.items()}
     evaluation = OmegaConf.load(CONF / "evaluation/sentences.yaml")
     assert {"/sentences@categories": "quiz_show"} in evaluation.defaults
+
+
+def test_python_code_tracks_where_the_commands_do(compose) -> None:
+    start = signature(RunTracker.start).parameters
+    usual = {name: start[name].default for name in ("uri", "experiment")}
+    assert compose().tracking == usual
 
 
 def test_xtts_v2_is_described_as_it_is(compose) -> None:

@@ -42,12 +42,14 @@ def _require(config: DictConfig) -> None:
     """What the disk and the command line tell before libraries that need seconds are loaded."""
     from hydra.core.hydra_config import HydraConfig
 
-    from xttslab.data.manifest import require_folders
     from xttslab.errors import UserError
     from xttslab.machine.graphics_cards import refuse_idle_card
-    from xttslab.model.weights import require_base
-    from xttslab.tracking.lookup import require_start
-    from xttslab.training.unread import refuse_unread, require_possible, usual_config
+    from xttslab.training.unread import (
+        refuse_unread,
+        require_inputs,
+        require_possible,
+        usual_config,
+    )
 
     if config.sweep and config.sweep.get("space"):
         raise UserError(
@@ -55,9 +57,7 @@ def _require(config: DictConfig) -> None:
             f"sweep={config.sweep.name}"
         )
     require_possible(config)
-    require_folders(config.dataset.name, config.dataset.sources)
-    require_base(config.model, config.weights)
-    require_start(config.init_from, config.tracking.uri)
+    require_inputs(config)
     refuse_idle_card(config.trainer.accelerator)
     if HydraConfig.initialized():
         refuse_unread(config, usual_config())

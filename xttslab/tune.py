@@ -23,16 +23,16 @@ def main(config: DictConfig) -> float:
     from hydra import compose
     from hydra.core.hydra_config import HydraConfig
 
-    from xttslab.data.manifest import require_folders
     from xttslab.errors import UserError
-    from xttslab.model.weights import require_base
-    from xttslab.tracking.lookup import require_start
-    from xttslab.training.unread import refuse_unread, require_possible, usual_config
+    from xttslab.training.unread import (
+        refuse_unread,
+        require_inputs,
+        require_possible,
+        usual_config,
+    )
 
     require_possible(config)
-    require_folders(config.dataset.name, config.dataset.sources)
-    require_base(config.model, config.weights)
-    require_start(config.init_from, config.tracking.uri)
+    require_inputs(config)
     if not config.sweep or not config.sweep.get("space"):
         raise UserError(
             "sweep= names no space to search; choose sweep=lr, or run a grid with "

@@ -1,4 +1,4 @@
-"""Refuses options that the chosen stage does not read, and numbers that no training can have."""
+"""Refuses options that the stage does not read, impossible numbers, and inputs that are missing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from xttslab.data.manifest import require_folders
 from xttslab.errors import UserError
+from xttslab.model.weights import require_base
 from xttslab.overrides import in_quotes
+from xttslab.tracking.lookup import require_start
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +121,14 @@ def require_possible(config: DictConfig) -> None:
             raise UserError(f"{name}={value}: give {wanted}")
     if not config.batch.clips and not config.batch.max_tokens:
         raise UserError("batch.clips=0 fills batch.max_tokens=, which is 0: give one of them")
+
+
+def require_inputs(config: DictConfig) -> None:
+    """Raise UserError for a data set, a base model or a run to start from that is not there, as far
+    as the disk shows it; without a library that needs seconds to load."""
+    require_folders(config.dataset.name, config.dataset.sources)
+    require_base(config.model, config.weights)
+    require_start(config.init_from, config.tracking.uri)
 
 
 def usual_config() -> DictConfig:
