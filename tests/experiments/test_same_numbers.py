@@ -229,6 +229,8 @@ def test_what_is_within_the_tolerance_or_of_the_machine_is_no_difference(work: P
     edit(work / "outputs/gpt/metrics.jsonl", "0.25", "0.2500005")
     edit(work / "outputs/gpt/metrics.jsonl", "3.0", "9.0")
     edit(work / "outputs/gpt/tracking/journal.jsonl", "at", "to")
+    (work / "data/measures").mkdir()
+    (work / "data/measures/0cff4de1.json").write_text(json.dumps({"prosody": 1.0}))
     rows, differences = compare(before, seen(work))
     assert differences == []
     assert max(row.largest for row in rows) == pytest.approx(5e-7)
