@@ -143,7 +143,7 @@ def _require_voice(config: DictConfig) -> tuple[Path, ...]:
 
     given = config.speaker_wav
     recordings = tuple(
-        Path(path) for path in ([given] if isinstance(given, str) else given) if path
+        Path(path) for path in ([given] if isinstance(given, str) else given or ()) if path
     )
     for path in recordings:
         require_file(path, "correct speaker_wav=")

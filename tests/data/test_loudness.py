@@ -45,7 +45,10 @@ def test_short_speech_and_silence() -> None:
 
 @pytest.mark.parametrize(
     ("lufs", "ceiling", "message"),
-    [(-3.0, -1.0, "lufs=-3: give -40 to -6; podcasts"), (None, 3.0, "true_peak=3: give -20 to 0")],
+    [
+        (-3.0, -1.0, "lufs=-3.0: give -40 to -6; podcasts"),
+        (None, 3.0, "true_peak=3.0: give -20 to 0"),
+    ],
 )
 def test_a_target_that_cannot_be_is_refused(lufs: float, ceiling: float, message: str) -> None:
     with pytest.raises(UserError, match=message):

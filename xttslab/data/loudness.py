@@ -49,16 +49,18 @@ def true_peak_db(samples: np.ndarray, rate: int = SAMPLE_RATE) -> float:
     return 20 * np.log10(peak) if peak > 10 ** (SILENCE / 20) else SILENCE
 
 
-def require_target(lufs: float | None, ceiling: float) -> None:
+def require_target(lufs: float | None, ceiling: float | None) -> None:
     """Raise UserError for a loudness or a ceiling that no recording should have."""
-    number = isinstance(lufs, (int, float)) and not isinstance(lufs, bool)
-    if lufs is not None and not (number and QUIETEST <= lufs <= LOUDEST):
-        shown = f"{lufs:g}" if number else lufs
-        raise UserError(
-            f"lufs={shown}: give {QUIETEST:g} to {LOUDEST:g}; podcasts have -16, broadcasts -23"
-        )
-    if not -20 <= ceiling <= 0:
-        raise UserError(f"true_peak={ceiling:g}: give -20 to 0 dBTP; -1 is usual")
+    if lufs is not None and not _lies_in(lufs, QUIETEST, LOUDEST):
+        wanted = f"give {QUIETEST:g} to {LOUDEST:g}; podcasts have -16, broadcasts -23"
+        raise UserError(f"lufs={lufs}: {wanted}")
+    if not _lies_in(ceiling, -20, 0):
+        raise UserError(f"true_peak={ceiling}: give -20 to 0 dBTP; -1 is usual")
+
+
+def _lies_in(value: object, least: float, most: float) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and least <= value <= most
 
 
 def to_lufs(samples: np.ndarray, rate: int, target: float, ceiling: float) -> np.ndarray:

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from xttslab.data.text_files import read_text
 from xttslab.errors import UserError
 from xttslab.files import require_writable
+from xttslab.model.setting_ranges import NumberRange, require_number
 from xttslab.overrides import refuse_unread, typed_keys
-from xttslab.speaking.marks import checked_pause, read_marks
+from xttslab.speaking.marks import LONGEST_PAUSE, read_marks
 from xttslab.tracking.lookup import require_run
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 OF_BASE = ("model", "weights", "dataset", "language")  # options that a run answers itself
+_COUNT = NumberRange(1, 10_000, whole=True)
 OURS = "xttslab.yaml"  # the file of an exported folder that only xttslab reads
 
 
@@ -38,10 +40,9 @@ def text_to_say(text: str, text_file: str) -> str:
 
 def require_say_options(config: DictConfig) -> None:
     """Raise UserError for options of `say` that are not read together, and without out=."""
-    checked_pause(config.pause_between, f"pause_between={config.pause_between:g}")
-    for option in ("reference_clips", "longest"):
-        if config[option] < 1:
-            raise UserError(f"{option}={config[option]}: give 1 or more")
+    require_number("pause_between", config.pause_between, NumberRange(0, LONGEST_PAUSE))
+    for option in ("reference_clips", "longest", "takes"):
+        require_number(option, config[option], _COUNT)
     if config.lufs is None:
         refuse_unread(("true_peak",), "a recording without lufs=")
     if not config.join:
