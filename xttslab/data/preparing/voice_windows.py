@@ -1,6 +1,6 @@
 """Embeds what is said in a recording, in windows of 1.5 s that hold one person's speech each.
 
-Chunks of ten minutes are heard in parallel; the result of each is kept beside the decoded file.
+Chunks of five minutes are heard in parallel; the result of each is kept beside the decoded file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from xttslab.files import write_atomically
 
 WINDOW = 1.5  # seconds
 _STEP = 0.1  # shorter windows are cut to multiples of it, so that equal lengths share a pass
-_PART = 600.0  # seconds that are heard at once …
+_PART = 300.0  # seconds that are heard at once …
 _AROUND = 1.0  # … and what stands before and after
 
 
@@ -105,7 +105,7 @@ class ListenTask:
 
 
 def listen_tasks(decoded: Path, regions: Sequence[Span], encoder: EncoderName) -> list[ListenTask]:
-    """The speech of a recording in parts of about ten minutes, one at least."""
+    """The speech of a recording in parts of about five minutes, one at least."""
     groups = groupby(regions, key=lambda span: int(span[0] / _PART))
     return [ListenTask(decoded, tuple(part), encoder) for _, part in groups] or [
         ListenTask(decoded, (), encoder)
