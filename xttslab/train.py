@@ -45,7 +45,7 @@ def _require(config: DictConfig) -> None:
     from xttslab.errors import UserError
     from xttslab.machine.graphics_cards import refuse_idle_card
     from xttslab.training.unread import (
-        refuse_unread,
+        refuse_unread_by_stage,
         require_inputs,
         require_possible,
         usual_config,
@@ -60,7 +60,7 @@ def _require(config: DictConfig) -> None:
     require_inputs(config)
     refuse_idle_card(config.trainer.accelerator)
     if HydraConfig.initialized():
-        refuse_unread(config, usual_config())
+        refuse_unread_by_stage(config, usual_config())
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def main(config: DictConfig) -> float:
 
     from xttslab.errors import UserError
     from xttslab.training.unread import (
-        refuse_unread,
+        refuse_unread_by_stage,
         require_inputs,
         require_possible,
         usual_config,
@@ -38,7 +38,7 @@ def main(config: DictConfig) -> float:
             "sweep= names no space to search; choose sweep=lr, or run a grid with "
             "`python -m xttslab.train -m sweep=…`"
         )
-    refuse_unread(config, usual_config(), varied=config.sweep.space)
+    refuse_unread_by_stage(config, usual_config(), varied=config.sweep.space)
     from xttslab.training.run import train
     from xttslab.tuning.search import Search
 

@@ -14,7 +14,7 @@ from tests.conftest import CONF
 from xttslab.errors import UserError
 from xttslab.training import unread
 from xttslab.training.run import train
-from xttslab.training.unread import UNREAD, refuse_unread, require_possible
+from xttslab.training.unread import UNREAD, refuse_unread_by_stage, require_possible
 
 OTHER = {  # looked at, but of no effect
     "batch.balance": "equal",
@@ -50,7 +50,7 @@ def test_what_a_stage_does_not_read_is_named(compose, stage: str, given, named: 
     default = compose(f"stage={stage}", *BASIS)
     config = compose(f"stage={stage}", *BASIS, *given)
     with pytest.raises(UserError, match=rf"stage={stage} does not read ") as raised:
-        refuse_unread(config, default)
+        refuse_unread_by_stage(config, default)
     assert named in str(raised.value)
     assert str(raised.value).endswith(": leave that out")
 
@@ -67,14 +67,14 @@ def test_what_a_stage_does_not_read_is_named(compose, stage: str, given, named: 
 )
 def test_what_a_stage_reads_or_nobody_said_is_not_refused(compose, stage, basis, given) -> None:
     default = compose(f"stage={stage}", *BASIS, *basis)
-    refuse_unread(compose(f"stage={stage}", *BASIS, *basis, *given), default)
+    refuse_unread_by_stage(compose(f"stage={stage}", *BASIS, *basis, *given), default)
 
 
 def test_a_search_over_what_is_not_read_is_refused(compose) -> None:
     config = compose("stage=dvae", *BASIS)
-    refuse_unread(config, config, varied=["optim.lr"])
+    refuse_unread_by_stage(config, config, varied=["optim.lr"])
     with pytest.raises(UserError, match=r"stage=dvae does not read adapter\.rank=…: leave"):
-        refuse_unread(config, config, varied=["optim.lr", "adapter.rank"])
+        refuse_unread_by_stage(config, config, varied=["optim.lr", "adapter.rank"])
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_the_balance_of_an_older_dataset_config_is_pointed_at(
     for some in (config, default):
         OmegaConf.set_struct(some, False)
         some.dataset.update(old)
-    refuse_unread(config, default)
+    refuse_unread_by_stage(config, default)
     said = (
         "dataset.balance=sqrt of the data set's configuration is not read any more; "
         "give batch.balance=sqrt to train"

@@ -81,7 +81,9 @@ _MOVED = {"dataset.balance": ("none", "batch.balance")}
 _BASIS = ("dataset", "model", "stage", "hardware")  # groups that set options of their own
 
 
-def refuse_unread(config: DictConfig, default: DictConfig, varied: Iterable[str] = ()) -> None:
+def refuse_unread_by_stage(
+    config: DictConfig, default: DictConfig, varied: Iterable[str] = ()
+) -> None:
     """Raise UserError that names what `config` says otherwise than `default` and its stage does
     not read, and what a search has `varied` in vain.
 
