@@ -31,7 +31,7 @@ _LEAST_VOTES = 8  # landmarks that agree on one offset
 # landmarks agree by half: so many times as much has to agree then.
 _SHORT, _MORE = 11, 1.6  # steps of frames, factor
 _COMMON = 256  # a landmark that stands at more places tells nothing, and would cost the most
-_BLOCK = 1 << 22  # landmarks compared at once: 32 MB for each of their numbers
+_BLOCK = 1 << 19  # landmarks compared at once: 4 MB for each of their numbers
 _OFFSETS = 1 << 16  # more than the frame steps of two clips
 
 
@@ -65,7 +65,7 @@ def same_audio(clips: Sequence[np.ndarray], least_agreement: float) -> list[Copy
     sizes = [len(codes) for codes, _ in marks]
     if len(clips) < 2 or not sum(sizes):
         return []
-    owners = np.repeat(np.arange(len(clips), dtype=np.int64), sizes)
+    owners = np.repeat(np.arange(len(clips), dtype=np.int32), sizes)
     codes, times = (np.concatenate(parts) for parts in zip(*marks, strict=True))
     order = np.argsort(codes, kind="stable")  # within a code: by clip
     places = [np.sort(mark_times) for _, mark_times in marks]
@@ -96,10 +96,10 @@ def _agreements(
 ) -> Iterator[tuple[int, int, int, int]]:
     """(first clip, second clip, offset, votes) for every pair of which enough landmarks agree on
     the offset of the second to the first; the three arrays are sorted by code, then by clip."""
-    starts = np.searchsorted(codes, codes, side="left")
-    rank = np.arange(len(codes)) - starts  # earlier places with the same code
-    sizes = np.searchsorted(codes, codes, side="right") - starts
-    rank[sizes > _COMMON] = 0
+    _, firsts, sizes = np.unique(codes, return_index=True, return_counts=True)
+    starts = np.repeat(firsts.astype(np.int32), sizes)
+    rank = np.arange(len(codes), dtype=np.int32) - starts  # earlier places with the same code
+    rank[np.repeat(sizes > _COMMON, sizes)] = 0
     by_clip = np.argsort(owners, kind="stable")
     ends = np.cumsum(rank[by_clip])
     clip_ends = np.flatnonzero(np.diff(owners[by_clip], append=-1)) + 1  # a clip in one block
@@ -125,7 +125,8 @@ def _votes(
     other = owners[first] != owners[second]
     first, second = first[other], second[other]
     offset = times[second].astype(np.int64) - times[first] + _OFFSETS // 2
-    packed = (owners[first] << 40) | (owners[second] << 16) | offset
+    one, two = (owners[places].astype(np.int64) for places in (first, second))
+    packed = (one << 40) | (two << 16) | offset
     values, votes = np.unique(packed, return_counts=True)
     neighbours = np.flatnonzero(np.diff(values) == 1)
     votes[neighbours] += votes[neighbours + 1].copy()
