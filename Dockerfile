@@ -22,9 +22,9 @@ RUN pip install --no-cache-dir --constraint constraints.txt ".[eval,serve,server
     && pip install --no-cache-dir --no-deps --requirement requirements/no-deps.txt
 
 # Data, models, outputs and mlruns lie where a command runs: mount a folder there.
-RUN useradd --create-home --uid 1000 xttslab && mkdir /work && chown xttslab /work
+RUN useradd --create-home --uid 1000 xttslab && mkdir /project && chown xttslab /project
 USER xttslab
-WORKDIR /work
+WORKDIR /project
 ENV HOME=/home/xttslab PYTHONUNBUFFERED=1
 EXPOSE 5000 8020
 ENTRYPOINT ["xttslab"]

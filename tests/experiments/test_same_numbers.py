@@ -105,11 +105,11 @@ def found(before: Snapshot, after: Snapshot) -> list[Difference]:
 
 
 def test_two_folders_of_the_same_content_are_equal(work: Path, tmp_path: Path) -> None:
-    fill(tmp_path / "elsewhere/work")
-    shutil.move(tmp_path / "elsewhere/work/data/codes/shard.bin", tmp_path / "shard.bin")
-    shutil.rmtree(tmp_path / "elsewhere/work/data/codes")  # shards have random names
-    fill_codes(tmp_path / "elsewhere/work/data/codes", "other")
-    one, other = seen(work), seen(tmp_path / "elsewhere/work")
+    fill(tmp_path / "elsewhere/copy")
+    shutil.move(tmp_path / "elsewhere/copy/data/codes/shard.bin", tmp_path / "shard.bin")
+    shutil.rmtree(tmp_path / "elsewhere/copy/data/codes")  # shards have random names
+    fill_codes(tmp_path / "elsewhere/copy/data/codes", "other")
+    one, other = seen(work), seen(tmp_path / "elsewhere/copy")
     rows, differences = compare(one, other)
     assert differences == []
     assert {row.group: (row.items, row.values) for row in rows} == {
