@@ -71,7 +71,7 @@ def command(*arguments: str, folder: Path, **more: str) -> subprocess.CompletedP
     ("arguments", "message"),
     [
         (["modell=x"], "modell= is no option here; did you mean model=?"),
-        (["dataset=nincs"], "dataset=nincs: there is none of that name; there are blikk combined"),
+        (["dataset=nincs"], "dataset=nincs: is no choice here; choose one of blikk combined"),
         (["optim.lrr=ő"], "optim.lrr= is no option here; did you mean optim.lr=?"),
         (["trainer.max_epochs"], "trainer.max_epochs: write trainer.max_epochs=VALUE"),
         (["dataset=milliomos,blikk"], "dataset=milliomos,blikk: several values need -m"),

@@ -37,7 +37,7 @@ _REMEDIES = (
         re.compile(
             r"Could not find '([^']+)/([^'/]+)' Available options in '[^']+': (.+?) Config "
         ),
-        "{0}={1}: there is none of that name; there are {2}",
+        "{0}={1}: is no choice here; choose one of {2}",
     ),
     (
         re.compile(r"Ambiguous value for argument '(.+?)' 1\."),
